@@ -1,0 +1,41 @@
+// Packs the package as npm would publish it, lints that archive, installs it in an empty project and uses it there.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), "ansatz-package-"));
+const windows = process.platform === "win32";
+
+function run(what: string, command: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8", shell: windows });
+  if (status !== 0) throw new Error(`${what} failed (${[command, ...args].join(" ")})\n${stdout}\n${stderr}`);
+  console.log(`ok: ${what}`);
+  return stdout;
+}
+
+/** Uses every public name from outside the checkout, where neither development tools nor koffi are installed. */
+const consumer = `
+  const core = await import("ansatz");
+  if (Object.keys(core).length === 0) throw new Error("ansatz exports nothing");
+  for (const name of ["ansatz/node", "ansatz/blas", "ansatz/digits"]) await import(name);
+`;
+
+try {
+  run("npm pack", "npm", ["pack", "--pack-destination", scratch], root);
+  const archive = readdirSync(scratch).find((name) => name.endsWith(".tgz"));
+  if (archive === undefined) throw new Error("npm pack wrote no archive");
+  const tarball = join(scratch, archive);
+  run("publint", "npx", ["publint", "run", tarball, "--strict"], root);
+  run("are the types wrong", "npx", ["attw", tarball, "--profile", "esm-only"], root);
+
+  writeFileSync(join(scratch, "package.json"), '{ "private": true, "type": "module" }\n');
+  run("install from the archive", "npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball], scratch);
+  writeFileSync(join(scratch, "consumer.js"), consumer);
+  run("import every public name", process.execPath, ["consumer.js"], scratch);
+  run("ansatz --help", "npx", ["--no-install", "ansatz", "--help"], scratch);
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}

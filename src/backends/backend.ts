@@ -1,0 +1,51 @@
+import type { Graph } from "../ir/graph.ts";
+import type { Plan } from "../passes/plan.ts";
+
+/** Which backend evaluates a node, and in which kernel: what `explain` prints. */
+export interface NodeReport {
+  readonly node: string;
+  readonly op: string;
+  readonly backend: string;
+  readonly kernel: string;
+}
+
+/** A step that was compiled but is not bound to memory. One may serve many programs. */
+export interface Executable {
+  readonly backend: string;
+  readonly nodes: readonly NodeReport[];
+  /** Bytes of scratch that `run` needs besides the plan's arena. */
+  readonly scratchBytes: number;
+  /** Size of the emitted code, 0 where there is none. */
+  readonly codeBytes: number;
+  /** Functions that the code calls outside itself. */
+  readonly imports: readonly string[];
+  /** Prepares to run on this memory. */
+  bind(memory: WebAssembly.Memory): Promise<BoundExecutable>;
+}
+
+export interface BoundExecutable {
+  /**
+   * Runs steps one after the other. `table` is the byte address of the program's table: one u32 address for each slot of the
+   * plan, then that of the scratch, then that of the ring. After each step the scalar outputs go to the ring as f64.
+   *
+   * @param ring  index of the first ring row to write
+   */
+  run(table: number, steps: number, ring: number): void;
+}
+
+export interface CompileOptions {
+  /** The same bits on every machine: no BLAS, no relaxed SIMD. */
+  readonly deterministic: boolean;
+}
+
+/** One way to execute a plan. */
+export interface Backend {
+  readonly name: string;
+  /** Whether it evaluates this op itself; others are lowered by their rows. */
+  keeps(op: string): boolean;
+  compile(plan: Plan, options: CompileOptions): Promise<Executable>;
+}
+
+/** The scalar numeric outputs, which are recorded after each step, in order. */
+export const ringOutputs = (graph: Graph): string[] =>
+  [...graph.outputs].filter(([name, node]) => name.startsWith("output.") && node.shape.length === 0).map(([name]) => name);

@@ -1,0 +1,59 @@
+/**
+ * C[m, n] = op(A) op(B), row-major, on byte addresses of one WebAssembly memory; leading dimensions in elements. A is stored
+ * [k, m] where transA is not 0, B [n, k] where transB is not 0. C is overwritten.
+ */
+export type GemmImport = (
+  transA: number,
+  transB: number,
+  m: number,
+  n: number,
+  k: number,
+  a: number,
+  lda: number,
+  b: number,
+  ldb: number,
+  c: number,
+  ldc: number,
+) => void;
+
+export type BlasVendor = "openblas" | "mkl" | "blis" | "accelerate" | "reference" | "unknown";
+
+/** A system BLAS, loaded into this process. */
+export interface Blas {
+  /** The path or name that was loaded. */
+  readonly library: string;
+  readonly vendor: BlasVendor;
+  /** What the library says of itself (version, build options, core), for the run's manifest. */
+  readonly description: string;
+  /** The processor whose kernels it chose, where it tells; the bits of a product depend on it. */
+  readonly coreName: string | null;
+  /** Threads in use now; 1 where the library does not tell. The bits of a product depend on it too. */
+  readonly threads: number;
+  /** Sets the number of threads, where the library offers it; else does nothing. */
+  setThreads(n: number): void;
+  /** The functions a compiled program imports, bound to its memory. */
+  bind(memory: WebAssembly.Memory): BlasImports;
+}
+
+export interface BlasImports {
+  readonly gemm_f32: GemmImport;
+  readonly gemm_f64: GemmImport;
+}
+
+/** One library that was tried, and how that ended: what `ansatz doctor` prints. */
+export interface BlasAttempt {
+  readonly candidate: string;
+  readonly outcome: string;
+}
+
+/**
+ * Whether a product of this size is faster by a BLAS call than by the wasm kernel. A fixed rule of the shape alone, so that equal
+ * programs take equal routes: the crossings measured on an AVX-512 server with OpenBLAS (a call costs about 0.3 µs from inside a
+ * program), where the slope is so steep that another machine's crossing lies close by. Matrix-vector products read each element
+ * once, so there the faster arithmetic gains little.
+ */
+export function blasWorthwhile(dtype: "f32" | "f64", m: number, n: number, k: number): boolean {
+  const products = m * n * k;
+  if (m === 1 || n === 1) return products >= 8192;
+  return products >= (dtype === "f32" ? 1536 : 3072);
+}

@@ -1,0 +1,173 @@
+import type { LibraryHandle } from "koffi";
+import type { Blas, BlasImports, BlasVendor, GemmImport } from "./blas.ts";
+
+type Koffi = typeof import("koffi").default;
+type Foreign = (...args: unknown[]) => unknown;
+
+/** Values of the C interface's enumerations (netlib's cblas.h). */
+const ROW_MAJOR = 101;
+const NO_TRANS = 111;
+const TRANS = 112;
+
+/**
+ * Wraps an opened library.
+ *
+ * @param name    the name or path it was opened by
+ * @param vendor  what the name suggests; what the library says of itself wins
+ * @throws        Error with the reason where the library has no usable C interface
+ */
+export function wrapLibrary(koffi: Koffi, handle: LibraryHandle, name: string, vendor: BlasVendor): Blas {
+  const optional = (symbol: string, result: string, args: string[]): Foreign | null => {
+    try {
+      return handle.func(symbol, result, args);
+    } catch {
+      return null;
+    }
+  };
+  const sgemm = optional("cblas_sgemm", "void", gemmArguments("float"));
+  const dgemm = optional("cblas_dgemm", "void", gemmArguments("double"));
+  if (!sgemm || !dgemm) throw new Error("has no cblas_sgemm and cblas_dgemm");
+  const { description, coreName, threads, setThreads, ...itself } = introduce(optional);
+  if (/USE64BITINT/.test(description))
+    throw new Error("is built with 64-bit integers; a build with 32-bit ones is needed");
+
+  const blas: Blas = {
+    library: name,
+    vendor: itself.vendor ?? vendor,
+    description: description || name,
+    coreName,
+    get threads() {
+      return threads();
+    },
+    setThreads(n) {
+      if (!Number.isInteger(n) || n < 1)
+        throw new RangeError(`BLAS threads: expected an integer of at least 1, got ${n}`);
+      setThreads(n);
+    },
+    bind: (memory) => ({ gemm_f32: bindGemm(koffi, sgemm, memory, 4), gemm_f64: bindGemm(koffi, dgemm, memory, 8) }),
+  };
+  const fault = selfCheck(blas);
+  if (fault) throw new Error(fault);
+  return blas;
+}
+
+/** Matrices are addresses here: passing a JavaScript number costs less than a pointer object. */
+function gemmArguments(scalar: "float" | "double"): string[] {
+  const matrix = ["uintptr_t", "int"];
+  return ["int", "int", "int", "int", "int", "int", scalar, ...matrix, ...matrix, scalar, ...matrix];
+}
+
+/** What a library tells about itself, and how its threads are counted. */
+function introduce(optional: (symbol: string, result: string, args: string[]) => Foreign | null) {
+  const none = { description: "", coreName: null, vendor: null, threads: () => 1, setThreads: () => {} };
+  const config = optional("openblas_get_config", "str", []);
+  if (config) {
+    const core = optional("openblas_get_corename", "str", []);
+    const get = optional("openblas_get_num_threads", "int", []);
+    const set = optional("openblas_set_num_threads", "void", ["int"]);
+    return {
+      vendor: "openblas" as BlasVendor,
+      description: String(config()).trim(),
+      coreName: core ? String(core()) : null,
+      threads: () => (get ? Number(get()) : 1),
+      setThreads: (n: number) => void set?.(n),
+    };
+  }
+  const mklVersion = optional("MKL_Get_Version_String", "void", ["void *", "int"]);
+  if (mklVersion) {
+    const text = new Uint8Array(256);
+    mklVersion(text, text.length);
+    const get = optional("MKL_Get_Max_Threads", "int", []);
+    const set = optional("MKL_Set_Num_Threads", "void", ["int"]);
+    return {
+      ...none,
+      vendor: "mkl" as BlasVendor,
+      description: new TextDecoder().decode(text).replace(/\0.*$/s, "").trim(),
+      threads: () => (get ? Number(get()) : 1),
+      setThreads: (n: number) => void set?.(n),
+    };
+  }
+  const blisVersion = optional("bli_info_get_version_str", "str", []);
+  if (blisVersion) {
+    const get = optional("bli_thread_get_num_threads", "int64", []);
+    const set = optional("bli_thread_set_num_threads", "void", ["int64"]);
+    return {
+      ...none,
+      vendor: "blis" as BlasVendor,
+      description: `BLIS ${blisVersion()}`,
+      // −1 where nobody has set it, which means one.
+      threads: () => Math.max(1, get ? Number(get()) : 1),
+      setThreads: (n: number) => void set?.(n),
+    };
+  }
+  return none;
+}
+
+/**
+ * The product on a WebAssembly memory. The base address is asked for again whenever the memory's buffer is a new one: growing
+ * replaces it and may move it.
+ */
+function bindGemm(koffi: Koffi, gemm: Foreign, memory: WebAssembly.Memory, bytes: number): GemmImport {
+  let buffer: ArrayBufferLike | null = null;
+  let base = 0;
+  return (transA, transB, m, n, k, a, lda, b, ldb, c, ldc) => {
+    if (memory.buffer !== buffer) {
+      buffer = memory.buffer;
+      base = Number(koffi.address(new Uint8Array(buffer)));
+    }
+    if (m <= 0 || n <= 0) return;
+    // Addresses are unsigned, but WebAssembly hands i32 over as signed.
+    const target = c >>> 0;
+    if (k <= 0) {
+      for (let i = 0; i < m; i++) new Uint8Array(buffer, target + i * ldc * bytes, n * bytes).fill(0);
+      return;
+    }
+    const [first, second] = [base + (a >>> 0), base + (b >>> 0)];
+    const [opA, opB] = [transA ? TRANS : NO_TRANS, transB ? TRANS : NO_TRANS];
+    gemm(ROW_MAJOR, opA, opB, m, n, k, 1, first, lda, second, ldb, 0, base + target, ldc);
+  };
+}
+
+/**
+ * Multiplies small integers, which any order of summation gives exactly, in both precisions and all four transpositions, over a C
+ * full of NaN. Says what is wrong, or null.
+ */
+function selfCheck(blas: Blas): string | null {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const imports: BlasImports = blas.bind(memory);
+  const [m, n, k, gap] = [3, 5, 4, 2];
+  const [a, b, c] = [8, 64, 128];
+  const valueA = (i: number, p: number) => 1 + i * k + p;
+  const valueB = (p: number, j: number) => 7 - p * n - j;
+  for (const [gemm, name, view] of [
+    [imports.gemm_f32, "cblas_sgemm", new Float32Array(memory.buffer)],
+    [imports.gemm_f64, "cblas_dgemm", new Float64Array(memory.buffer)],
+  ] as const) {
+    for (const [transA, transB] of [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [1, 1],
+    ] as const) {
+      const lda = (transA ? m : k) + gap;
+      const ldb = (transB ? k : n) + gap;
+      const ldc = n + gap;
+      view.fill(NaN);
+      for (let i = 0; i < m; i++)
+        for (let p = 0; p < k; p++) view[a + (transA ? p * lda + i : i * lda + p)] = valueA(i, p);
+      for (let p = 0; p < k; p++)
+        for (let j = 0; j < n; j++) view[b + (transB ? j * ldb + p : p * ldb + j)] = valueB(p, j);
+      const bytes = view.BYTES_PER_ELEMENT;
+      gemm(transA, transB, m, n, k, a * bytes, lda, b * bytes, ldb, c * bytes, ldc);
+      for (let i = 0; i < m; i++) {
+        for (let j = 0; j < n; j++) {
+          let exact = 0;
+          for (let p = 0; p < k; p++) exact += valueA(i, p) * valueB(p, j);
+          if (view[c + i * ldc + j] !== exact)
+            return `${name} gives a wrong product (transposed: ${transA}, ${transB})`;
+        }
+      }
+    }
+  }
+  return null;
+}

@@ -1,0 +1,1 @@
+export { inlineMath, MATH_NAMES, type MathName, mathFunction } from "./math-function.ts";

@@ -1,0 +1,230 @@
+import { bytesOf } from "../../base/dtype.ts";
+import { sizeOf, stridesOf } from "../../base/shape.ts";
+import { InternalError } from "../../base/errors.ts";
+import type { Node } from "../../ir/node.ts";
+import { matmulSizes } from "../../ops/contract.ts";
+import { batchStride } from "../../passes/fuse.ts";
+import type { Plan } from "../../passes/plan.ts";
+import { call, type Expr, type FuncRef, f32, f64, i32, i64, memory } from "./assembler/expr.ts";
+import type { FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
+import { gemmFunction } from "./gemm.ts";
+import { emitLoop, type LoopSpec, placeAddress, type Source, type Stream } from "./loop.ts";
+
+/** What an emitter of a routine works with. */
+export interface RoutineContext {
+  readonly m: ModuleBuilder;
+  readonly plan: Plan;
+  readonly relaxed: boolean;
+  /** The imported product, for the sizes where it is worth a call; null for the wasm kernel. */
+  readonly blas: ((dtype: "f32" | "f64", m: number, n: number, k: number) => FuncRef | null) | null;
+}
+
+/** An operand as a stream over its own shape. */
+function streamOf(plan: Plan, x: Node): Stream {
+  const access = plan.accesses.of(x);
+  return { place: plan.places.get(access.root)!, dtype: x.dtype, offset: access.offset, strides: access.strides };
+}
+
+const addressOf = (plan: Plan, table: Expr, x: Node): Expr => {
+  const { place, offset, dtype } = streamOf(plan, x);
+  return placeAddress(table, { slot: place.slot, offset: place.offset + offset * bytesOf(dtype) });
+};
+
+interface MatrixOperand {
+  /** Whether the matrix is stored transposed. */
+  readonly flipped: boolean;
+  readonly leading: number;
+  readonly batch: number;
+}
+
+function matrixOperand(plan: Plan, x: Node): MatrixOperand {
+  const access = plan.accesses.of(x);
+  const r = x.shape.length;
+  const [rows, columns] = [x.shape[r - 2]!, x.shape[r - 1]!];
+  const [rowStride, columnStride] = [access.strides[r - 2]!, access.strides[r - 1]!];
+  const batch = batchStride(access, x.shape)!;
+  const plain = (columns === 1 || columnStride === 1) && (rows === 1 || rowStride >= columns);
+  if (plain) return { flipped: false, leading: rows === 1 ? columns : rowStride, batch };
+  return { flipped: true, leading: columns === 1 ? rows : columnStride, batch };
+}
+
+/** Which backend serves a product, and its function. */
+export function matmulRoutine(c: RoutineContext, node: Node): { backend: string; routine: FuncRef } {
+  const { m, n, k } = matmulSizes(node);
+  const dtype = node.dtype as "f32" | "f64";
+  const imported = c.blas?.(dtype, m, n, k) ?? null;
+  return imported
+    ? { backend: "blas", routine: imported }
+    : { backend: "wasm", routine: gemmFunction(c.m, dtype, { relaxed: c.relaxed }) };
+}
+
+/** Products of matrices, batch after batch. `scratch` is the slot of the packing space. */
+function matmul(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+  const [a, b] = node.inputs as [Node, Node];
+  const { batch, m, n, k } = matmulSizes(node);
+  const [left, right] = [matrixOperand(c.plan, a), matrixOperand(c.plan, b)];
+  const transA = (node.attrs.transA as boolean) !== left.flipped;
+  const transB = (node.attrs.transB as boolean) !== right.flipped;
+  const { backend, routine } = matmulRoutine(c, node);
+  const size = bytesOf(node.dtype);
+  const pointers = [f.let(addressOf(c.plan, table, a)), f.let(addressOf(c.plan, table, b)), f.let(addressOf(c.plan, table, node))];
+  const [pa, pb, pc] = pointers as [(typeof pointers)[0], (typeof pointers)[0], (typeof pointers)[0]];
+  const once = () => {
+    const args = [
+      i32.const(transA ? 1 : 0), i32.const(transB ? 1 : 0), i32.const(m), i32.const(n), i32.const(k),
+      pa, i32.const(left.leading), pb, i32.const(right.leading), pc, i32.const(n),
+    ]; // biome-ignore format: one call
+    const scratch = i32.load(table, 4 * c.plan.slots.length);
+    f.do(call(routine, ...(backend === "blas" ? args : [...args, scratch])));
+  };
+  if (batch === 1) return once();
+  const at = f.local("i32");
+  f.for(at, i32.const(0), i32.const(batch), 1, () => {
+    once();
+    f.set(pa, i32.add(pa, i32.const(left.batch * size)));
+    f.set(pb, i32.add(pb, i32.const(right.batch * size)));
+    f.set(pc, i32.add(pc, i32.const(m * n * size)));
+  });
+}
+
+/** A scalar element, for the routines that go one by one. */
+const element = {
+  f32: { load: f32.load, store: f32.store, gt: f32.gt, add: f32.add },
+  f64: { load: f64.load, store: f64.store, gt: f64.gt, add: f64.add },
+  i32: { load: i32.load, store: i32.store, gt: i32.gt_s, add: i32.add },
+  u32: { load: i32.load, store: i32.store, gt: i32.gt_u, add: i32.add },
+};
+
+function argmax(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+  const x = node.inputs[0]!;
+  const axis = node.attrs.axis as number;
+  const stride = stridesOf(x.shape)[axis]!;
+  const length = x.shape[axis]!;
+  const outer = sizeOf(x.shape.slice(0, axis));
+  const e = element[x.dtype as keyof typeof element];
+  const size = bytesOf(x.dtype);
+  const from = f.let(addressOf(c.plan, table, x));
+  const to = f.let(addressOf(c.plan, table, node));
+  const [i, j, k] = [f.local("i32"), f.local("i32"), f.local("i32")];
+  const best = f.local(x.dtype === "u32" ? "i32" : (x.dtype as "f32"));
+  const where = f.local("i32");
+  f.for(i, i32.const(0), i32.const(outer), 1, () => {
+    f.for(j, i32.const(0), i32.const(stride), 1, () => {
+      const row = f.let(i32.add(from, i32.mul(i32.add(i32.mul(i, i32.const(stride * length)), j), i32.const(size))));
+      f.set(best, e.load(row));
+      f.set(where, i32.const(0));
+      f.for(k, i32.const(1), i32.const(length), 1, () => {
+        const value = f.let(e.load(i32.add(row, i32.mul(k, i32.const(stride * size)))));
+        f.if(e.gt(value, best), () => {
+          f.set(best, value);
+          f.set(where, k);
+        });
+      });
+      f.do(i32.store(to, where));
+      f.set(to, i32.add(to, i32.const(4)));
+    });
+  });
+}
+
+function scatterAdd(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+  const [updates, indices] = node.inputs as [Node, Node];
+  const rows = node.attrs.rows as number;
+  const width = sizeOf(node.shape.slice(1));
+  const e = element[node.dtype as keyof typeof element];
+  const size = bytesOf(node.dtype);
+  const source = f.let(addressOf(c.plan, table, updates));
+  const index = f.let(addressOf(c.plan, table, indices));
+  const target = f.let(addressOf(c.plan, table, node));
+  f.do(memory.fill(target, i32.const(0), i32.const(sizeOf(node.shape) * size)));
+  const [i, j] = [f.local("i32"), f.local("i32")];
+  const at = f.local("i32");
+  f.for(i, i32.const(0), i32.const(sizeOf(indices.shape)), 1, () => {
+    f.set(at, i32.load(index));
+    if (indices.dtype === "i32") f.if(i32.lt_s(at, i32.const(0)), () => f.set(at, i32.const(0)));
+    f.if(i32.gt_u(at, i32.const(rows - 1)), () => f.set(at, i32.const(rows - 1)));
+    const row = f.let(i32.add(target, i32.mul(at, i32.const(width * size))));
+    f.for(j, i32.const(0), i32.const(width), 1, () => {
+      f.do(e.store(row, e.add(e.load(row), e.load(source))));
+      f.set(row, i32.add(row, i32.const(size)));
+      f.set(source, i32.add(source, i32.const(size)));
+    });
+    f.set(index, i32.add(index, i32.const(4)));
+  });
+}
+
+/** Fisher and Yates from the inside out: element i goes to a place j ≤ i, and what was there to i. */
+function shuffle(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+  const bits = f.let(addressOf(c.plan, table, node.inputs[0]!));
+  const out = f.let(addressOf(c.plan, table, node));
+  const i = f.local("i32");
+  f.for(i, i32.const(0), i32.const(node.shape[0]!), 1, () => {
+    const word = i64.load32_u(i32.add(bits, i32.mul(i, i32.const(4))));
+    const j = i32.wrap_i64(i64.shr_u(i64.mul(word, i64.extend_i32_u(i32.add(i, i32.const(1)))), i64.const(32n)));
+    const other = f.let(i32.add(out, i32.mul(j, i32.const(4))));
+    f.do(i32.store(i32.add(out, i32.mul(i, i32.const(4))), i32.load(other)));
+    f.do(i32.store(other, i));
+  });
+}
+
+/** Copies x into part of a larger array: the loop that pad and concat are made of. */
+function placeInto(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node, x: Node, start: readonly number[]): void {
+  if (sizeOf(x.shape) === 0) return;
+  const strides = stridesOf(node.shape);
+  const access = c.plan.accesses.of(x);
+  const source: Source = c.plan.accesses.isComputed(access.root)
+    ? computedSource(access.root, access.offset, access.strides)
+    : { kind: "memory", stream: streamOf(c.plan, x) };
+  const target: Stream = {
+    place: c.plan.places.get(node)!,
+    dtype: node.dtype,
+    offset: start.reduce((n, s, axis) => n + s * strides[axis]!, 0),
+    strides,
+  };
+  const spec: LoopSpec = { name: `${node.op} piece`, shape: x.shape, items: [], stores: [{ source, target }], reductions: [] };
+  f.do(call(emitLoop(c.m, spec), table));
+}
+
+/** A constant or a count as the source of a loop. */
+export function computedSource(root: Node, offset: number, strides: readonly number[]): Source {
+  return root.op === "const"
+    ? { kind: "constant", dtype: root.dtype, value: root.attrs.value as number }
+    : { kind: "count", dtype: root.dtype, offset, strides };
+}
+
+function pad(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+  const bytes = sizeOf(node.shape) * bytesOf(node.dtype);
+  f.do(memory.fill(addressOf(c.plan, table, node), i32.const(0), i32.const(bytes)));
+  placeInto(c, f, table, node, node.inputs[0]!, node.attrs.low as number[]);
+}
+
+function concat(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+  const axis = node.attrs.axis as number;
+  const home = c.plan.places.get(node)!;
+  const strides = stridesOf(node.shape);
+  let at = 0;
+  for (const piece of node.inputs) {
+    const { root, offset } = c.plan.accesses.of(piece);
+    const place = c.plan.places.get(root);
+    const bytes = at * strides[axis]! * bytesOf(node.dtype);
+    // A piece that the planner put here needs no copy.
+    const there = place?.slot === home.slot && place.offset === home.offset + bytes && offset === 0 && sizeOf(node.shape.slice(0, axis)) === 1;
+    if (!there) placeInto(c, f, table, node, piece, node.shape.map((_, d) => (d === axis ? at : 0))); // biome-ignore format: short
+    at += piece.shape[axis]!;
+  }
+}
+
+const emitters: Record<string, (c: RoutineContext, f: FuncBuilder, table: Expr, node: Node) => void> = {
+  matmul,
+  argmax,
+  scatterAdd,
+  shuffle,
+  pad,
+  concat,
+};
+
+/** Emits a routine as a function of the program's table. */
+export function emitRoutine(c: RoutineContext, node: Node, name: string): FuncRef {
+  const emit = emitters[node.op];
+  if (!emit) throw new InternalError(`wasm: no routine for op "${node.op}": add it to src/backends/wasm/routines.ts`);
+  return c.m.function(name, ["i32"], [], (f, table) => emit(c, f, table!, node));
+}

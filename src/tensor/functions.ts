@@ -1,0 +1,204 @@
+import type { DType } from "../base/dtype.ts";
+import { ShapeError } from "../base/errors.ts";
+import { broadcastShapes, normalizeAxis, type Shape, sameShape, showShape, sizeOf } from "../base/shape.ts";
+import type { Node } from "../ir/node.ts";
+import type { BinaryName, CompareName, UnaryName } from "../ops/vocabulary.ts";
+import type { Value } from "./value.ts";
+
+type Axes = number | readonly number[];
+
+/** Copies x along new or size-1 axes until it has `shape`, aligned at the last axis (NumPy's rule). */
+export function broadcastTo<T extends Value>(x: T, shape: Shape): T {
+  return x.of(broadcastNode(x, shape));
+}
+
+function broadcastNode({ node, trace }: Value, shape: Shape): Node {
+  if (sameShape(node.shape, shape)) return node;
+  if (!sameShape(broadcastShapes(node.shape, shape) ?? [], shape)) {
+    throw new ShapeError(`${showShape(node.shape)} does not broadcast to ${showShape(shape)}: sizes must agree, or be 1`);
+  }
+  const lead = shape.length - node.shape.length;
+  const dims: number[] = [];
+  for (const [axis, size] of node.shape.entries()) if (size === shape[axis + lead]) dims.push(axis + lead);
+  const squeezed = node.shape.filter((size, axis) => size === shape[axis + lead]);
+  return trace.broadcast(trace.reshape(node, squeezed), shape, dims);
+}
+
+/** Several operands, of which some may be numbers, at one common shape. */
+function aligned<T extends Value>(op: string, operands: readonly (T | number)[]): { like: T; nodes: Node[] } {
+  const like = operands.find((x): x is T => typeof x !== "number");
+  if (!like) throw new TypeError(`${op} of numbers alone: compute it in JavaScript`);
+  let shape: Shape = [];
+  for (const x of operands) {
+    if (typeof x === "number") continue;
+    const joint = broadcastShapes(shape, x.node.shape);
+    if (!joint) {
+      const shown = operands.map((o) => (typeof o === "number" ? String(o) : showShape(o.node.shape))).join(" and ");
+      throw new ShapeError(`${op} of shapes ${shown}, which do not broadcast: sizes must agree from the last axis on, or be 1`);
+    }
+    shape = joint;
+  }
+  const nodes = operands.map((x) =>
+    typeof x === "number" ? like.trace.constant(x, like.node.dtype, shape) : broadcastNode(x, shape),
+  );
+  return { like, nodes };
+}
+
+const unary =
+  (op: UnaryName) =>
+  <T extends Value>(x: T): T =>
+    x.of(x.trace[op](x.node));
+
+const binary =
+  (op: BinaryName | CompareName) =>
+  <T extends Value>(x: T | number, y: T | number): T => {
+    const { like, nodes } = aligned(op, [x, y]);
+    return like.of(like.trace[op](nodes[0]!, nodes[1]!));
+  };
+
+export const neg = unary("neg");
+export const abs = unary("abs");
+export const sign = unary("sign");
+export const floor = unary("floor");
+export const sqrt = unary("sqrt");
+export const exp = unary("exp");
+export const log = unary("log");
+export const log1p = unary("log1p");
+export const expm1 = unary("expm1");
+export const tanh = unary("tanh");
+export const sigmoid = unary("sigmoid");
+export const softplus = unary("softplus");
+export const sin = unary("sin");
+export const cos = unary("cos");
+export const lgamma = unary("lgamma");
+export const digamma = unary("digamma");
+export const erf = unary("erf");
+export const erfinv = unary("erfinv");
+export const not = unary("not");
+
+export const add = binary("add");
+export const sub = binary("sub");
+export const mul = binary("mul");
+export const div = binary("div");
+export const rem = binary("rem");
+export const pow = binary("pow");
+export const minimum = binary("minimum");
+export const maximum = binary("maximum");
+export const and = binary("and");
+export const or = binary("or");
+export const xor = binary("xor");
+export const eq = binary("eq");
+export const ne = binary("ne");
+export const lt = binary("lt");
+export const le = binary("le");
+export const gt = binary("gt");
+export const ge = binary("ge");
+
+/** `x` where the condition holds, else `y`; all broadcast. */
+export function where<T extends Value>(condition: T, x: T | number, y: T | number): T {
+  const { like, nodes } = aligned("where", [x, y]);
+  const shape = broadcastShapes(nodes[0]!.shape, condition.node.shape);
+  if (!shape) throw new ShapeError(`where: a condition of shape ${showShape(condition.node.shape)} for ${showShape(nodes[0]!.shape)}`);
+  const [a, b] = nodes.map((n) => broadcastNode(like.of(n), shape)) as [Node, Node];
+  return like.of(like.trace.select(broadcastNode(condition, shape), a, b));
+}
+
+export const cast = <T extends Value>(x: T, dtype: DType): T => x.of(x.trace.cast(x.node, dtype));
+export const bitcast = <T extends Value>(x: T, dtype: DType): T => x.of(x.trace.bitcast(x.node, dtype));
+export const stopGradient = <T extends Value>(x: T): T => x.of(x.trace.stopGradient(x.node));
+
+const axesOf = (x: Value, axes?: Axes): number[] => {
+  const rank = x.node.shape.length;
+  if (axes === undefined) return x.node.shape.map((_, axis) => axis);
+  return (typeof axes === "number" ? [axes] : [...axes]).map((axis) => normalizeAxis(axis, rank)).sort((p, q) => p - q);
+};
+
+/** Sum over the given axes, all by default; they are dropped. */
+export const sum = <T extends Value>(x: T, axes?: Axes): T => x.of(x.trace.sum(x.node, axesOf(x, axes)));
+/** Greatest element over the given axes. */
+export const max = <T extends Value>(x: T, axes?: Axes): T => x.of(x.trace.max(x.node, axesOf(x, axes)));
+/** log Σ e^x over the given axes, without overflow. */
+export const logsumexp = <T extends Value>(x: T, axes?: Axes): T => x.of(x.trace.logsumexp(x.node, axesOf(x, axes)));
+/** Arithmetic mean over the given axes. */
+export function mean<T extends Value>(x: T, axes?: Axes): T {
+  const over = axesOf(x, axes);
+  return mul(sum(x, over), 1 / sizeOf(over.map((axis) => x.node.shape[axis]!)));
+}
+/** Index (u32) of the first greatest element along an axis. */
+export const argmax = <T extends Value>(x: T, axis: number): T =>
+  x.of(x.trace.argmax(x.node, normalizeAxis(axis, x.node.shape.length)));
+
+export const reshape = <T extends Value>(x: T, shape: Shape): T => x.of(x.trace.reshape(x.node, shape));
+
+/** Reorders the axes; without a permutation, exchanges the last two. */
+export function transpose<T extends Value>(x: T, permutation?: readonly number[]): T {
+  const rank = x.node.shape.length;
+  const order = permutation ?? [...Array(rank - 2).keys(), rank - 1, rank - 2];
+  return x.of(x.trace.transpose(x.node, order));
+}
+
+/** `sizes` elements from `starts`, on every axis. */
+export const slice = <T extends Value>(x: T, starts: readonly number[], sizes: readonly number[]): T =>
+  x.of(x.trace.slice(x.node, starts, sizes));
+
+/** Elements `from` … `from + size − 1` along one axis. */
+export function narrow<T extends Value>(x: T, axis: number, from: number, size: number): T {
+  const { shape } = x.node;
+  const at = normalizeAxis(axis, shape.length);
+  return slice(x, shape.map((_, d) => (d === at ? from : 0)), shape.with(at, size)); // biome-ignore format: short
+}
+
+export const pad = <T extends Value>(x: T, low: readonly number[], high: readonly number[]): T =>
+  x.of(x.trace.pad(x.node, low, high));
+
+export function concat<T extends Value>(parts: readonly T[], axis = 0): T {
+  const first = parts[0];
+  if (!first) throw new ShapeError("concat of no tensors");
+  const nodes = parts.map((p) => p.node);
+  return first.of(first.trace.concat(nodes, normalizeAxis(axis, first.node.shape.length)));
+}
+
+/** Joins equal shapes along a new first axis. */
+export const stack = <T extends Value>(parts: readonly T[]): T =>
+  concat(parts.map((p) => reshape(p, [1, ...p.node.shape])), 0); // biome-ignore format: short
+
+/** Rows x[indices] along the first axis: shape indices.shape ++ x.shape[1:]. */
+export const gather = <T extends Value>(x: T, indices: T): T => x.of(x.trace.gather(x.node, indices.node));
+
+/** zeros([rows, …]) with each update added at its index. */
+export const scatterAdd = <T extends Value>(updates: T, indices: T, rows: number): T =>
+  updates.of(updates.trace.scatterAdd(updates.node, indices.node, rows));
+
+/** Matrix product over the last two axes; leading axes broadcast. */
+export function matmul<T extends Value>(a: T, b: T): T {
+  const [ra, rb] = [a.node.shape.slice(0, -2), b.node.shape.slice(0, -2)];
+  const lead = broadcastShapes(ra, rb);
+  if (!lead) throw new ShapeError(`matmul of ${showShape(a.node.shape)} by ${showShape(b.node.shape)}: leading axes do not broadcast`);
+  const left = broadcastNode(a, [...lead, ...a.node.shape.slice(-2)]);
+  const right = broadcastNode(b, [...lead, ...b.node.shape.slice(-2)]);
+  return a.of(a.trace.matmul(left, right));
+}
+
+/** A tensor of `like`'s dtype (or the given one) whose elements all are `value`. */
+export const full = <T extends Value>(like: T, shape: Shape, value: number, dtype: DType = like.node.dtype): T =>
+  like.of(like.trace.constant(value, dtype, shape));
+
+/** 0, 1, 2, … along one axis. */
+export const iota = <T extends Value>(like: T, shape: Shape, axis: number, dtype: DType = "u32"): T =>
+  like.of(like.trace.iota(dtype, shape, axis));
+
+/** A random permutation of 0 … n−1 from n random u32 words. */
+export const shuffle = <T extends Value>(words: T): T => words.of(words.trace.shuffle(words.node));
+
+/** softmax along the last axis. */
+export const softmax = <T extends Value>(x: T): T =>
+  exp(sub(x, reshape(logsumexp(x, -1), [...x.node.shape.slice(0, -1), 1])));
+
+/** The value `y`, whose gradient goes to `xs` by `rule(g, y, xs)` and not into how y was made. */
+export function customVjp<T extends Value>(y: T, xs: readonly T[], rule: (g: T, y: T, xs: readonly T[]) => readonly (T | null)[]): T {
+  const nodes = xs.map((x) => x.node);
+  return y.of(
+    y.trace.customVjp(y.node, nodes, (_b, g, value, args) =>
+      rule(y.of(g), y.of(value), args.map((x) => y.of(x))).map((t) => t?.node ?? null)), // biome-ignore format: short
+  );
+}

@@ -1,0 +1,25 @@
+import { defineConfig } from "tsdown";
+
+// One build for all entries, so that they share chunks: an error class thrown by the core is the one the CLI catches.
+export default defineConfig({
+  entry: {
+    index: "src/index.ts",
+    node: "src/node.ts",
+    blas: "src/backends/blas/load.ts",
+    "blas-absent": "src/backends/blas/absent.ts",
+    digits: "src/data/digits.ts",
+    cli: "cli/main.ts",
+  },
+  format: "esm",
+  platform: "neutral",
+  target: "es2023",
+  fixedExtension: false,
+  // The package's own names stay imports: "ansatz/blas" is resolved by its conditions, in Node to the FFI loader, under
+  // a browser bundler to the stub; "ansatz/digits" is loaded only when asked for.
+  deps: { neverBundle: [/^ansatz(\/|$)/, /^node:/] },
+  dts: { entry: ["src/index.ts", "src/node.ts", "src/backends/blas/load.ts", "src/data/digits.ts"] },
+  sourcemap: true,
+  clean: true,
+  report: false,
+  checks: { pluginTimings: false },
+});
