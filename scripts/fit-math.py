@@ -174,7 +174,14 @@ def log_erfc(x):
     return log(erfc(x))
 
 
-def erfinv_core(u):  # erfinv(x) = x R(u), u = 9/16 − x²: all coefficients of one sign, so nothing cancels
+# The rationals are fitted to what a constant leaves, so that their rounding errors count less.
+
+
+def less(constant, f):
+    return lambda u: f(u) - constant
+
+
+def erfinv_core(u):  # erfinv(x) = x (1 + R(u)), u = 9/16 − x²: all coefficients of one sign, so nothing cancels
     x = sqrt(mpf(9) / 16 - u)
     return erfinv(x) / x if x > mpf(10) ** -20 else sqrt(pi) / 2
 
@@ -183,11 +190,11 @@ TAIL = mpf(37) / 32
 FAR = mpf(11) / 4
 
 
-def erfinv_tail(start):  # erfinv(x) = R(u), u = sqrt(−log(1 − x)) − start
-    return lambda u: erfinv(-expm1(-((u + start) ** 2)))
+def erfinv_tail(start):  # erfinv(x) = w (constant + R(w − start)), w = sqrt(−log(1 − x))
+    return lambda u: erfinv(-expm1(-((u + start) ** 2))) / (u + start)
 
 
-def lgamma_base(u):  # lgamma(1 + t) = t (t − 1) R(u), u = t + 1/2
+def lgamma_base(u):  # lgamma(1 + t) = t (t − 1) (1/2 + R(u)), u = t + 1/2
     t = u - mpf(1) / 2
     if abs(t) < mpf(10) ** -15:
         t = mpf(10) ** -15
@@ -213,7 +220,7 @@ def psi_root():
     return PSI_ROOT
 
 
-def digamma_base(t):  # ψ(1 + t) = (t − t0) R(t)
+def digamma_base(t):  # ψ(1 + t) = (t − t0) (7/8 + R(t))
     d = t - psi_root()
     return psi(1, 1 + t) if abs(d) < mpf(10) ** -25 else psi(0, 1 + t) / d
 
@@ -256,17 +263,17 @@ SETS = {
     "erf-f64": lambda: polynomial(lambda z: erf_core(z) - 1, 0, 1, 12, one, "f64"),
     "erfc-f32": lambda: polynomial(log_erfc, mpf("0.95"), 4, 6, erfc, "f32"),
     "erfc-f64": lambda: polynomial(log_erfc, 1, 6, 18, erfc, "f64"),
-    "erfinv-f64": lambda: rational(erfinv_core, 0, mpf("0.5625"), 7, 7, one, "f64"),
-    "erfinv-narrow": lambda: rational(erfinv_core, 0, mpf("0.5625"), 4, 3, one, "f64"),
-    "erfinv-tail-f64": lambda: rational(erfinv_tail(TAIL), 0, FAR - TAIL, 8, 7, lambda u: 1 / (u + TAIL), "f64"),
-    "erfinv-far-f64": lambda: rational(erfinv_tail(FAR), 0, mpf("6.07") - FAR, 8, 7, lambda u: 1 / (u + FAR), "f64"),
-    "erfinv-tail-narrow": lambda: rational(erfinv_tail(TAIL), 0, mpf("4.08") - TAIL, 4, 4, lambda u: 1 / (u + TAIL), "f64"),
-    "lgamma-f64": lambda: rational(lgamma_base, 0, 2, 10, 10, lambda u: 1 / lgamma_base(u), "f64"),
-    "lgamma-narrow": lambda: rational(lgamma_base, 0, 2, 5, 5, lambda u: 1 / lgamma_base(u), "f64"),
+    "erfinv-f64": lambda: rational(less(1, erfinv_core), 0, mpf("0.5625"), 7, 7, one, "f64"),
+    "erfinv-narrow": lambda: rational(less(1, erfinv_core), 0, mpf("0.5625"), 4, 3, one, "f64"),
+    "erfinv-tail-f64": lambda: rational(less(0.8125, erfinv_tail(TAIL)), 0, FAR - TAIL, 8, 7, one, "f64"),
+    "erfinv-far-f64": lambda: rational(less(0.9375, erfinv_tail(FAR)), 0, mpf("6.07") - FAR, 7, 7, one, "f64"),
+    "erfinv-tail-narrow": lambda: rational(less(0.8125, erfinv_tail(TAIL)), 0, mpf("4.08") - TAIL, 5, 4, one, "f64"),
+    "lgamma-f64": lambda: rational(less(0.5, lgamma_base), 0, 2, 10, 10, lambda u: 1 / lgamma_base(u), "f64"),
+    "lgamma-narrow": lambda: rational(less(0.5, lgamma_base), 0, 2, 5, 5, lambda u: 1 / lgamma_base(u), "f64"),
     "stirling-f64": lambda: polynomial(stirling, 0, mpf(1) / 64, 6, one, "f64"),
     "stirling-narrow": lambda: polynomial(stirling, 0, mpf(1) / 64, 2, one, "f64"),
-    "digamma-f64": lambda: rational(digamma_base, 0, 2, 8, 8, lambda t: 1 / digamma_base(t), "f64"),
-    "digamma-narrow": lambda: rational(digamma_base, 0, 2, 4, 4, lambda t: 1 / digamma_base(t), "f64"),
+    "digamma-f64": lambda: rational(less(0.875, digamma_base), 0, 2, 7, 7, lambda t: 1 / digamma_base(t), "f64"),
+    "digamma-narrow": lambda: rational(less(0.875, digamma_base), 0, 2, 4, 4, lambda t: 1 / digamma_base(t), "f64"),
     "digamma-tail-f64": lambda: rational(digamma_tail, 0, mpf(1) / 16, 5, 5, lambda z: z, "f64"),
     "digamma-tail-narrow": lambda: rational(digamma_tail, 0, mpf(1) / 16, 2, 2, lambda z: z, "f64"),
     "cot-f64": lambda: polynomial(cot_tail, 0, mpf("0.25"), 8, one, "f64"),

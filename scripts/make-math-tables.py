@@ -42,11 +42,9 @@ class Format:
 
     def round(self, v, sign=0):
         """(bits, residual in 1/256 ulp) of a real number; `sign` is the sign of a zero."""
-        top = sign << (self.bits - 1)
         if mpmath.isnan(v):
             return self.encode(float("nan")), 0
-        if v < 0:
-            top = 1 << (self.bits - 1)
+        top = (sign if v == 0 else int(v < 0)) << (self.bits - 1)
         if mpmath.isinf(v):
             return top | self.infinity, 0
         if v == 0:

@@ -1,5 +1,6 @@
 import type { Graph } from "../ir/graph.ts";
 import type { Plan } from "../passes/plan.ts";
+import type { Blas, ThreadPool } from "./native.ts";
 
 /** Which backend evaluates a node, and in which kernel: what `explain` prints. */
 export interface NodeReport {
@@ -7,6 +8,13 @@ export interface NodeReport {
   readonly op: string;
   readonly backend: string;
   readonly kernel: string;
+}
+
+/** What a step runs on. */
+export interface Host {
+  readonly memory: WebAssembly.Memory;
+  readonly blas: Blas | null;
+  readonly threads: ThreadPool | null;
 }
 
 /** A step that was compiled but is not bound to memory. One may serve many programs. */
@@ -19,18 +27,20 @@ export interface Executable {
   readonly codeBytes: number;
   /** Functions that the code calls outside itself. */
   readonly imports: readonly string[];
-  /** Prepares to run on this memory. */
-  bind(memory: WebAssembly.Memory): Promise<BoundExecutable>;
+  /** Prepares to run in this host. */
+  bind(host: Host): Promise<BoundExecutable>;
 }
 
 export interface BoundExecutable {
   /**
    * Runs steps one after the other. `table` is the byte address of the program's table: one u32 address for each slot of the
-   * plan, then that of the scratch, then that of the ring. After each step the scalar outputs go to the ring as f64.
+   * plan, then that of the scratch, of the ring, and of the block where threads meet. After each step the scalar outputs go to the ring as f64.
    *
    * @param ring  index of the first ring row to write
    */
   run(table: number, steps: number, ring: number): void;
+  /** Runs each kernel alone `repeats` times: milliseconds for one run of each, in the plan's order. Leaves state changed. */
+  profile?(table: number, repeats: number): number[];
 }
 
 export interface CompileOptions {

@@ -2,6 +2,7 @@ import type { TypedArray } from "../base/dtype.ts";
 import { AnsatzError, OptionError, ShapeError } from "../base/errors.ts";
 import { sameShape, showShape, sizeOf } from "../base/shape.ts";
 import { type Backend, type BoundExecutable, type NodeReport, ringOutputs } from "../backends/backend.ts";
+import { MEETING_BYTES } from "../backends/native.ts";
 import { wasmBackend } from "../backends/wasm/backend.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
@@ -86,7 +87,8 @@ export class GraphProgram {
     this.state = state;
     this.inputSpecs = spec.inputs;
     this.scalars = ringOutputs(plan.graph);
-    this.table = runtime.buffer("u32", [plan.slots.length + 2]);
+    this.table = runtime.buffer("u32", [plan.slots.length + 3]);
+    this.held.meeting = runtime.buffer("u8", [MEETING_BYTES]);
     this.held.scratch = runtime.buffer("u8", [executable.scratchBytes]);
     this.held.arena = runtime.buffer("u8", [plan.arenaBytes]);
     this.ring = runtime.buffer("f64", [RING_ROWS, Math.max(1, this.scalars.length)]);
@@ -100,7 +102,7 @@ export class GraphProgram {
       const [kind, name] = split(slot);
       return kind === "state" ? state[name]!.address : kind === "output" ? outputs[name]!.address : 0;
     });
-    this.table.write([...addresses, this.held.scratch.address, this.ring.address]);
+    this.table.write([...addresses, this.held.scratch.address, this.ring.address, this.held.meeting.address]);
   }
 
   /**
@@ -133,6 +135,15 @@ export class GraphProgram {
     } finally {
       this.busy = false;
     }
+  }
+
+  /**
+   * Milliseconds of one run of each kernel, alone and warm, on the inputs of the last run. For finding what a step spends its
+   * time on; the state is not meaningful afterwards.
+   */
+  profile(repeats = 100): { kernel: string; shape: string; milliseconds: number }[] {
+    const times = this.bound.profile?.(this.table.address, repeats) ?? [];
+    return this.explain().kernels.map(({ kernel, shape }, i) => ({ kernel, shape, milliseconds: times[i]! }));
   }
 
   /** What was compiled: the graph, its kernels, which backend runs each node, bytes and floating-point operations. */
@@ -223,10 +234,13 @@ export async function graphProgram(spec: GraphProgramSpec): Promise<GraphProgram
   const traced = spec.trace(b, stateNodes, inputNodes);
   const graph: Graph = { outputs: namedOutputs(b, spec, stateNodes, traced) };
   const deterministic = spec.deterministic ?? false;
-  const backend =
-    spec.backend ?? wasmBackend({ blas: deterministic ? null : runtime.blas, relaxed: runtime.relaxed && !deterministic });
+  const { memory, sharedMemory } = runtime;
+  const blas = deterministic ? null : runtime.blas;
+  const threads = deterministic ? null : await runtime.threads();
+  const relaxed = runtime.relaxed && !deterministic;
+  const backend = spec.backend ?? wasmBackend({ blas, relaxed, parts: threads?.size ?? 1, sharedMemory });
   const compiled = await compileGraph(graph, backend, { deterministic });
-  const bound = await compiled.executable.bind(runtime.memory);
+  const bound = await compiled.executable.bind({ memory, blas, threads });
   const state: Record<string, Buffer> = {};
   for (const [name, s] of Object.entries(spec.state)) {
     if (s instanceof Buffer && s.runtime !== runtime) {

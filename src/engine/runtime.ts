@@ -1,7 +1,7 @@
 import { bytesOf, type DType, dtypes, type TypedArray } from "../base/dtype.ts";
 import { ShapeError } from "../base/errors.ts";
 import { type Shape, showShape, sizeOf } from "../base/shape.ts";
-import type { Blas } from "../backends/blas/blas.ts";
+import type { Blas, ThreadPool } from "../backends/native.ts";
 import { Allocator } from "./allocator.ts";
 
 /** A dtype and a shape; `upTo` when the outermost axis is a capacity and the count is given at run time. */
@@ -50,6 +50,8 @@ export class Buffer {
 export interface RuntimeOptions {
   /** A loaded BLAS, or null for the wasm kernels alone. */
   readonly blas?: Blas | null;
+  /** Threads that share the steps of large programs, on a memory made for it (`sharedMemory`); null for the caller alone. */
+  readonly threads?: (memory: WebAssembly.Memory, blas: Blas | null) => Promise<ThreadPool>;
   /** Whether relaxed SIMD (fused multiply-add) may be used. Default: where a probe finds it. */
   readonly relaxed?: boolean;
 }
@@ -62,12 +64,18 @@ export class Runtime {
   readonly memory: WebAssembly.Memory;
   readonly blas: Blas | null;
   readonly relaxed: boolean;
+  readonly sharedMemory: boolean;
+  /** The threads, started at the first request. */
+  readonly threads: () => Promise<ThreadPool | null>;
   private readonly allocator: Allocator;
   private readonly registry: FinalizationRegistry<number>;
 
   constructor(options: RuntimeOptions = {}) {
-    this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
+    this.sharedMemory = options.threads !== undefined;
+    this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: this.sharedMemory });
     this.blas = options.blas ?? null;
+    let pool: Promise<ThreadPool | null> | null = null;
+    this.threads = () => (pool ??= options.threads?.(this.memory, this.blas) ?? Promise.resolve(null));
     this.relaxed = options.relaxed ?? hasRelaxedSimd();
     const allocator = new Allocator(this.memory);
     this.allocator = allocator;
@@ -107,6 +115,10 @@ let shared: Promise<Runtime> | null = null;
  * (Node only).
  */
 export function defaultRuntime(): Promise<Runtime> {
-  shared ??= import("ansatz/blas").then(async ({ loadBlas }) => new Runtime({ blas: await loadBlas() }));
+  shared ??= import("ansatz/blas").then(async ({ loadBlas, createThreads, defaultThreads }) => {
+    const count = defaultThreads();
+    const threads = count > 1 ? (memory: WebAssembly.Memory, blas: Blas | null) => createThreads(memory, count, blas) : undefined;
+    return new Runtime({ blas: await loadBlas(), threads });
+  });
   return shared;
 }

@@ -38,6 +38,8 @@ interface Cluster {
   /** Clusters that must be complete before this one starts. */
   readonly after: Set<Cluster>;
   readonly routine: boolean;
+  /** Axes that its reductions sum over. */
+  readonly reduced: Set<number>;
 }
 
 const REDUCTIONS = new Set(["sum", "max"]);
@@ -96,6 +98,13 @@ function markCopies(graph: Graph, nodes: readonly Node[], accesses: Accesses): v
   for (const node of graph.outputs.values()) store(node);
 }
 
+/** Whether reductions over different axes would share a loop that then has no axis left along which threads could share it. */
+function leavesNoAxis(cluster: Cluster, reduction: Node): boolean {
+  const rank = cluster.shape.length;
+  const together = new Set([...cluster.reduced, ...(reduction.attrs.axes as number[])]);
+  return cluster.reduced.size > 0 && cluster.reduced.size < rank && together.size === rank;
+}
+
 /** Greedy fusion: each node joins a loop over its own shape wherever that makes no cycle between kernels. */
 export function fuse(graph: Graph): Fused {
   const nodes = nodesOf(graph);
@@ -145,14 +154,17 @@ export function fuse(graph: Graph): Fused {
         if (cluster.routine || !sameShape(cluster.shape, shape)) continue;
         const before = prerequisites(node, cluster);
         if ([...before].some((c) => reaches(c, cluster))) continue;
+        if (reduction && leavesNoAxis(cluster, node)) continue;
         for (const c of before) cluster.after.add(c);
         cluster.members.push(node);
+        if (reduction) for (const axis of node.attrs.axes as number[]) cluster.reduced.add(axis);
         joined = cluster;
         break;
       }
     }
     if (!joined) {
-      joined = { shape, members: [node], after: prerequisites(node, null), routine };
+      const reduced = new Set(reduction ? (node.attrs.axes as number[]) : []);
+      joined = { shape, members: [node], after: prerequisites(node, null), routine, reduced };
       clusters.push(joined);
     }
     home.set(node, joined);

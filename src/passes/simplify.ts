@@ -123,6 +123,15 @@ const sumOfBroadcast: Rule = (b, node) => {
   return null;
 };
 
+/** A reduction over all axes goes in two steps, inner axes first: sums of sums lose less, and threads can share the first. */
+const reduceInTwo: Rule = (b, node) => {
+  if (node.op !== "sum" && node.op !== "max") return null;
+  const x = node.inputs[0]!;
+  const axes = node.attrs.axes as readonly number[];
+  if (axes.length < 2 || axes.length < x.shape.length || x.shape[0]! < 2) return null;
+  return node.op === "sum" ? b.sum(b.sum(x, axes.slice(1)), [0]) : b.max(b.max(x, axes.slice(1)), [0]);
+};
+
 /** The rules, tried in order on every node until none applies. */
 const RULES: readonly Rule[] = [
   foldConstants,
@@ -132,6 +141,7 @@ const RULES: readonly Rule[] = [
   inverseMovement,
   transposeIntoMatmul,
   sumOfBroadcast,
+  reduceInTwo,
 ];
 
 /**

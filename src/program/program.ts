@@ -100,6 +100,11 @@ export class Program<S extends Specs, I, O> {
     return this.inner.run({ ...(inputs as InputValues | undefined), [SEED]: seed }, steps, options);
   }
 
+  /** Milliseconds of each kernel, alone; the state is not meaningful afterwards. */
+  profile(repeats?: number): { kernel: string; shape: string; milliseconds: number }[] {
+    return this.inner.profile(repeats);
+  }
+
   /** Graph, kernels, the backend of every node, bytes and floating-point operations. */
   explain(): Explanation {
     return this.inner.explain();

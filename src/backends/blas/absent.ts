@@ -1,4 +1,5 @@
-import type { Blas, BlasAttempt } from "./blas.ts";
+import { OptionError } from "../../base/errors.ts";
+import type { Blas, BlasAttempt, ThreadPool } from "../native.ts";
 
 /** Where there is no foreign-function interface (browsers), there is no BLAS: the wasm kernels serve. */
 export async function loadBlas(): Promise<Blas | null> {
@@ -7,4 +8,11 @@ export async function loadBlas(): Promise<Blas | null> {
 
 export function blasAttempts(): readonly BlasAttempt[] {
   return [];
+}
+
+/** One: the page's own thread. */
+export const defaultThreads = (): number => 1;
+
+export async function createThreads(_memory: WebAssembly.Memory, _size: number, _blas: Blas | null): Promise<ThreadPool> {
+  throw new OptionError("threads are offered on Node only: use a runtime with threads: 1");
 }

@@ -1,4 +1,4 @@
-import type { BlasVendor } from "./blas.ts";
+import type { BlasVendor } from "../native.ts";
 
 /** A library that may be there, by the name that the system's loader knows or by its path. */
 export interface Candidate {

@@ -1,5 +1,5 @@
 import type { LibraryHandle } from "koffi";
-import type { Blas, BlasImports, BlasVendor, GemmImport } from "./blas.ts";
+import type { Blas, BlasImports, BlasVendor, GemmImport } from "../native.ts";
 
 type Koffi = typeof import("koffi").default;
 type Foreign = (...args: unknown[]) => unknown;

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { OptionError } from "../../base/errors.ts";
-import type { Blas, BlasAttempt } from "./blas.ts";
+import type { Blas, BlasAttempt } from "../native.ts";
 import { type Candidate, platformCandidates, requestedCandidates } from "./candidates.ts";
 import { coreTypeToSet } from "./core-type.ts";
 import { wrapLibrary } from "./library.ts";
+
+export { createThreads, defaultThreads } from "./threads.ts";
 
 let loading: Promise<Blas | null> | undefined;
 const attempts: BlasAttempt[] = [];

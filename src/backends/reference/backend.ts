@@ -40,7 +40,7 @@ export const reference: Backend = {
     scratchBytes: 0,
     codeBytes: 0,
     imports: [],
-    bind: async (memory) => bindReference(plan, memory),
+    bind: async ({ memory }) => bindReference(plan, memory),
   }),
 };
 
@@ -49,14 +49,14 @@ function bindReference(plan: Plan, memory: WebAssembly.Memory): BoundExecutable 
   const scalars = ringOutputs(plan.graph);
   return {
     run(table, steps, ring) {
-      const slots = new Uint32Array(memory.buffer, table, plan.slots.length + 2);
+      const slots = new Uint32Array(memory.buffer, table, plan.slots.length + 2); // the arena and regions, scratch, ring
       const view = (name: string, node: Node) =>
         dtypes[node.dtype].view(memory.buffer, slots[plan.slots.indexOf(name)]!, sizeOf(node.shape));
       for (let step = 0; step < steps; step++) {
         const given = inputs.map((n) => [n.attrs.name as string, view(n.attrs.name as string, n).slice()] as const);
         const results = evaluateGraph(plan.graph, new Map(given));
         for (const [name, node] of plan.graph.outputs) view(name, node).set(results.get(name)! as never);
-        const row = new Float64Array(memory.buffer, slots.at(-1)!, (ring + step + 1) * scalars.length);
+        const row = new Float64Array(memory.buffer, slots[plan.slots.length + 1]!, (ring + step + 1) * scalars.length);
         for (const [i, name] of scalars.entries()) row[(ring + step) * scalars.length + i] = results.get(name)![0]!;
       }
     },

@@ -8,11 +8,11 @@ import type { Access } from "../../passes/access.ts";
 import type { LoopKernel } from "../../passes/fuse.ts";
 import type { Plan } from "../../passes/plan.ts";
 import { type Backend, type Executable, type NodeReport, ringOutputs } from "../backend.ts";
-import { type Blas, blasWorthwhile } from "../blas/blas.ts";
-import { call, type Expr, type FuncRef, f32, f64, i32, memory, type ValType } from "./assembler/expr.ts";
+import { type Blas, blasWorthwhile, FAILURE_WORD } from "../native.ts";
+import { atomic, call, type Expr, type FuncRef, f32, f64, i32, i64, memory, unreachable, type ValType } from "./assembler/expr.ts";
 import { type FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
 import { gemmScratchBytes } from "./gemm.ts";
-import { emitLoop, type LoopSpec, placeAddress, type Source, type Stream } from "./loop.ts";
+import { type EmittedKernel, emitLoop, type LoopSpec, placeAddress, type Source, type Stream } from "./loop.ts";
 import { computedSource, emitRoutine, matmulRoutine, type RoutineContext } from "./routines.ts";
 
 export interface WasmOptions {
@@ -20,6 +20,9 @@ export interface WasmOptions {
   readonly blas: Blas | null;
   /** Fused multiply-add in the wasm products. */
   readonly relaxed: boolean;
+  /** How many threads share a step; more than one needs a shared memory. */
+  readonly parts: number;
+  readonly sharedMemory: boolean;
 }
 
 /** Ops with a meaning of their own here; the rest is lowered. */
@@ -27,12 +30,12 @@ const LOWERED = new Set(["logsumexp", "stopGradient", "customVjp"]);
 
 /** One module a program: every kernel a function, a step that calls them, and a loop of steps. */
 export function wasmBackend(options: WasmOptions): Backend {
-  const { blas, relaxed } = options;
+  const { blas, relaxed, parts, sharedMemory } = options;
   return {
-    name: blas ? `wasm${relaxed ? "+relaxed" : ""}+blas(${blas.library})` : `wasm${relaxed ? "+relaxed" : ""}`,
+    name: `wasm${relaxed ? "+relaxed" : ""}${blas ? `+blas(${blas.library})` : ""}/${parts}${sharedMemory ? "s" : ""}`,
     keeps: (op) => !LOWERED.has(op),
     compile: async (plan) => {
-      const { module, nodes, scratchBytes } = emitModule(plan, options);
+      const { module, nodes, scratchBytes, parallel } = emitModule(plan, options);
       const code = module.encode();
       const compiled = await WebAssembly.compile(code);
       const executable: Executable = {
@@ -41,12 +44,36 @@ export function wasmBackend(options: WasmOptions): Backend {
         scratchBytes,
         codeBytes: code.length,
         imports: module.importNames,
-        bind: async (memory) => {
+        bind: async ({ memory, threads }) => {
+          const withBlas = module.importNames.length > 0;
           const instance = await WebAssembly.instantiate(compiled, {
             env: { memory },
-            blas: blas && module.importNames.length ? { ...blas.bind(memory) } : {},
+            blas: withBlas ? { ...blas!.bind(memory) } : {},
           });
-          return { run: instance.exports.run as (table: number, steps: number, ring: number) => void };
+          const pool = parallel ? threads : null;
+          const handle = pool ? await pool.load(compiled, withBlas) : 0;
+          const run = instance.exports.run as (table: number, steps: number, ring: number, part: number) => void;
+          const kernels = instance.exports as Record<string, (table: number, part: number) => void>;
+          return {
+            run: (table, steps, ring) => {
+              if (pool) {
+                const meeting = new Uint32Array(memory.buffer, table)[plan.slots.length + 2]!;
+                pool.start(handle, table, steps, ring, meeting);
+              }
+              try {
+                run(table, steps, ring, 0);
+              } catch (error) {
+                pool?.check();
+                throw error;
+              }
+            },
+            profile: (table, repeats) =>
+              plan.kernels.map((_, i) => {
+                const started = performance.now();
+                for (let turn = 0; turn < repeats; turn++) kernels[`k${i}`]!(table, 0);
+                return (performance.now() - started) / repeats;
+              }),
+          };
         },
       };
       return executable;
@@ -57,59 +84,147 @@ export function wasmBackend(options: WasmOptions): Backend {
 const GEMM_PARAMS: ValType[] = Array.from({ length: 11 }, () => "i32");
 
 function emitModule(plan: Plan, options: WasmOptions) {
-  const module = new ModuleBuilder();
+  const module = new ModuleBuilder({ module: "env", name: "memory", shared: options.sharedMemory });
+  const scratchBytes = scratchFor(plan, options);
   const context: RoutineContext = {
     m: module,
     plan,
     relaxed: options.relaxed,
+    parts: options.parts,
+    scratchBytes,
     blas: options.blas
       ? (dtype, m, n, k) =>
           blasWorthwhile(dtype, m, n, k) ? module.importFunction("blas", `gemm_${dtype}`, GEMM_PARAMS, []) : null
       : null,
   };
   const nodes: NodeReport[] = [];
-  let scratchBytes = 0;
   const kernels = plan.kernels.map((kernel, i) => {
     const name = `k${i}`;
     const report = (node: Node, backend: string) => nodes.push({ node: `%${node.id}`, op: node.op, backend, kernel: name });
     if (kernel.kind === "loop") {
       for (const node of [...kernel.body, ...kernel.reductions]) report(node, "wasm");
-      return emitLoop(module, loopSpec(plan, kernel, name));
+      return emitLoop(module, loopSpec(plan, kernel, name), options.parts);
     }
     const { node } = kernel;
     if (node.op === "matmul") {
-      const { m, n, k } = matmulSizes(node);
-      const { backend } = matmulRoutine(context, node);
-      if (backend === "wasm") scratchBytes = Math.max(scratchBytes, gemmScratchBytes(node.dtype as "f32", m, n, k));
-      report(node, backend);
+      report(node, matmulRoutine(context, node).backend);
     } else report(node, "wasm");
     return emitRoutine(context, node, name);
   });
-  emitRun(module, plan, kernels);
+  const parallel = kernels.some((k) => k.parallel);
+  emitRun(module, plan, kernels, parallel ? options.parts : 1);
   const reported = new Set(nodes.map((n) => n.node));
   for (const node of nodesOf(plan.graph)) {
     // Inputs, constants, counts and views are read where they lie.
     if (!reported.has(`%${node.id}`)) nodes.push({ node: `%${node.id}`, op: node.op, backend: "wasm", kernel: "view" });
   }
-  return { module, nodes, scratchBytes };
+  return { module, nodes, scratchBytes: scratchBytes * options.parts, parallel };
 }
 
-/** `run(table, steps, ring)`. The loop body is a function of its own, so that it is replaced when the optimised code is ready. */
-function emitRun(m: ModuleBuilder, plan: Plan, kernels: readonly FuncRef[]): void {
-  const step = m.function("step", ["i32", "i32"], [], (f, table, ring) => {
-    for (const kernel of kernels) f.do(call(kernel, table!));
+/** Packing space that the largest product of the wasm kernels needs. */
+function scratchFor(plan: Plan, options: WasmOptions): number {
+  let bytes = 0;
+  for (const kernel of plan.kernels) {
+    if (kernel.kind !== "routine" || kernel.node.op !== "matmul") continue;
+    const dtype = kernel.node.dtype as "f32" | "f64";
+    const { m, n, k } = matmulSizes(kernel.node);
+    if (!options.blas || !blasWorthwhile(dtype, m, n, k)) bytes = Math.max(bytes, gemmScratchBytes(dtype, m, n, k));
+  }
+  return Math.ceil(bytes / 64) * 64;
+}
+
+/**
+ * `run(table, steps, ring, part)`. Every part runs every step: shared kernels each does in part, the others part 0 does alone, and
+ * they meet wherever one kind follows the other. The loop body is a function of its own, so that it is replaced when the
+ * optimised code is ready.
+ */
+function emitRun(m: ModuleBuilder, plan: Plan, kernels: readonly EmittedKernel[], parts: number): void {
+  const meet = parts > 1 ? meetFunction(m, parts) : null;
+  const finish = (f: FuncBuilder, table: Expr, ring: Expr) => {
     for (const { from, to } of plan.finalCopies) {
       const bytes = sizeOf(from.shape) * bytesOf(from.dtype);
-      f.do(memory.copy(placeAddress(table!, to), placeAddress(table!, plan.places.get(from)!), i32.const(bytes)));
+      f.do(memory.copy(placeAddress(table, to), placeAddress(table, plan.places.get(from)!), i32.const(bytes)));
     }
-    emitRecord(f, plan, table!, ring!);
+    emitRecord(f, plan, table, ring);
+  };
+  const step = m.function("step", ["i32", "i32", "i32"], [], (f, table, ring, part) => {
+    if (!meet) {
+      for (const { run } of kernels) f.do(call(run, table!, part!));
+      return finish(f, table!, ring!);
+    }
+    const block = f.let(i32.load(table!, 4 * (plan.slots.length + 2)));
+    for (const phase of phases(kernels)) {
+      if (phase.parallel) f.do(call(phase.run, table!, part!));
+      else f.if(i32.eqz(part!), () => phase.alone.forEach((run) => f.do(call(run, table!, i32.const(0)))));
+      f.do(call(meet, block));
+    }
+    f.if(i32.eqz(part!), () => finish(f, table!, ring!));
+    f.do(call(meet, block));
   });
-  const run = m.function("run", ["i32", "i32", "i32"], [], (f, table, steps, ring) => {
+  const run = m.function("run", ["i32", "i32", "i32", "i32"], [], (f, table, steps, ring, part) => {
     const i = f.local("i32");
-    f.for(i, i32.const(0), steps!, 1, () => f.do(call(step, table!, i32.add(ring!, i))));
+    f.for(i, i32.const(0), steps!, 1, () => f.do(call(step, table!, i32.add(ring!, i), part!)));
   });
   m.export("run", run);
+  for (const [i, kernel] of kernels.entries()) m.export(`k${i}`, kernel.run);
 }
+
+type Phase = { readonly parallel: true; readonly run: FuncRef } | { readonly parallel: false; readonly alone: FuncRef[] };
+
+/** Kernels in order, with those that one part does alone gathered between the shared ones. */
+function phases(kernels: readonly EmittedKernel[]): Phase[] {
+  const out: Phase[] = [];
+  const alone = (run: FuncRef) => {
+    const last = out.at(-1);
+    if (last && !last.parallel) last.alone.push(run);
+    else out.push({ parallel: false, alone: [run] });
+  };
+  for (const { before, run, parallel } of kernels) {
+    if (before) alone(before);
+    if (parallel) out.push({ parallel, run });
+    else alone(run);
+  }
+  return out;
+}
+
+/** How often to look before going to sleep: some ten microseconds, longer than most waits. */
+const LOOKS = 200_000;
+
+/**
+ * A barrier: returns when all parts have called it. The last to arrive starts a new generation; the others watch for that, and
+ * sleep when it takes long. Words of the block: arrivals, generation, sleepers.
+ */
+function meetFunction(m: ModuleBuilder, parts: number): FuncRef {
+  return m.function("meet", ["i32"], [], (f, block) => {
+    const generation = f.let(atomic.load(block!, 4));
+    f.if(i32.eq(atomic.add(block!, i32.const(1)), i32.const(parts - 1)), () => {
+      f.do(atomic.store(block!, i32.const(0)));
+      f.do(atomic.add(block!, i32.const(1), 4));
+      f.if(atomic.load(block!, 8), () => f.do(atomic.notify(block!, i32.const(-1), 4)));
+      f.return();
+    });
+    const looks = f.let(i32.const(LOOKS));
+    f.while(
+      () => looks,
+      () => {
+        f.if(i32.ne(atomic.load(block!, 4), generation), () => f.return());
+        f.set(looks, i32.sub(looks, i32.const(1)));
+      },
+    );
+    f.do(atomic.add(block!, i32.const(1), 8));
+    f.while(
+      () => i32.eq(atomic.load(block!, 4), generation),
+      () => {
+        f.do(atomic.wait(block!, generation, i64.const(PATIENCE), 4));
+        f.if(atomic.load(block!, 4 * FAILURE_WORD), () => f.do(unreachable));
+      },
+    );
+    f.do(atomic.add(block!, i32.const(-1), 8));
+  });
+}
+
+/** Longest sleep before looking again, in nanoseconds. */
+const PATIENCE = 100_000_000n;
 
 /** Writes the scalar outputs as f64 to row `ring` of the ring. */
 function emitRecord(f: FuncBuilder, plan: Plan, table: Expr, ring: Expr): void {

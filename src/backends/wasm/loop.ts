@@ -5,7 +5,7 @@ import type { Place } from "../../passes/plan.ts";
 import { type Expr, type FuncRef, i32, i32x4, memory, select, v128 } from "./assembler/expr.ts";
 import type { FuncBuilder, Local, ModuleBuilder } from "./assembler/module.ts";
 import { mergeAxes } from "./loop-nest.ts";
-import { binary, emitScalar } from "./scalar.ts";
+import { binary, emitScalar, unary } from "./scalar.ts";
 import {
   constant, finishLanes, type Lanes, loadLane, loadSplat, loadStrided, loadVector, lowLanes, storeVector,
 } from "./vector.ts"; // biome-ignore format: one import
@@ -61,13 +61,40 @@ export const placeAddress = (table: Expr, place: Place): Expr =>
 const identityOf = (op: "sum" | "max", dtype: DType): number =>
   op === "sum" ? 0 : dtype === "i32" ? -(2 ** 31) : dtype === "u32" ? 0 : -Infinity;
 
-/** Emits a loop nest as a function of the program's table. */
-export function emitLoop(m: ModuleBuilder, spec: LoopSpec): FuncRef {
-  return m.function(spec.name, ["i32"], [], (f, table) => {
-    if (sizeOf(spec.shape) > 0) new LoopEmitter(m, f, table!, spec).emit();
-    else if (spec.reductions.length) new LoopEmitter(m, f, table!, spec).initialise();
-  });
+/** A kernel as functions of (table, part): with `parallel`, each part does its share, after `before` was done once. */
+export interface EmittedKernel {
+  readonly before: FuncRef | null;
+  readonly run: FuncRef;
+  readonly parallel: boolean;
 }
+
+/** Emits a loop nest, cut into `parts` shares along an axis that no reduction sums over, where that is worth a barrier. */
+export function emitLoop(m: ModuleBuilder, spec: LoopSpec, parts = 1): EmittedKernel {
+  const emitter = (f: FuncBuilder, table: Expr, part: Expr) => new LoopEmitter(m, f, table, spec, parts, part);
+  let share: Share | null = null;
+  let before: FuncRef | null = null;
+  let accumulates = false;
+  const run = m.function(spec.name, ["i32", "i32"], [], (f, table, part) => {
+    const loop = emitter(f, table!, part!);
+    share = loop.share;
+    accumulates = loop.accumulates;
+    if (!share) loop.initialise();
+    if (sizeOf(spec.shape) > 0) loop.emit();
+  });
+  if (share && accumulates) {
+    before = m.function(`${spec.name} before`, ["i32", "i32"], [], (f, table, part) => emitter(f, table!, part!).initialise());
+  }
+  return { before, run, parallel: share !== null };
+}
+
+/** How a nest is cut: along an outer axis, or along the innermost in blocks of whole vectors. */
+type Share = { readonly axis: number };
+
+/** Elements below which a share is not worth waking others for; calls of transcendental functions count as several. */
+const WORTH_SHARING = 20_000;
+const CALL_WEIGHT = 8;
+/** Inner shares begin at multiples of this many elements: whole vectors, and whole cache lines of f32. */
+const BLOCK = 16;
 
 /** A stream on the nest's axes, with the local that holds its address while the innermost loop runs. */
 interface Cursor {
@@ -91,9 +118,17 @@ class LoopEmitter {
   /** Values that do not change along the innermost axis: computed once a row. */
   private readonly perRow = new Map<Node | string, Local>();
   private readonly accumulators = new Map<Reduction, Local>();
+  /** How the nest is cut, or null when one part does it all. */
+  readonly share: Share | null;
+  private readonly parts: number;
+  private readonly part: Expr;
+  /** Elements of the innermost axis before this part's share: null for none. */
+  private innerStart: Local | null = null;
   private readonly counters = new Map<string, { source: Extract<Source, { kind: "count" }>; value: Local }>();
 
-  constructor(m: ModuleBuilder, f: FuncBuilder, table: Expr, spec: LoopSpec) {
+  constructor(m: ModuleBuilder, f: FuncBuilder, table: Expr, spec: LoopSpec, parts: number, part: Expr) {
+    this.parts = parts;
+    this.part = part;
     this.m = m;
     this.f = f;
     this.table = table;
@@ -123,15 +158,48 @@ class LoopEmitter {
     const all = [...spec.items.flatMap((i) => [i.node.dtype, ...i.sources.map(dtypeOf)]), ...spec.stores.map((s) => dtypeOf(s.source)), ...spec.reductions.map((r) => dtypeOf(r.source))]; // biome-ignore format: one list
     this.lanes = all.includes("f64") ? 2 : 4;
     this.indices = nest.sizes.slice(0, -1).map(() => f.local("i32"));
+    this.share = this.chooseShare();
   }
 
   emit(): void {
-    this.initialise();
+    const { f } = this;
     const nest = (axis: number): void => {
       if (axis === this.indices.length) return this.row();
-      this.f.for(this.indices[axis]!, i32.const(0), i32.const(this.sizes[axis]!), 1, () => nest(axis + 1));
+      const size = this.sizes[axis]!;
+      const [from, to] =
+        this.share?.axis === axis ? [this.bound(size, 0), f.let(this.bound(size, 1))] : [i32.const(0), i32.const(size)];
+      f.for(this.indices[axis]!, from, to, 1, () => nest(axis + 1));
     };
+    if (this.sharesInner) this.innerStart = f.let(i32.mul(this.bound(this.innerBlocks, 0), i32.const(BLOCK)));
     nest(0);
+  }
+
+  private chooseShare(): Share | null {
+    const weight = this.spec.items.reduce((n, item) => n + (isCall(item.node.op) ? CALL_WEIGHT : 1), 1);
+    if (this.parts === 1 || sizeOf(this.spec.shape) * weight < WORTH_SHARING) return null;
+    const free = (axis: number) => this.spec.reductions.every((r) => this.strides(r.target.strides)[axis] !== 0);
+    const inner = this.sizes.length - 1;
+    for (let axis = 0; axis < inner; axis++) if (this.sizes[axis]! >= 2 * this.parts && free(axis)) return { axis };
+    return this.innerSize >= 4 * BLOCK * this.parts && free(inner) ? { axis: inner } : null;
+  }
+
+  private get sharesInner(): boolean {
+    return this.share?.axis === this.sizes.length - 1;
+  }
+
+  private get innerBlocks(): number {
+    return Math.ceil(this.innerSize / BLOCK);
+  }
+
+  /** ⌊size·(part + next) / parts⌋: where a share begins, or with next = 1 where it ends. */
+  private bound(size: number, next: 0 | 1): Expr {
+    const numerator = next ? i32.add(this.part, i32.const(1)) : this.part;
+    return i32.div_u(i32.mul(numerator, i32.const(size)), i32.const(this.parts));
+  }
+
+  /** Whether some reduction starts from values in memory. */
+  get accumulates(): boolean {
+    return this.spec.reductions.some((r) => this.accumulatesInMemory(r));
   }
 
   /** Fills the targets of reductions that are accumulated in memory. */
@@ -215,6 +283,8 @@ class LoopEmitter {
     let address: Expr = this.base(stream.place);
     if (constantPart) address = i32.add(address, i32.const(constantPart));
     if (offset) address = i32.add(address, size === 1 ? offset : i32.mul(offset, i32.const(size)));
+    const inner = strides.at(-1)! * size;
+    if (this.innerStart && inner) address = i32.add(address, i32.mul(this.innerStart, i32.const(inner)));
     return address;
   }
 
@@ -298,6 +368,21 @@ class LoopEmitter {
 
     const whole = Math.floor(this.innerSize / lanes);
     const rest = this.innerSize % lanes;
+    if (this.sharesInner) {
+      const last = i32.eq(this.part, i32.const(this.parts - 1));
+      const end = select(last, i32.const(whole), i32.mul(this.bound(this.innerBlocks, 1), i32.const(BLOCK / lanes)));
+      const left = f.let(i32.sub(end, i32.div_u(this.innerStart!, i32.const(lanes))));
+      f.while(
+        () => i32.gt_s(left, i32.const(0)),
+        () => {
+          this.turn(varying, lanes);
+          this.advance();
+          f.set(left, i32.sub(left, i32.const(1)));
+        },
+      );
+      if (rest) f.if(last, () => this.turn(varying, rest));
+      return this.flush();
+    }
     if (whole === 1) {
       this.turn(varying, lanes);
       if (rest) this.advance();
@@ -326,7 +411,9 @@ class LoopEmitter {
       const key = countKey(source);
       if (this.counters.has(key)) return;
       const stride = this.inner(source.strides);
-      const start = this.f.let(i32x4.splat(this.countStart(source)));
+      let first = this.countStart(source);
+      if (this.innerStart) first = i32.add(first, i32.mul(this.innerStart, i32.const(stride)));
+      const start = this.f.let(i32x4.splat(first));
       const ramp = i32x4.const(0, stride, 2 * stride, 3 * stride);
       this.counters.set(key, { source, value: this.f.let(i32x4.add(start, ramp)) });
     }
@@ -487,6 +574,9 @@ class LoopEmitter {
     }
   }
 }
+
+const isCall = (op: string): boolean => op in unary && !CHEAP.has(op);
+const CHEAP = new Set(["neg", "abs", "sign", "floor", "sqrt", "not"]);
 
 const streamKey = (s: Stream): string => `${s.place.slot} ${s.place.offset} ${s.offset} ${s.dtype} ${s.strides.join()}`;
 const countKey = (s: Extract<Source, { kind: "count" }>): string => `count ${s.dtype} ${s.offset} ${s.strides.join()}`;

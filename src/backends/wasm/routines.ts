@@ -8,13 +8,17 @@ import type { Plan } from "../../passes/plan.ts";
 import { call, type Expr, type FuncRef, f32, f64, i32, i64, memory } from "./assembler/expr.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
 import { gemmFunction } from "./gemm.ts";
-import { emitLoop, type LoopSpec, placeAddress, type Source, type Stream } from "./loop.ts";
+import { type EmittedKernel, emitLoop, type LoopSpec, placeAddress, type Source, type Stream } from "./loop.ts";
 
 /** What an emitter of a routine works with. */
 export interface RoutineContext {
   readonly m: ModuleBuilder;
   readonly plan: Plan;
   readonly relaxed: boolean;
+  /** How many threads share a step. */
+  readonly parts: number;
+  /** Bytes of packing space for each part. */
+  readonly scratchBytes: number;
   /** The imported product, for the sizes where it is worth a call; null for the wasm kernel. */
   readonly blas: ((dtype: "f32" | "f64", m: number, n: number, k: number) => FuncRef | null) | null;
 }
@@ -58,8 +62,18 @@ export function matmulRoutine(c: RoutineContext, node: Node): { backend: string;
     : { backend: "wasm", routine: gemmFunction(c.m, dtype, { relaxed: c.relaxed }) };
 }
 
-/** Products of matrices, batch after batch. `scratch` is the slot of the packing space. */
-function matmul(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+/** Multiply-adds below which a product is not cut. */
+const WORTH_SHARING = 100_000;
+/** Shares of a product are whole blocks of rows or columns. */
+const BLOCK = 16;
+
+const isShared = (c: RoutineContext, node: Node): boolean => {
+  const { batch, m, n, k } = matmulSizes(node);
+  return c.parts > 1 && batch * m * n * k >= WORTH_SHARING && Math.max(batch * BLOCK, m, n) >= 2 * BLOCK * c.parts;
+};
+
+/** Products of matrices, batch after batch; a share is some of the batch, or of the rows or columns of the result. */
+function matmul(c: RoutineContext, f: FuncBuilder, table: Expr, part: Expr, node: Node): void {
   const [a, b] = node.inputs as [Node, Node];
   const { batch, m, n, k } = matmulSizes(node);
   const [left, right] = [matrixOperand(c.plan, a), matrixOperand(c.plan, b)];
@@ -69,17 +83,49 @@ function matmul(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): voi
   const size = bytesOf(node.dtype);
   const pointers = [f.let(addressOf(c.plan, table, a)), f.let(addressOf(c.plan, table, b)), f.let(addressOf(c.plan, table, node))];
   const [pa, pb, pc] = pointers as [(typeof pointers)[0], (typeof pointers)[0], (typeof pointers)[0]];
+  const shared = isShared(c, node);
+  const axis = !shared ? "none" : batch >= c.parts ? "batch" : m >= n ? "rows" : "columns";
+  /** Where this part's share of `size` begins and how long it is, in steps of `block`. */
+  const range = (size: number, block: number) => {
+    const blocks = Math.ceil(size / block);
+    const at = (p: Expr) => i32.mul(i32.div_u(i32.mul(p, i32.const(blocks)), i32.const(c.parts)), i32.const(block));
+    const from = f.let(at(part));
+    const end = f.let(at(i32.add(part, i32.const(1))));
+    f.if(i32.gt_u(end, i32.const(size)), () => f.set(end, i32.const(size)));
+    return { from, end };
+  };
+  const skip = (pointer: (typeof pointers)[0], from: Expr, elements: number) =>
+    f.set(pointer, i32.add(pointer, i32.mul(from, i32.const(elements * size))));
+  let [rows, columns]: Expr[] = [i32.const(m), i32.const(n)];
+  if (axis === "rows") {
+    const { from, end } = range(m, BLOCK);
+    rows = f.let(i32.sub(end, from));
+    skip(pa, from, transA ? 1 : left.leading);
+    skip(pc, from, n);
+  } else if (axis === "columns") {
+    const { from, end } = range(n, BLOCK);
+    columns = f.let(i32.sub(end, from));
+    skip(pb, from, transB ? right.leading : 1);
+    skip(pc, from, 1);
+  }
   const once = () => {
     const args = [
-      i32.const(transA ? 1 : 0), i32.const(transB ? 1 : 0), i32.const(m), i32.const(n), i32.const(k),
+      i32.const(transA ? 1 : 0), i32.const(transB ? 1 : 0), rows!, columns!, i32.const(k),
       pa, i32.const(left.leading), pb, i32.const(right.leading), pc, i32.const(n),
     ]; // biome-ignore format: one call
     const scratch = i32.load(table, 4 * c.plan.slots.length);
-    f.do(call(routine, ...(backend === "blas" ? args : [...args, scratch])));
+    const own = shared ? i32.add(scratch, i32.mul(part, i32.const(c.scratchBytes))) : scratch;
+    f.do(call(routine, ...(backend === "blas" ? args : [...args, own])));
   };
   if (batch === 1) return once();
   const at = f.local("i32");
-  f.for(at, i32.const(0), i32.const(batch), 1, () => {
+  const turns = axis === "batch" ? range(batch, 1) : { from: i32.const(0), end: i32.const(batch) };
+  if (axis === "batch") {
+    skip(pa, turns.from, left.batch);
+    skip(pb, turns.from, right.batch);
+    skip(pc, turns.from, m * n);
+  }
+  f.for(at, turns.from, turns.end, 1, () => {
     once();
     f.set(pa, i32.add(pa, i32.const(left.batch * size)));
     f.set(pb, i32.add(pb, i32.const(right.batch * size)));
@@ -95,7 +141,7 @@ const element = {
   u32: { load: i32.load, store: i32.store, gt: i32.gt_u, add: i32.add },
 };
 
-function argmax(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+function argmax(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, node: Node): void {
   const x = node.inputs[0]!;
   const axis = node.attrs.axis as number;
   const stride = stridesOf(x.shape)[axis]!;
@@ -126,7 +172,7 @@ function argmax(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): voi
   });
 }
 
-function scatterAdd(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+function scatterAdd(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, node: Node): void {
   const [updates, indices] = node.inputs as [Node, Node];
   const rows = node.attrs.rows as number;
   const width = sizeOf(node.shape.slice(1));
@@ -153,7 +199,7 @@ function scatterAdd(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node):
 }
 
 /** Fisher and Yates from the inside out: element i goes to a place j ≤ i, and what was there to i. */
-function shuffle(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+function shuffle(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, node: Node): void {
   const bits = f.let(addressOf(c.plan, table, node.inputs[0]!));
   const out = f.let(addressOf(c.plan, table, node));
   const i = f.local("i32");
@@ -181,7 +227,7 @@ function placeInto(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node, x
     strides,
   };
   const spec: LoopSpec = { name: `${node.op} piece`, shape: x.shape, items: [], stores: [{ source, target }], reductions: [] };
-  f.do(call(emitLoop(c.m, spec), table));
+  f.do(call(emitLoop(c.m, spec).run, table, i32.const(0)));
 }
 
 /** A constant or a count as the source of a loop. */
@@ -191,13 +237,13 @@ export function computedSource(root: Node, offset: number, strides: readonly num
     : { kind: "count", dtype: root.dtype, offset, strides };
 }
 
-function pad(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+function pad(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, node: Node): void {
   const bytes = sizeOf(node.shape) * bytesOf(node.dtype);
   f.do(memory.fill(addressOf(c.plan, table, node), i32.const(0), i32.const(bytes)));
   placeInto(c, f, table, node, node.inputs[0]!, node.attrs.low as number[]);
 }
 
-function concat(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): void {
+function concat(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, node: Node): void {
   const axis = node.attrs.axis as number;
   const home = c.plan.places.get(node)!;
   const strides = stridesOf(node.shape);
@@ -213,7 +259,7 @@ function concat(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node): voi
   }
 }
 
-const emitters: Record<string, (c: RoutineContext, f: FuncBuilder, table: Expr, node: Node) => void> = {
+const emitters: Record<string, (c: RoutineContext, f: FuncBuilder, table: Expr, part: Expr, node: Node) => void> = {
   matmul,
   argmax,
   scatterAdd,
@@ -222,9 +268,10 @@ const emitters: Record<string, (c: RoutineContext, f: FuncBuilder, table: Expr, 
   concat,
 };
 
-/** Emits a routine as a function of the program's table. */
-export function emitRoutine(c: RoutineContext, node: Node, name: string): FuncRef {
+/** Emits a routine. Only products are shared between parts. */
+export function emitRoutine(c: RoutineContext, node: Node, name: string): EmittedKernel {
   const emit = emitters[node.op];
   if (!emit) throw new InternalError(`wasm: no routine for op "${node.op}": add it to src/backends/wasm/routines.ts`);
-  return c.m.function(name, ["i32"], [], (f, table) => emit(c, f, table!, node));
+  const run = c.m.function(name, ["i32", "i32"], [], (f, table, part) => emit(c, f, table!, part!, node));
+  return { before: null, run, parallel: node.op === "matmul" && isShared(c, node) };
 }

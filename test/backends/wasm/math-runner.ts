@@ -25,7 +25,9 @@ export function mathRunner(name: MathName, dtype: FloatDtype, style: "call" | "i
   const loop = instance.exports["run"] as (bytes: number) => void;
   const bytesEach = dtype === "f32" ? 4 : 8;
   const region = (k: number) =>
-    dtype === "f32" ? new Uint32Array(memory.buffer, k * REGION, REGION / 4) : new BigUint64Array(memory.buffer, k * REGION, REGION / 8);
+    dtype === "f32"
+      ? new Uint32Array(memory.buffer, k * REGION, REGION / 4)
+      : new BigUint64Array(memory.buffer, k * REGION, REGION / 8);
   const load = (k: number, bits: readonly bigint[]) => {
     const to = region(k);
     bits.forEach((b, i) => {
@@ -52,7 +54,7 @@ export function mathRunner(name: MathName, dtype: FloatDtype, style: "call" | "i
 
 export interface Row {
   readonly inputs: readonly bigint[];
-  /** The correctly rounded result, and what the rounding dropped, in ulps of it. */
+  /** The correctly rounded result, and what the rounding dropped of its magnitude, in ulps. */
   readonly expected: bigint;
   readonly residual: number;
 }
@@ -64,8 +66,8 @@ export function parseRow(text: string): Row {
 }
 
 const FORMAT = {
-  f32: { sign: 1n << 31n, infinity: 0x7f800000n, one: 0x3f800000n },
-  f64: { sign: 1n << 63n, infinity: 0x7ff0000000000000n, one: 0x3ff0000000000000n },
+  f32: { sign: 1n << 31n, infinity: 0x7f800000n },
+  f64: { sign: 1n << 63n, infinity: 0x7ff0000000000000n },
 };
 
 export function toNumber(bits: bigint, dtype: FloatDtype): number {
@@ -88,12 +90,9 @@ export function ulpError(actual: bigint, row: Row, dtype: FloatDtype): number {
   if (actual === row.expected) return Math.abs(row.residual);
   if (magnitude(actual) === 0n && magnitude(row.expected) === 0n) return Infinity;
   const ordered = (bits: bigint) => (bits & sign ? -magnitude(bits) : bits);
-  const towards = row.expected & sign ? -row.residual : row.residual;
-  return Math.abs(Number(ordered(actual) - ordered(row.expected)) - (row.residual === 0 ? 0 : residualSign(row, towards)));
+  const residual = row.expected & sign ? -row.residual : row.residual;
+  return Math.abs(Number(ordered(actual) - ordered(row.expected)) - residual);
 }
-
-// the table's residual already carries the sign of value − rounded on magnitudes
-const residualSign = (_row: Row, towards: number) => towards;
 
 /** |actual − expected| in ulps of 1. */
 export function absoluteUlps(actual: bigint, row: Row, dtype: FloatDtype): number {

@@ -242,6 +242,22 @@ export const f64x2 = {
 export const select = (condition: Expr, a: Expr, b: Expr): Expr =>
   a.type === "v128" ? instr("v128", [0x1c, 1, 0x7b], a, b, condition) : instr(a.type, [0x1b], a, b, condition);
 
+/** Sequentially consistent operations on shared memory; addresses must be multiples of 4. */
+export const atomic = {
+  load: (address: Expr, offset = 0): Expr => instr("i32", [0xfe, 0x10, 2, ...u32(offset)], address),
+  store: (address: Expr, value: Expr, offset = 0): Expr => instr("void", [0xfe, 0x17, 2, ...u32(offset)], address, value),
+  /** Adds, and gives what was there before. */
+  add: (address: Expr, value: Expr, offset = 0): Expr => instr("i32", [0xfe, 0x1e, 2, ...u32(offset)], address, value),
+  /** Sleeps while the word is `expected`, at most `nanoseconds` (i64): 0 woken, 1 it was another, 2 timed out. */
+  wait: (address: Expr, expected: Expr, nanoseconds: Expr, offset = 0): Expr =>
+    instr("i32", [0xfe, 0x01, 2, ...u32(offset)], address, expected, nanoseconds),
+  /** Wakes at most `count` sleepers. */
+  notify: (address: Expr, count: Expr, offset = 0): Expr => instr("i32", [0xfe, 0x00, 2, ...u32(offset)], address, count),
+};
+
+/** Stops the program with an error. */
+export const unreachable: Expr = instr("void", [0x00]);
+
 export const memory = {
   /** Copies `bytes` from `source` to `target`; they may overlap. */
   copy: (target: Expr, source: Expr, bytes: Expr): Expr => instr("void", [0xfc, 10, 0, 0], target, source, bytes),

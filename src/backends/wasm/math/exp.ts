@@ -51,39 +51,41 @@ function reduce(f: FuncBuilder, { dtype, float, magic }: Lanes, x: Local): Reduc
 const powerOfTwo = ({ int, bits, mantissaBits, one }: Lanes, t: Expr): Expr =>
   int.add(int.shl(t, mantissaBits), bits(one));
 
-/** value · 2^n, n + magic = t, in two factors, so that n may leave the range of normal exponents on both sides. */
-function scale(f: FuncBuilder, lanes: Lanes, value: Expr, { t, n }: Reduced): Expr {
+/** 2^n, n + magic = t, as two factors, so that n may leave the range of normal exponents on both sides. */
+function factors(f: FuncBuilder, lanes: Lanes, { t, n }: Reduced): readonly [Expr, Expr] {
   const { float, magic } = lanes;
   if (lanes.dtype === "f32") {
     const i = f.let(i32x4.sub(t, i32x4.const(0x4b400000)));
     const half = f.let(i32x4.shr_s(i, 1));
-    return float.mul(float.mul(value, powerOfTwo(lanes, half)), powerOfTwo(lanes, i32x4.sub(i, half)));
+    return [powerOfTwo(lanes, half), powerOfTwo(lanes, i32x4.sub(i, half))];
   }
   const half = f.let(float.add(float.mul(n, float.const(0.5)), float.const(magic)));
   const other = float.sub(n, float.sub(half, float.const(magic)));
-  return float.mul(float.mul(value, powerOfTwo(lanes, half)), powerOfTwo(lanes, float.add(other, float.const(magic))));
+  return [powerOfTwo(lanes, half), powerOfTwo(lanes, float.add(other, float.const(magic)))];
 }
 
-/** 1 + r + r² q(r), for r = high − low. */
-function onePlus(f: FuncBuilder, lanes: Lanes, { high, low }: Reduced, q: readonly number[], tail?: Expr): Expr {
+/** e^r − 1 = r + r² q(r), for r = high − low. */
+function excess(f: FuncBuilder, lanes: Lanes, { high, low }: Reduced, q: readonly number[], tail?: Expr): Expr {
   const { float } = lanes;
   const exact = float.sub(high, low);
   const r = f.let(tail ? float.add(exact, tail) : exact);
   const sum = q.length > 6 ? evenOdd(f, lanes, r, q) : horner(lanes, r, q);
-  return float.add(float.add(float.mul(float.mul(r, r), sum), r), float.const(1));
+  return float.add(float.mul(float.mul(r, r), sum), r);
 }
 
 /** e^x where |x| is known to be at most 80 (f32) or 700 (f64), or NaN: one factor scales. */
 export function expInRange(f: FuncBuilder, lanes: Lanes, x: Local): Expr {
   const reduced = reduce(f, lanes, x);
   const q = lanes.dtype === "f32" ? EXP_F32 : EXP_F64;
-  return lanes.float.mul(onePlus(f, lanes, reduced, q), powerOfTwo(lanes, reduced.t));
+  const onePlus = lanes.float.add(excess(f, lanes, reduced, q), lanes.float.const(1));
+  return lanes.float.mul(onePlus, powerOfTwo(lanes, reduced.t));
 }
 
 /** The same in f64 lanes with an error of 2^-34, for results that become f32. */
 export function expNarrow(f: FuncBuilder, x: Local): Expr {
   const reduced = reduce(f, F64, x);
-  return F64.float.mul(onePlus(f, F64, reduced, EXP_NARROW), powerOfTwo(F64, reduced.t));
+  const onePlus = F64.float.add(excess(f, F64, reduced, EXP_NARROW), F64.float.const(1));
+  return F64.float.mul(onePlus, powerOfTwo(F64, reduced.t));
 }
 
 /** Beyond these e^x is 0 or infinite in the format. */
@@ -96,7 +98,26 @@ export function expFull(f: FuncBuilder, lanes: Lanes, x: Expr, tail?: Expr): Exp
   // pmin and pmax hand on a NaN in their first operand
   const clamped = f.let(float.pmax(float.pmin(x, float.const(highest)), float.const(lowest)));
   const reduced = reduce(f, lanes, clamped);
-  return scale(f, lanes, onePlus(f, lanes, reduced, dtype === "f32" ? EXP_F32 : EXP_F64, tail), reduced);
+  const onePlus = float.add(excess(f, lanes, reduced, dtype === "f32" ? EXP_F32 : EXP_F64, tail), float.const(1));
+  const [first, second] = factors(f, lanes, reduced);
+  return float.mul(float.mul(unlessZero(lanes, onePlus, clamped), first), second);
+}
+
+/** 0 at the lower limit before the scaling: a product that underflows altogether would cost the processor a detour. */
+const unlessZero = ({ float, dtype }: Lanes, value: Expr, x: Local): Expr =>
+  v128.andnot(value, float.le(x, float.const(EXP_LIMITS[dtype][0])));
+
+/** e^x for x ≤ 0 as high + low, where low is what the last addition of high rounded away: for use in sums. */
+export function expOfNegative(f: FuncBuilder, lanes: Lanes, x: Expr): { high: Local; low: Local } {
+  const { add, sub, mul, pmax, const: constant } = lanes.float;
+  const clamped = f.let(pmax(x, constant(EXP_LIMITS[lanes.dtype][0])));
+  const reduced = reduce(f, lanes, clamped);
+  const p = f.let(excess(f, lanes, reduced, lanes.dtype === "f32" ? EXP_F32 : EXP_F64));
+  const onePlus = f.let(add(p, constant(1)));
+  const [first, second] = factors(f, lanes, reduced).map((factor) => f.let(factor)) as [Local, Local];
+  const scaled = (v: Expr): Local => f.let(mul(mul(v, first), second));
+  const low = sub(p, sub(onePlus, constant(1)));
+  return { high: scaled(unlessZero(lanes, onePlus, clamped)), low: scaled(unlessZero(lanes, low, clamped)) };
 }
 
 export const exp =
@@ -113,7 +134,9 @@ export const expm1 =
   (_m, f, x) => {
     const { float, dtype, int, bits, one, mantissaBits } = lanes;
     const { add, sub, mul } = float;
-    const x0 = f.let(float.pmax(float.pmin(x, float.const(EXP_LIMITS[dtype][1])), float.const(dtype === "f32" ? -20 : -40)));
+    const x0 = f.let(
+      float.pmax(float.pmin(x, float.const(EXP_LIMITS[dtype][1])), float.const(dtype === "f32" ? -20 : -40)),
+    );
     const { t, high, low } = reduce(f, lanes, x0);
     const r = f.let(sub(high, low));
     const q = dtype === "f32" ? EXPM1_F32 : EXP_F64;

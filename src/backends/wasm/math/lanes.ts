@@ -1,8 +1,23 @@
 import { type Expr, f32x4, f64x2, i32x4, i64x2 } from "../assembler/expr.ts";
 
 type FloatOp =
-  | "const" | "add" | "sub" | "mul" | "div" | "neg" | "abs" | "sqrt" | "nearest" | "pmin" | "pmax"
-  | "eq" | "ne" | "lt" | "le" | "gt" | "ge";
+  | "const"
+  | "add"
+  | "sub"
+  | "mul"
+  | "div"
+  | "neg"
+  | "abs"
+  | "sqrt"
+  | "nearest"
+  | "pmin"
+  | "pmax"
+  | "eq"
+  | "ne"
+  | "lt"
+  | "le"
+  | "gt"
+  | "ge";
 type IntOp = "add" | "sub" | "shl" | "shr_u" | "all_true";
 
 /** One vector type with its format, so that an algorithm can be written once for 4 × f32 and 2 × f64. */

@@ -6,26 +6,29 @@ import { F64 } from "./lanes.ts";
 import { logNarrow, logNormal } from "./log.ts";
 import { evenOdd, horner, type Rational, rational } from "./polynomial.ts";
 
-// lgamma(1 + t) = t (t − 1) R(t + 1/2) on −1/2 ≤ t ≤ 3/2; lgamma x = (x − 1/2)(log x − 1) + (log 2π − 1)/2 + S(1/x²)/x for
+// lgamma(1 + t) = t (t − 1)(1/2 + R(t + 1/2)) on −1/2 ≤ t ≤ 3/2; lgamma x = (x − 1/2)(log x − 1) + (log 2π − 1)/2 + S(1/x²)/x for
 // x ≥ 8; sin(πd) = d W(d²) for |d| ≤ 1/2: `python3 scripts/fit-math.py lgamma stirling sinpi`,
-// errors 2^-54.3, 2^-57.6, 2^-52.9 (f64), 2^-29.2, 2^-33.8 (f32 results from f64 arithmetic).
+// errors 2^-54.7, 2^-57.6, 2^-52.9 (f64), 2^-29.2, 2^-33.8 (f32 results from f64 arithmetic).
 // biome-ignore format: coefficients
 const BASE_F64: Rational = {
   p: [
-    0.7631532572329335, 5.4287287763229175, 15.721486898170802, 23.955807676310986, 20.764934091118235, 10.36496218561996,
-    2.8886049441708828, 0.41616378907897406, 0.02663347959354615, 0.0005403326683073451, 7.203959290795954e-07,
+    0.2631532572329334, 1.4900265990383534, 2.882849251998793, 1.47165503754835, -2.2614414745071265, -3.7399344075449608,
+    -2.206770234557521, -0.6190470713985734, -0.08130159658897662, -0.0043168728702338245, -6.258315676139252e-05,
   ],
   q: [
-    1, 7.877404354569129, 25.677275292344017, 44.968305277525275, 46.05275113125072, 28.209793186329843, 10.190750357456809,
-    2.070421720955095, 0.21587015236504556, 0.009714411077082338, 0.00012660710538094422,
+    1, 7.877404354569129, 25.677275292344017, 44.968305277525275, 46.05275113125072, 28.209793186329843,
+    10.190750357456809, 2.070421720955095, 0.21587015236504556, 0.009714411077082338, 0.00012660710538094422,
   ],
 };
 // biome-ignore format: coefficients
 const BASE_NARROW: Rational = {
   p: [
-    0.7631532559884898, 2.4857419460356462, 2.5138868575675377, 0.8713710736640278, 0.08072557802294447, 0.0004910333588940478,
+    0.2631532559884898, 0.47521537387458546, -0.1985999631703349, -0.56713119432515, -0.19440753248504689,
+    -0.012733243753111884,
   ],
-  q: [1, 4.021053144322122, 5.424973641475745, 2.877004535978356, 0.5502662210159827, 0.026448554224011864],
+  q: [
+    1, 4.021053144322122, 5.424973641475745, 2.877004535978356, 0.5502662210159827, 0.026448554224011864,
+  ],
 };
 // biome-ignore format: coefficients
 const STIRLING_F64 = [
@@ -35,12 +38,12 @@ const STIRLING_F64 = [
 const STIRLING_NARROW = [0.08333333326543982, -0.002777698973039954, 0.0007800614265556817];
 // biome-ignore format: coefficients
 const SIN_PI = [
-  3.141592653589793, -5.167712780049907, 2.550164039872056, -0.5992645291510988, 0.082145883935222, -0.00737040799320092,
+  Math.PI, -5.167712780049907, 2.550164039872056, -0.5992645291510988, 0.082145883935222, -0.00737040799320092,
   0.0004661933787020423, -2.1641463685083102e-05, 5.077173523168328e-07,
 ];
 
 const { abs, add, sub, mul, div, eq, lt, le, gt, ge, nearest, const: constant } = f64x2;
-const { bitselect, and, not, any_true } = v128;
+const { bitselect, and, any_true } = v128;
 const zero = constant(0);
 const one = constant(1);
 
@@ -57,6 +60,12 @@ const STIRLING_CONSTANT = 0.4189385332046727;
 const STIRLING_START = 8;
 const BASE_END = 2.5;
 
+/** lgamma(1 + t) for −1/2 ≤ t ≤ 3/2. */
+function onBase(f: FuncBuilder, t: Local, base: Rational): Expr {
+  const u = f.let(add(t, constant(0.5)));
+  return mul(mul(t, sub(t, one)), add(constant(0.5), rational(f, F64, u, base)));
+}
+
 /** lgamma of a > 0 (NaN for NaN). Below 1/2 through Γ(a) = Γ(1 + a)/a, between 5/2 and 8 through products of a − k. */
 function positive(f: FuncBuilder, a: Local, { base, stirling, log }: Variant): Expr {
   const far = f.let(ge(a, constant(STIRLING_START)));
@@ -64,31 +73,33 @@ function positive(f: FuncBuilder, a: Local, { base, stirling, log }: Variant): E
   // y = a − k below 5/2, product = (a − 1) … (a − k)
   const y = f.let(a);
   const product = f.let(one);
-  for (let k = 1; k < STIRLING_START - 1; k++) {
-    const above = f.let(ge(y, constant(BASE_END)));
-    f.set(y, sub(y, and(above, one)));
-    f.set(product, mul(product, bitselect(y, one, above)));
-  }
-  const logArgument = bitselect(a, product, v128.or(far, near));
-  // twice the denormals' exponent range is out of reach of the plain logarithm
+  f.if(any_true(v128.andnot(ge(a, constant(BASE_END)), far)), () => {
+    for (let k = 1; k < STIRLING_START - 1; k++) {
+      const above = f.let(ge(y, constant(BASE_END)));
+      f.set(y, sub(y, and(above, one)));
+      f.set(product, mul(product, bitselect(y, one, above)));
+    }
+  });
+  // denormals are out of reach of the plain logarithm
   const denormal = f.let(lt(a, constant(F64.minNormal)));
-  const scaled = bitselect(mul(a, constant(2 ** 54)), f.let(logArgument), denormal);
+  const argument = bitselect(a, product, v128.or(far, near));
+  const scaled = bitselect(mul(a, constant(2 ** 54)), argument, denormal);
   const logarithm = f.let(sub(log(f, f.let(scaled)), and(denormal, constant(54 * Math.LN2))));
 
-  const t = f.let(bitselect(a, sub(y, one), near));
-  const u = f.let(add(t, constant(0.5)));
-  const ofBase = mul(mul(t, sub(t, one)), rational(f, F64, u, base));
-  const shifted = add(ofBase, bitselect(v128.xor(logarithm, SIGN), logarithm, near));
-
-  const inverse = f.let(div(one, a));
-  const z = f.let(mul(inverse, inverse));
-  const series = mul(inverse, stirling.length > 4 ? evenOdd(f, F64, z, stirling) : horner(F64, z, stirling));
-  const main = mul(sub(a, constant(0.5)), sub(logarithm, one));
-  const asymptotic = add(main, add(series, constant(STIRLING_CONSTANT)));
-  const value = bitselect(asymptotic, shifted, far);
+  const value = f.let(a);
+  f.if(any_true(v128.not(far)), () => {
+    const t = f.let(bitselect(a, sub(y, one), near));
+    f.set(value, add(onBase(f, t, base), bitselect(v128.xor(logarithm, constant(-0)), logarithm, near)));
+  });
+  f.if(any_true(far), () => {
+    const inverse = f.let(div(one, a));
+    const z = f.let(mul(inverse, inverse));
+    const series = mul(inverse, stirling.length > 4 ? evenOdd(f, F64, z, stirling) : horner(F64, z, stirling));
+    const main = mul(sub(a, constant(0.5)), sub(logarithm, one));
+    f.set(value, bitselect(add(main, add(series, constant(STIRLING_CONSTANT))), value, far));
+  });
   return bitselect(value, a, lt(a, constant(Infinity)));
 }
-const SIGN = constant(-0);
 
 /** log|Γ(x)| = log(π / (a |sin πa|)) − lgamma(a) for x = −a (reflection). */
 function reflected(f: FuncBuilder, a: Local, lgammaOfA: Local, { log }: Variant): Expr {
@@ -123,8 +134,7 @@ function byProduct(f: FuncBuilder, x: Local, inReach: Local, { base, log }: Vari
   const total = exact.high;
   const correction = div(add(mul(low, y), exact.low), total);
   const logarithm = add(log(f, f.let(abs(total))), correction);
-  const u = f.let(add(y, constant(0.5)));
-  return sub(mul(mul(y, sub(y, one)), rational(f, F64, u, base)), logarithm);
+  return sub(onBase(f, y, base), logarithm);
 }
 
 const lgamma =
@@ -132,8 +142,9 @@ const lgamma =
   (_m, f, x) => {
     const a = f.let(abs(x));
     const value = f.let(positive(f, a, variant));
+    const pole = f.let(and(eq(x, nearest(x)), le(x, zero)));
     // nearer to 0 it is −log|x| on both sides
-    const negative = f.let(lt(x, constant(-(2 ** -60))));
+    const negative = f.let(v128.andnot(lt(x, constant(-(2 ** -60))), pole));
     f.if(any_true(negative), () => {
       const result = f.let(reflected(f, a, value, variant));
       if (variant.productReach) {
@@ -142,7 +153,6 @@ const lgamma =
       }
       f.set(value, bitselect(result, value, negative));
     });
-    const pole = and(eq(x, nearest(x)), le(x, zero));
     return bitselect(constant(Infinity), value, pole);
   };
 

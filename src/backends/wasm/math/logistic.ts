@@ -1,5 +1,5 @@
 import { v128 } from "../assembler/expr.ts";
-import { expFull, expInRange } from "./exp.ts";
+import { expInRange, expOfNegative } from "./exp.ts";
 import type { Kernel } from "./kernel.ts";
 import { F32, F64, type Lanes } from "./lanes.ts";
 import { evenOdd, horner } from "./polynomial.ts";
@@ -23,28 +23,37 @@ const TANH_F64 = [
   -1.94634572163588e-05,
 ];
 
-/** 1 / (1 + e^-x) as e/(1 + e) for negative x, with e = e^-|x| ≤ 1: no overflow, and tails down to denormals. */
+/**
+ * 1 / (1 + e^-x) as e/(1 + e) for negative x, with e = e^-|x| ≤ 1: no overflow, and tails down to denormals. What e and
+ * 1 + e lost in rounding comes back to first order: (a + δa)/(b + δb) = q + (δa − q δb)/b, where 1/b is q or 1 − q.
+ */
 export const sigmoid =
   (lanes: Lanes): Kernel =>
   (_m, f, x) => {
-    const { add, div, lt, const: constant } = lanes.float;
-    const e = f.let(expFull(f, lanes, v128.or(x, lanes.bits(lanes.sign))));
-    const numerator = v128.bitselect(e, constant(1), lt(x, constant(0)));
-    return div(numerator, add(e, constant(1)));
+    const { add, sub, mul, div, lt, const: constant } = lanes.float;
+    const e = expOfNegative(f, lanes, v128.or(x, lanes.bits(lanes.sign)));
+    const negative = f.let(lt(x, constant(0)));
+    const below = f.let(add(e.high, constant(1)));
+    const belowLow = add(sub(e.high, sub(below, constant(1))), e.low);
+    const q = f.let(div(v128.bitselect(e.high, constant(1), negative), below));
+    const inverse = v128.bitselect(sub(constant(1), q), q, negative);
+    const residual = sub(v128.and(e.low, negative), mul(q, belowLow));
+    return add(q, mul(residual, inverse));
   };
 
-/** log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
+/** log(1 + e^x) = max(x, 0) + log(1 + e), e = e^-|x|, with 1 − e/2 for the slope 1/(1 + e) at what the rounding of e lost. */
 export const softplus =
   (lanes: Lanes): Kernel =>
   (_m, f, x) => {
     const { add, sub, mul, div, pmax, const: constant } = lanes.float;
-    const e = f.let(expFull(f, lanes, v128.or(x, lanes.bits(lanes.sign))));
+    const { high: e, low } = expOfNegative(f, lanes, v128.or(x, lanes.bits(lanes.sign)));
     const s = f.let(div(e, add(e, constant(2))));
     const z = f.let(mul(s, s));
-    const half = f.let(mul(mul(e, e), constant(0.5)));
-    const tail = lanes.dtype === "f32" ? horner(lanes, z, SOFTPLUS_F32) : evenOdd(f, lanes, z, SOFTPLUS_F64);
-    const log1p = sub(e, sub(half, mul(s, add(half, mul(z, tail)))));
-    return add(pmax(x, constant(0)), log1p);
+    const halfE = f.let(mul(e, constant(0.5)));
+    const half = f.let(mul(e, halfE));
+    const poly = lanes.dtype === "f32" ? horner(lanes, z, SOFTPLUS_F32) : evenOdd(f, lanes, z, SOFTPLUS_F64);
+    const tail = add(mul(s, add(half, mul(z, poly))), mul(low, sub(constant(1), halfE)));
+    return add(pmax(x, constant(0)), sub(e, sub(half, tail)));
   };
 
 /** Beyond this tanh is 1 in the format. */

@@ -34,7 +34,12 @@ const window64 = (a: Expr, b: Expr, shift: Local): Expr =>
 function mulHigh(f: FuncBuilder, m: Local, c: Local): Local {
   const low32 = (a: Expr) => and(a, i64.const(0xffffffffn));
   const high32 = (a: Expr) => shr_u(a, i64.const(32n));
-  const [ml, mh, cl, ch] = [low32(m), high32(m), low32(c), high32(c)].map((e) => f.let(e)) as [Local, Local, Local, Local];
+  const [ml, mh, cl, ch] = [low32(m), high32(m), low32(c), high32(c)].map((e) => f.let(e)) as [
+    Local,
+    Local,
+    Local,
+    Local,
+  ];
   const middle = f.let(add(mul(mh, cl), high32(mul(ml, cl))));
   const other = f.let(add(mul(ml, ch), low32(middle)));
   return f.let(add(mul(mh, ch), add(high32(middle), high32(other))));
@@ -87,7 +92,10 @@ export const payneHanek = (m: ModuleBuilder): FuncRef =>
       const low = f.let(f64.mul(rest, unit));
       // times π/2, with the sign; infinity and NaN give NaN
       const r = twoProduct(f, f64, high, f.let(f64.const(Math.PI / 2)));
-      const rLow = f64.add(r.low, f64.add(f64.mul(low, f64.const(Math.PI / 2)), f64.mul(high, f64.const(6.123233995736766e-17))));
+      const rLow = f64.add(
+        r.low,
+        f64.add(f64.mul(low, f64.const(Math.PI / 2)), f64.mul(high, f64.const(6.123233995736766e-17))),
+      );
       const signed = f.let(f64.copysign(f64.const(1), f64.reinterpret_i64(negative)));
       const invalid = f64.sub(a, a);
       return [quadrant, f64.add(f64.mul(r.high, signed), invalid), f64.mul(rLow, signed)];

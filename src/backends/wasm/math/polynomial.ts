@@ -4,7 +4,9 @@ import type { Lanes } from "./lanes.ts";
 
 /** c[0] + c[1] x + … + c[n] xⁿ by Horner's rule: fewest operations, one after the other. */
 export function horner({ float }: Lanes, x: Local, c: readonly number[]): Expr {
-  return c.slice(0, -1).reduceRight<Expr>((sum, ck) => float.add(float.mul(sum, x), float.const(ck)), float.const(c.at(-1)!));
+  return c
+    .slice(0, -1)
+    .reduceRight<Expr>((sum, ck) => float.add(float.mul(sum, x), float.const(ck)), float.const(c.at(-1)!));
 }
 
 /** The same polynomial as E(x²) + x O(x²): one multiplication more, half the latency. */
@@ -16,7 +18,7 @@ export function evenOdd(f: FuncBuilder, lanes: Lanes, x: Local, c: readonly numb
   return add(horner(lanes, square, even), mul(horner(lanes, square, odd), x));
 }
 
-/** A rational approximation p(u) / q(u). */
+/** A rational approximation p(u) / q(u), fitted to what a constant leaves of the function: its rounding errors are small in the sum. */
 export interface Rational {
   readonly p: readonly number[];
   readonly q: readonly number[];

@@ -11,9 +11,9 @@ const { abs, add, mul, eq, ne, lt, gt, nearest, pmin, pmax, const: constant } = 
 /** y log|x| stays finite, and is beyond every result, once |y| is 2^64: |log x| is at least 2^-53 unless x = 1. */
 const limited = (y: Expr): Expr => pmax(pmin(y, constant(2 ** 64)), constant(-(2 ** 64)));
 
-/** +∞ for zero's logarithm with a minus, |x| itself where it is infinite or NaN, else `value`. */
+/** The logarithm of a: −∞ of zero, a itself where it is infinite or NaN, else `value`. */
 const logOfSpecial = (a: Local, value: Expr): Expr =>
-  v128.bitselect(v128.bitselect(value, a, lt(a, constant(Infinity))), constant(-Infinity), gt(a, constant(0)));
+  v128.bitselect(constant(-Infinity), v128.bitselect(value, a, lt(a, constant(Infinity))), eq(a, constant(0)));
 
 /** e^(y log|x|) with the signs and special values of C99 (annex F.10.4.4). */
 function withSpecialValues(f: FuncBuilder, x: Local, y: Local, magnitude: Expr): Expr {

@@ -22,7 +22,12 @@ const SIN_NARROW = [-0.16666654940297093, 0.008332177903126346, -0.0001951726366
 const COS_NARROW = [0.04166664686160433, -0.0013887367269345622, 2.4438422353596038e-5];
 
 /** π/2 = A + B + C with 33 bits in A and in B: products with n < 2^20 are exact. */
-const HALF_PI = { a: 1.5707963267341256, b: 6.077100506303966e-11, c: 2.0222662487959506e-21, bc: 6.077100506506192e-11 };
+const HALF_PI = {
+  a: 1.5707963267341256,
+  b: 6.077100506303966e-11,
+  c: 2.0222662487959506e-21,
+  bc: 6.077100506506192e-11,
+};
 
 const { abs, add, sub, mul, lt, gt, const: constant } = f64x2;
 const MAGIC = constant(F64.magic);
@@ -36,7 +41,7 @@ interface Angle {
 }
 
 /** Replaces the lanes where `bad` by the slow reduction. */
-function reduceAgain(m: ModuleBuilder, f: FuncBuilder, slow: FuncRef, a: Local, bad: Expr, angle: Angle): void {
+function reduceAgain(f: FuncBuilder, slow: FuncRef, a: Local, bad: Expr, angle: Angle): void {
   const mask = f.let(bad);
   f.if(v128.any_true(mask), () => {
     for (const lane of [0, 1]) {
@@ -62,7 +67,7 @@ function reduce(m: ModuleBuilder, f: FuncBuilder, a: Local): Angle {
   const fine = v128.or(gt(abs(high), constant(2 ** -20)), lt(a, constant(0.5)));
   const bad = v128.not(v128.and(fine, lt(a, constant(2 ** 20))));
   const angle = { quadrant, high, low };
-  reduceAgain(m, f, payneHanek(m), a, bad, angle);
+  reduceAgain(f, payneHanek(m), a, bad, angle);
   return angle;
 }
 
@@ -71,7 +76,7 @@ function reduceNarrow(m: ModuleBuilder, f: FuncBuilder, a: Local): Angle {
   const n = f.let(sub(quadrant, MAGIC));
   const high = f.let(sub(sub(a, mul(n, constant(HALF_PI.a))), mul(n, constant(HALF_PI.bc))));
   const angle = { quadrant, high, low: undefined };
-  reduceAgain(m, f, payneHanekNarrow(m), a, v128.not(lt(a, constant(2 ** 20))), angle);
+  reduceAgain(f, payneHanekNarrow(m), a, v128.not(lt(a, constant(2 ** 20))), angle);
   return angle;
 }
 

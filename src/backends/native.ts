@@ -57,3 +57,20 @@ export function blasWorthwhile(dtype: "f32" | "f64", m: number, n: number, k: nu
   if (m === 1 || n === 1) return products >= 8192;
   return products >= (dtype === "f32" ? 1536 : 3072);
 }
+
+/** Threads that run a compiled step together with the caller, each its part, on one shared memory. */
+export interface ThreadPool {
+  /** Parts of a step: the workers and the caller. */
+  readonly size: number;
+  /** Makes the module known to every worker; the number stands for it in `start`. */
+  load(module: WebAssembly.Module, withBlas: boolean): Promise<number>;
+  /** Lets every worker run its part of these steps. The caller runs part 0 and meets them at the barriers inside. */
+  start(module: number, table: number, steps: number, ring: number, meeting: number): void;
+  /** Throws when a worker has failed. */
+  check(): void;
+}
+
+/** Bytes of the block in which the parts of a step meet: arrivals, generation, sleepers, failure. */
+export const MEETING_BYTES = 64;
+/** The word of that block that a part sets when it cannot go on. */
+export const FAILURE_WORD = 3;

@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { DataError, type DataSplits, type Dataset, type LoadOptions, loadData } from "../src/node.ts";
+
+/** Which data a command reads, as the command line or a manifest states it. */
+export interface DataSource extends LoadOptions {
+  readonly path: string;
+}
+
+export interface DataFlags {
+  readonly test?: string;
+  readonly holdout?: number;
+  readonly scale?: number;
+  readonly labelColumn?: string;
+  readonly header?: boolean;
+}
+
+export function addDataFlags(command: Command): Command {
+  return command
+    .optionsGroup("Data:")
+    .option("--test <file>", "file with the test rows (default: those of the folder, or a part held out)")
+    .option("--holdout <fraction>", "part of the rows held out where there is no test file", fraction)
+    .option("--scale <number>", "what 8-bit values are divided by (default: 255, or 1 for 0/1 images)", positive)
+    .option("--label-column <name>", "CSV: column with the class of each row, kept out of the model")
+    .option("--header", "CSV: the first line names the columns (default: found out)")
+    .option("--no-header", "CSV: the first line is data");
+}
+
+export const dataSource = (path: string, flags: DataFlags): DataSource => {
+  const { test, holdout, scale, labelColumn, header } = flags;
+  return { path, test, holdout, scale, labelColumn, header };
+};
+
+export const loadSource = ({ path, ...options }: DataSource): Promise<DataSplits> => loadData(path, options);
+
+/** What a manifest keeps of a data set, to find it again and to know it again. */
+export interface DataRecord {
+  readonly path: string;
+  /** Where the path led from, for commands that run in another folder; null for the bundled set. */
+  readonly resolvedPath: string | null;
+  readonly options: LoadOptions;
+  readonly train: SplitRecord;
+  readonly test: SplitRecord | null;
+}
+
+interface SplitRecord {
+  readonly name: string;
+  readonly count: number;
+  readonly eventShape: readonly number[];
+  readonly dtype: string;
+  readonly scale: number;
+  /** SHA-256 of the values' bytes. */
+  readonly sha256: string;
+}
+
+export function recordData(source: DataSource, splits: DataSplits): DataRecord {
+  const { path, test, ...options } = source;
+  return {
+    path,
+    resolvedPath: path === "digits" ? null : resolve(path),
+    options: test === undefined ? options : { ...options, test: resolve(test) },
+    train: recordSplit(splits.train),
+    test: splits.test && recordSplit(splits.test),
+  };
+}
+
+const recordSplit = (data: Dataset): SplitRecord => {
+  const { name, count, eventShape, dtype, scale, values } = data;
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return { name, count, eventShape, dtype, scale, sha256: createHash("sha256").update(bytes).digest("hex") };
+};
+
+/** The source that a manifest's record describes. */
+export const sourceOf = (record: DataRecord): DataSource => ({
+  ...record.options,
+  path: record.resolvedPath ?? record.path,
+});
+
+/** @throws DataError when the data are not those the run was started with */
+export function requireSameData(record: DataRecord, splits: DataSplits): void {
+  for (const [part, kept, found] of [
+    ["training", record.train, splits.train],
+    ["test", record.test, splits.test],
+  ] as const) {
+    if (kept === null && found === null) continue;
+    if (kept === null || found === null || kept.sha256 !== recordSplit(found).sha256) {
+      throw new DataError(
+        `${record.path}: the ${part} data are not those that this run was started with (${describe(kept)} then, ` +
+          `${found ? describe(recordSplit(found)) : "none"} now). Put the former data back to resume it, or train anew.`,
+      );
+    }
+  }
+}
+
+const describe = (split: SplitRecord | null): string =>
+  split ? `${split.count} rows of shape [${split.eventShape.join(", ")}], SHA-256 ${split.sha256.slice(0, 12)}…` : "none";
+
+function fraction(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value < 1)) throw new InvalidArgumentError("Expected 0 or more, below 1.");
+  return value;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError("Expected a number above 0.");
+  return value;
+}
+
+/** A whole number of at least `least`, for commander. */
+export const wholeNumber =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === "" || !Number.isInteger(value) || value < least) {
+      throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
+    }
+    return value;
+  };

@@ -1,0 +1,133 @@
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { receiveMessageOnPort, MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { AnsatzError } from "../../base/errors.ts";
+import { type Blas, FAILURE_WORD, type ThreadPool } from "../native.ts";
+
+/** Words of the control block: a worker sleeps on GO until it changes, and then reads what to do. */
+const [GO, COMMAND, MODULE, TABLE, STEPS, RING, MEETING] = [0, 1, 2, 3, 4, 5, 6];
+const [LOAD, RUN] = [1, 2];
+
+/**
+ * What a worker does, as text: it must run from any build of the package without a file of its own. It takes modules from its port,
+ * runs its part when told, and calls BLAS through its own handle of the library that the process has loaded already.
+ */
+const WORKER = `
+const { workerData, receiveMessageOnPort } = require("node:worker_threads");
+const { control, memory, port, part, blas } = workerData;
+const words = new Int32Array(control);
+const runs = [];
+let imports = {};
+if (blas) {
+  const koffi = require(blas.koffi);
+  const library = koffi.load(blas.library);
+  const bind = (name, scalar) => {
+    const m = ["uintptr_t", "int"];
+    const gemm = library.func(name, "void", ["int", "int", "int", "int", "int", "int", scalar, ...m, ...m, scalar, ...m]);
+    const base = blas.base;
+    return (ta, tb, m, n, k, a, lda, b, ldb, c, ldc) => {
+      if (m > 0 && n > 0) gemm(101, ta ? 112 : 111, tb ? 112 : 111, m, n, k, 1, base + (a >>> 0), lda, base + (b >>> 0), ldb, 0, base + (c >>> 0), ldc);
+    };
+  };
+  imports = { gemm_f32: bind("cblas_sgemm", "float"), gemm_f64: bind("cblas_dgemm", "double") };
+}
+let seen = 0;
+port.postMessage(null);
+for (;;) {
+  Atomics.wait(words, ${GO}, seen);
+  seen = Atomics.load(words, ${GO});
+  try {
+    if (words[${COMMAND}] === ${LOAD}) {
+      const { message } = receiveMessageOnPort(port);
+      runs[message.id] = new WebAssembly.Instance(message.module, { env: { memory }, blas: imports }).exports.run;
+      port.postMessage(null);
+    } else runs[words[${MODULE}]](words[${TABLE}], words[${STEPS}], words[${RING}], part);
+  } catch (error) {
+    port.postMessage(String(error && error.message || error));
+    if (words[${COMMAND}] === ${RUN}) Atomics.store(new Int32Array(memory.buffer), words[${MEETING}] / 4 + ${FAILURE_WORD}, 1);
+  }
+}`;
+
+/** Threads that a runtime uses when none are asked for: ANSATZ_THREADS, or what the machine has, at most 8. */
+export function defaultThreads(): number {
+  const asked = Number(process.env.ANSATZ_THREADS);
+  return Number.isInteger(asked) && asked >= 1 ? asked : Math.min(8, availableParallelism());
+}
+
+/**
+ * Starts `size − 1` workers that share this memory. They sleep between runs and do not keep the process alive.
+ *
+ * @param blas  called by every part with one thread of its own; null for wasm alone
+ */
+export async function createThreads(memory: WebAssembly.Memory, size: number, blas: Blas | null): Promise<ThreadPool> {
+  const words = new Int32Array(new SharedArrayBuffer(64));
+  const native = blas ? { koffi: koffiPath(), library: blas.library, base: await baseAddress(memory) } : null;
+  blas?.setThreads(1);
+  const ports: MessagePort[] = [];
+  for (let part = 1; part < size; part++) {
+    const { port1, port2 } = new MessageChannel();
+    const workerData = { control: words.buffer, memory, port: port2, part, blas: native };
+    const worker = new Worker(WORKER, { eval: true, workerData, transferList: [port2], execArgv: [], stdin: false });
+    worker.unref();
+    port1.unref();
+    ports.push(port1);
+  }
+  const failed = (reason: string) =>
+    new AnsatzError(`a worker thread failed: ${reason}. Set ANSATZ_THREADS=1 to do without.`);
+  const command = (what: number) => {
+    words[COMMAND] = what;
+    Atomics.add(words, GO, 1);
+    Atomics.notify(words, GO);
+  };
+  /** Resolves when every worker has answered: null when all went well, else what went wrong. */
+  const answers = () =>
+    Promise.all(
+      ports.map(
+        (port) =>
+          new Promise<void>((resolve, reject) => {
+            port.ref();
+            port.once("message", (reason: string | null) => {
+              port.unref();
+              if (reason === null) resolve();
+              else reject(failed(reason));
+            });
+          }),
+      ),
+    );
+  await answers();
+
+  let loaded = 0;
+  let queue: Promise<unknown> = Promise.resolve();
+  return {
+    size,
+    check: () => {
+      for (const port of ports) {
+        const answer = receiveMessageOnPort(port);
+        if (answer?.message) throw failed(String(answer.message));
+      }
+    },
+    load: (module) => {
+      const id = loaded++;
+      const done = queue.then(() => {
+        for (const port of ports) port.postMessage({ id, module });
+        const answered = answers();
+        command(LOAD);
+        return answered;
+      });
+      queue = done.catch(() => undefined);
+      return done.then(() => id);
+    },
+    start: (module, table, steps, ring, meeting) => {
+      words.set([module, table, steps, ring, meeting], MODULE);
+      command(RUN);
+    },
+  };
+}
+
+const koffiPath = (): string => createRequire(import.meta.url).resolve("koffi");
+
+/** The address of a shared memory's first byte, which never moves: other threads may be using it. */
+async function baseAddress(memory: WebAssembly.Memory): Promise<number> {
+  const koffi = (await import("koffi")).default;
+  return Number(koffi.address(new Uint8Array(memory.buffer)));
+}

@@ -1,0 +1,45 @@
+import type { Tensor } from "../tensor/tensor.ts";
+import { type Activation, activations } from "./activation.ts";
+import type { LayerInitialiser } from "./initialiser.ts";
+import type { ParameterSpec, Tensors } from "./layout.ts";
+
+export interface MlpOptions {
+  /** Prefix of the parameters' names: `encoder.0.weight`, `encoder.mean.bias`. */
+  readonly name: string;
+  readonly inputs: number;
+  /** Widths of the hidden layers; none makes the network affine. */
+  readonly hidden: readonly number[];
+  /** Widths of the outputs by name; none of them has an activation. */
+  readonly heads: Readonly<Record<string, number>>;
+  readonly activation: Activation;
+  readonly initialiser: LayerInitialiser;
+}
+
+/** A pure function with named parameters. */
+export interface Network {
+  readonly specs: readonly ParameterSpec[];
+  /** Outputs by name, [rows, width], of x, [rows, inputs]. */
+  apply(parameters: Tensors, x: Tensor): Tensors;
+}
+
+/** x W + b with W of shape [inputs, outputs]. */
+const dense = (parameters: Tensors, layer: string, x: Tensor): Tensor =>
+  x.matmul(parameters[`${layer}.weight`]!).add(parameters[`${layer}.bias`]!);
+
+/** A multilayer perceptron with several linear heads on its last hidden layer. */
+export function mlp({ name, inputs, hidden, heads, activation, initialiser }: MlpOptions): Network {
+  const layers = [
+    ...hidden.map((width, i) => ({ layer: `${name}.${i}`, from: hidden[i - 1] ?? inputs, to: width })),
+    ...Object.entries(heads).map(([head, to]) => ({ layer: `${name}.${head}`, from: hidden.at(-1) ?? inputs, to })),
+  ];
+  return {
+    specs: layers.flatMap(({ layer, from, to }) => [
+      { name: `${layer}.weight`, shape: [from, to], initialise: initialiser.weight },
+      { name: `${layer}.bias`, shape: [to], initialise: initialiser.bias },
+    ]),
+    apply(parameters, x) {
+      const features = hidden.reduce((h, _, i) => activations[activation](dense(parameters, `${name}.${i}`, h)), x);
+      return Object.fromEntries(Object.keys(heads).map((head) => [head, dense(parameters, `${name}.${head}`, features)]));
+    },
+  };
+}
