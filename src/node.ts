@@ -8,3 +8,5 @@ export * from "./program/program.ts";
 export * from "./engine/runtime.ts";
 export * from "./data/dataset.ts";
 export * from "./data/safetensors.ts";
+export * from "./vae/options.ts";
+export * from "./vae/option-spec.ts";

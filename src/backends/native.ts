@@ -58,19 +58,20 @@ export function blasWorthwhile(dtype: "f32" | "f64", m: number, n: number, k: nu
   return products >= (dtype === "f32" ? 1536 : 3072);
 }
 
-/** Threads that run a compiled step together with the caller, each its part, on one shared memory. */
+/** Threads that run compiled steps together with the caller on one shared memory. */
 export interface ThreadPool {
-  /** Parts of a step: the workers and the caller. */
+  /** Parts that a shared kernel is cut into: the workers and the caller. */
   readonly size: number;
   /** Makes the module known to every worker; the number stands for it in `start`. */
   load(module: WebAssembly.Module, withBlas: boolean): Promise<number>;
-  /** Lets every worker run its part of these steps. The caller runs part 0 and meets them at the barriers inside. */
-  start(module: number, table: number, steps: number, ring: number, meeting: number): void;
+  /** Lets the workers join in these steps. The caller runs them too, from the phase that is returned. */
+  start(module: number, table: number, steps: number, ring: number): number;
   /** Throws when a worker has failed. */
   check(): void;
 }
 
-/** Bytes of the block in which the parts of a step meet: arrivals, generation, sleepers, failure. */
+/** Bytes of the block in which threads meet; its words are: phase and parts taken, parts done, sleepers, failure. */
 export const MEETING_BYTES = 64;
-/** The word of that block that a part sets when it cannot go on. */
+export const SLEEPERS_WORD = 2;
+/** Set by a worker that cannot go on. */
 export const FAILURE_WORD = 3;

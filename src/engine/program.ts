@@ -2,7 +2,6 @@ import type { TypedArray } from "../base/dtype.ts";
 import { AnsatzError, OptionError, ShapeError } from "../base/errors.ts";
 import { sameShape, showShape, sizeOf } from "../base/shape.ts";
 import { type Backend, type BoundExecutable, type NodeReport, ringOutputs } from "../backends/backend.ts";
-import { MEETING_BYTES } from "../backends/native.ts";
 import { wasmBackend } from "../backends/wasm/backend.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
@@ -88,7 +87,6 @@ export class GraphProgram {
     this.inputSpecs = spec.inputs;
     this.scalars = ringOutputs(plan.graph);
     this.table = runtime.buffer("u32", [plan.slots.length + 3]);
-    this.held.meeting = runtime.buffer("u8", [MEETING_BYTES]);
     this.held.scratch = runtime.buffer("u8", [executable.scratchBytes]);
     this.held.arena = runtime.buffer("u8", [plan.arenaBytes]);
     this.ring = runtime.buffer("f64", [RING_ROWS, Math.max(1, this.scalars.length)]);
@@ -102,7 +100,7 @@ export class GraphProgram {
       const [kind, name] = split(slot);
       return kind === "state" ? state[name]!.address : kind === "output" ? outputs[name]!.address : 0;
     });
-    this.table.write([...addresses, this.held.scratch.address, this.ring.address, this.held.meeting.address]);
+    this.table.write([...addresses, this.held.scratch.address, this.ring.address, runtime.meeting.address]);
   }
 
   /**

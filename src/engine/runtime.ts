@@ -1,7 +1,7 @@
 import { bytesOf, type DType, dtypes, type TypedArray } from "../base/dtype.ts";
 import { ShapeError } from "../base/errors.ts";
 import { type Shape, showShape, sizeOf } from "../base/shape.ts";
-import type { Blas, ThreadPool } from "../backends/native.ts";
+import { type Blas, MEETING_BYTES, type ThreadPool } from "../backends/native.ts";
 import { Allocator } from "./allocator.ts";
 
 /** A dtype and a shape; `upTo` when the outermost axis is a capacity and the count is given at run time. */
@@ -50,8 +50,8 @@ export class Buffer {
 export interface RuntimeOptions {
   /** A loaded BLAS, or null for the wasm kernels alone. */
   readonly blas?: Blas | null;
-  /** Threads that share the steps of large programs, on a memory made for it (`sharedMemory`); null for the caller alone. */
-  readonly threads?: (memory: WebAssembly.Memory, blas: Blas | null) => Promise<ThreadPool>;
+  /** Starts the threads that share the steps of large programs. Absent: the caller alone, on a memory that is not shared. */
+  readonly threads?: (memory: WebAssembly.Memory, meeting: number, blas: Blas | null) => Promise<ThreadPool>;
   /** Whether relaxed SIMD (fused multiply-add) may be used. Default: where a probe finds it. */
   readonly relaxed?: boolean;
 }
@@ -65,6 +65,8 @@ export class Runtime {
   readonly blas: Blas | null;
   readonly relaxed: boolean;
   readonly sharedMemory: boolean;
+  /** Where threads meet: one block for all programs of this memory. */
+  readonly meeting: Buffer;
   /** The threads, started at the first request. */
   readonly threads: () => Promise<ThreadPool | null>;
   private readonly allocator: Allocator;
@@ -75,11 +77,12 @@ export class Runtime {
     this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: this.sharedMemory });
     this.blas = options.blas ?? null;
     let pool: Promise<ThreadPool | null> | null = null;
-    this.threads = () => (pool ??= options.threads?.(this.memory, this.blas) ?? Promise.resolve(null));
+    this.threads = () => (pool ??= options.threads?.(this.memory, this.meeting.address, this.blas) ?? Promise.resolve(null));
     this.relaxed = options.relaxed ?? hasRelaxedSimd();
     const allocator = new Allocator(this.memory);
     this.allocator = allocator;
     this.registry = new FinalizationRegistry((address) => allocator.release(address));
+    this.meeting = this.buffer("u8", [MEETING_BYTES]);
   }
 
   /** Bytes that buffers and programs hold at present. */
@@ -117,8 +120,8 @@ let shared: Promise<Runtime> | null = null;
 export function defaultRuntime(): Promise<Runtime> {
   shared ??= import("ansatz/blas").then(async ({ loadBlas, createThreads, defaultThreads }) => {
     const count = defaultThreads();
-    const threads = count > 1 ? (memory: WebAssembly.Memory, blas: Blas | null) => createThreads(memory, count, blas) : undefined;
-    return new Runtime({ blas: await loadBlas(), threads });
+    const threads: RuntimeOptions["threads"] = (memory, meeting, blas) => createThreads(memory, meeting, count, blas);
+    return new Runtime({ blas: await loadBlas(), threads: count > 1 ? threads : undefined });
   });
   return shared;
 }

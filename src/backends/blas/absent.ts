@@ -13,6 +13,11 @@ export function blasAttempts(): readonly BlasAttempt[] {
 /** One: the page's own thread. */
 export const defaultThreads = (): number => 1;
 
-export async function createThreads(_memory: WebAssembly.Memory, _size: number, _blas: Blas | null): Promise<ThreadPool> {
+export async function createThreads(
+  _memory: WebAssembly.Memory,
+  _meeting: number,
+  _size: number,
+  _blas: Blas | null,
+): Promise<ThreadPool> {
   throw new OptionError("threads are offered on Node only: use a runtime with threads: 1");
 }

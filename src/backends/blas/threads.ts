@@ -5,7 +5,7 @@ import { AnsatzError } from "../../base/errors.ts";
 import { type Blas, FAILURE_WORD, type ThreadPool } from "../native.ts";
 
 /** Words of the control block: a worker sleeps on GO until it changes, and then reads what to do. */
-const [GO, COMMAND, MODULE, TABLE, STEPS, RING, MEETING] = [0, 1, 2, 3, 4, 5, 6];
+const [GO, COMMAND, MODULE, TABLE, STEPS, RING, PHASE] = [0, 1, 2, 3, 4, 5, 6];
 const [LOAD, RUN] = [1, 2];
 
 /**
@@ -14,7 +14,7 @@ const [LOAD, RUN] = [1, 2];
  */
 const WORKER = `
 const { workerData, receiveMessageOnPort } = require("node:worker_threads");
-const { control, memory, port, part, blas } = workerData;
+const { control, memory, port, meeting, blas } = workerData;
 const words = new Int32Array(control);
 const runs = [];
 let imports = {};
@@ -36,15 +36,20 @@ port.postMessage(null);
 for (;;) {
   Atomics.wait(words, ${GO}, seen);
   seen = Atomics.load(words, ${GO});
+  if (seen % 2) continue;
   try {
     if (words[${COMMAND}] === ${LOAD}) {
       const { message } = receiveMessageOnPort(port);
       runs[message.id] = new WebAssembly.Instance(message.module, { env: { memory }, blas: imports }).exports.run;
       port.postMessage(null);
-    } else runs[words[${MODULE}]](words[${TABLE}], words[${STEPS}], words[${RING}], part);
+    } else {
+      // A command that was replaced while it was being read is not for this thread any more.
+      const [module, table, steps, ring, phase] = words.slice(${MODULE}, ${PHASE} + 1);
+      if (Atomics.load(words, ${GO}) === seen) runs[module](table, steps, ring, phase);
+    }
   } catch (error) {
     port.postMessage(String(error && error.message || error));
-    if (words[${COMMAND}] === ${RUN}) Atomics.store(new Int32Array(memory.buffer), words[${MEETING}] / 4 + ${FAILURE_WORD}, 1);
+    if (words[${COMMAND}] === ${RUN}) Atomics.store(new Int32Array(memory.buffer), meeting / 4 + ${FAILURE_WORD}, 1);
   }
 }`;
 
@@ -57,16 +62,23 @@ export function defaultThreads(): number {
 /**
  * Starts `size − 1` workers that share this memory. They sleep between runs and do not keep the process alive.
  *
- * @param blas  called by every part with one thread of its own; null for wasm alone
+ * @param meeting  address of MEETING_BYTES zero bytes that nothing else uses
+ * @param size     how many threads in all, at most 200
+ * @param blas     called by every part with one thread of its own; null for wasm alone
  */
-export async function createThreads(memory: WebAssembly.Memory, size: number, blas: Blas | null): Promise<ThreadPool> {
+export async function createThreads(
+  memory: WebAssembly.Memory,
+  meeting: number,
+  size: number,
+  blas: Blas | null,
+): Promise<ThreadPool> {
   const words = new Int32Array(new SharedArrayBuffer(64));
   const native = blas ? { koffi: koffiPath(), library: blas.library, base: await baseAddress(memory) } : null;
   blas?.setThreads(1);
   const ports: MessagePort[] = [];
-  for (let part = 1; part < size; part++) {
+  for (let i = 1; i < size; i++) {
     const { port1, port2 } = new MessageChannel();
-    const workerData = { control: words.buffer, memory, port: port2, part, blas: native };
+    const workerData = { control: words.buffer, memory, port: port2, meeting, blas: native };
     const worker = new Worker(WORKER, { eval: true, workerData, transferList: [port2], execArgv: [], stdin: false });
     worker.unref();
     port1.unref();
@@ -74,8 +86,10 @@ export async function createThreads(memory: WebAssembly.Memory, size: number, bl
   }
   const failed = (reason: string) =>
     new AnsatzError(`a worker thread failed: ${reason}. Set ANSATZ_THREADS=1 to do without.`);
-  const command = (what: number) => {
-    words[COMMAND] = what;
+  /** GO is odd while a command is being written, so that no worker takes half of one. */
+  const command = (what: number, ...values: number[]) => {
+    Atomics.add(words, GO, 1);
+    words.set([what, ...values], COMMAND);
     Atomics.add(words, GO, 1);
     Atomics.notify(words, GO);
   };
@@ -117,9 +131,10 @@ export async function createThreads(memory: WebAssembly.Memory, size: number, bl
       queue = done.catch(() => undefined);
       return done.then(() => id);
     },
-    start: (module, table, steps, ring, meeting) => {
-      words.set([module, table, steps, ring, meeting], MODULE);
-      command(RUN);
+    start: (module, table, steps, ring) => {
+      const phase = Atomics.load(new Int32Array(memory.buffer), meeting / 4) >>> 8;
+      command(RUN, module, table, steps, ring, phase);
+      return phase;
     },
   };
 }

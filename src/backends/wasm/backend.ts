@@ -8,11 +8,12 @@ import type { Access } from "../../passes/access.ts";
 import type { LoopKernel } from "../../passes/fuse.ts";
 import type { Plan } from "../../passes/plan.ts";
 import { type Backend, type Executable, type NodeReport, ringOutputs } from "../backend.ts";
-import { type Blas, blasWorthwhile, FAILURE_WORD } from "../native.ts";
-import { atomic, call, type Expr, type FuncRef, f32, f64, i32, i64, memory, unreachable, type ValType } from "./assembler/expr.ts";
+import { type Blas, blasWorthwhile } from "../native.ts";
+import { call, type Expr, type FuncRef, f32, f64, i32, memory, type ValType } from "./assembler/expr.ts";
 import { type FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
 import { gemmScratchBytes } from "./gemm.ts";
 import { type EmittedKernel, emitLoop, type LoopSpec, placeAddress, type Source, type Stream } from "./loop.ts";
+import { meetingFunctions } from "./meeting.ts";
 import { computedSource, emitRoutine, matmulRoutine, type RoutineContext } from "./routines.ts";
 
 export interface WasmOptions {
@@ -52,18 +53,16 @@ export function wasmBackend(options: WasmOptions): Backend {
           });
           const pool = parallel ? threads : null;
           const handle = pool ? await pool.load(compiled, withBlas) : 0;
-          const run = instance.exports.run as (table: number, steps: number, ring: number, part: number) => void;
+          const run = instance.exports.run as (table: number, steps: number, ring: number, phase: number) => void;
           const kernels = instance.exports as Record<string, (table: number, part: number) => void>;
           return {
             run: (table, steps, ring) => {
-              if (pool) {
-                const meeting = new Uint32Array(memory.buffer, table)[plan.slots.length + 2]!;
-                pool.start(handle, table, steps, ring, meeting);
-              }
+              if (!pool) return run(table, steps, ring, 0);
+              const phase = pool.start(handle, table, steps, ring);
               try {
-                run(table, steps, ring, 0);
+                run(table, steps, ring, phase);
               } catch (error) {
-                pool?.check();
+                pool.check();
                 throw error;
               }
             },
@@ -134,97 +133,76 @@ function scratchFor(plan: Plan, options: WasmOptions): number {
 }
 
 /**
- * `run(table, steps, ring, part)`. Every part runs every step: shared kernels each does in part, the others part 0 does alone, and
- * they meet wherever one kind follows the other. The loop body is a function of its own, so that it is replaced when the
- * optimised code is ready.
+ * `run(table, steps, ring, phase)`. Threads all run the same steps. A step is a row of phases, each of one or several parts; a
+ * part is done by whichever thread takes it first, so that a thread which the machine does not run holds nobody up and the
+ * bits do not depend on who did what. The loop body is a function of its own, so that it is replaced when the optimised code
+ * is ready.
  */
 function emitRun(m: ModuleBuilder, plan: Plan, kernels: readonly EmittedKernel[], parts: number): void {
-  const meet = parts > 1 ? meetFunction(m, parts) : null;
-  const finish = (f: FuncBuilder, table: Expr, ring: Expr) => {
+  const finish = m.function("finish", ["i32", "i32"], [], (f, table, ring) => {
     for (const { from, to } of plan.finalCopies) {
       const bytes = sizeOf(from.shape) * bytesOf(from.dtype);
-      f.do(memory.copy(placeAddress(table, to), placeAddress(table, plan.places.get(from)!), i32.const(bytes)));
+      f.do(memory.copy(placeAddress(table!, to), placeAddress(table!, plan.places.get(from)!), i32.const(bytes)));
     }
-    emitRecord(f, plan, table, ring);
-  };
-  const step = m.function("step", ["i32", "i32", "i32"], [], (f, table, ring, part) => {
-    if (!meet) {
-      for (const { run } of kernels) f.do(call(run, table!, part!));
-      return finish(f, table!, ring!);
-    }
-    const block = f.let(i32.load(table!, 4 * (plan.slots.length + 2)));
-    for (const phase of phases(kernels)) {
-      if (phase.parallel) f.do(call(phase.run, table!, part!));
-      else f.if(i32.eqz(part!), () => phase.alone.forEach((run) => f.do(call(run, table!, i32.const(0)))));
-      f.do(call(meet, block));
-    }
-    f.if(i32.eqz(part!), () => finish(f, table!, ring!));
-    f.do(call(meet, block));
+    emitRecord(f, plan, table!, ring!);
   });
-  const run = m.function("run", ["i32", "i32", "i32", "i32"], [], (f, table, steps, ring, part) => {
+  const rounds = parts > 1 ? phases(kernels) : [];
+  const step = m.function("step", ["i32", "i32", "i32"], [], (f, table, ring, phase) => {
+    if (!rounds.length) {
+      for (const { run } of kernels) f.do(call(run, table!, i32.const(0)));
+      return f.do(call(finish, table!, ring!));
+    }
+    const { enter, leave } = meetingFunctions(m);
+    const block = f.let(i32.load(table!, 4 * (plan.slots.length + 2)));
+    const part = f.local("i32");
+    for (const [i, { runs, shared }] of rounds.entries()) {
+      const count = i32.const(shared ? parts : 1);
+      const id = i32.add(phase!, i32.const(i));
+      f.while(
+        () => {
+          f.set(part, call(enter, block, id, count));
+          return i32.ge_s(part, i32.const(0));
+        },
+        () => {
+          for (const run of runs) f.do(call(run, table!, part));
+          if (i === rounds.length - 1) f.do(call(finish, table!, ring!));
+          f.do(call(leave, block, id, count));
+        },
+      );
+    }
+  });
+  const run = m.function("run", ["i32", "i32", "i32", "i32"], [], (f, table, steps, ring, phase) => {
     const i = f.local("i32");
-    f.for(i, i32.const(0), steps!, 1, () => f.do(call(step, table!, i32.add(ring!, i), part!)));
+    f.for(i, i32.const(0), steps!, 1, () => {
+      f.do(call(step, table!, i32.add(ring!, i), phase!));
+      f.set(phase!, i32.add(phase!, i32.const(rounds.length)));
+    });
   });
   m.export("run", run);
   for (const [i, kernel] of kernels.entries()) m.export(`k${i}`, kernel.run);
 }
 
-type Phase = { readonly parallel: true; readonly run: FuncRef } | { readonly parallel: false; readonly alone: FuncRef[] };
+interface Phase {
+  readonly runs: FuncRef[];
+  readonly shared: boolean;
+}
 
-/** Kernels in order, with those that one part does alone gathered between the shared ones. */
+/** Kernels in order, each shared one a phase, the others gathered between them; the last phase is one that is not shared. */
 function phases(kernels: readonly EmittedKernel[]): Phase[] {
   const out: Phase[] = [];
-  const alone = (run: FuncRef) => {
+  const alone = (...runs: FuncRef[]) => {
     const last = out.at(-1);
-    if (last && !last.parallel) last.alone.push(run);
-    else out.push({ parallel: false, alone: [run] });
+    if (last && !last.shared) last.runs.push(...runs);
+    else out.push({ runs, shared: false });
   };
   for (const { before, run, parallel } of kernels) {
     if (before) alone(before);
-    if (parallel) out.push({ parallel, run });
+    if (parallel) out.push({ runs: [run], shared: true });
     else alone(run);
   }
+  alone();
   return out;
 }
-
-/** How often to look before going to sleep: some ten microseconds, longer than most waits. */
-const LOOKS = 200_000;
-
-/**
- * A barrier: returns when all parts have called it. The last to arrive starts a new generation; the others watch for that, and
- * sleep when it takes long. Words of the block: arrivals, generation, sleepers.
- */
-function meetFunction(m: ModuleBuilder, parts: number): FuncRef {
-  return m.function("meet", ["i32"], [], (f, block) => {
-    const generation = f.let(atomic.load(block!, 4));
-    f.if(i32.eq(atomic.add(block!, i32.const(1)), i32.const(parts - 1)), () => {
-      f.do(atomic.store(block!, i32.const(0)));
-      f.do(atomic.add(block!, i32.const(1), 4));
-      f.if(atomic.load(block!, 8), () => f.do(atomic.notify(block!, i32.const(-1), 4)));
-      f.return();
-    });
-    const looks = f.let(i32.const(LOOKS));
-    f.while(
-      () => looks,
-      () => {
-        f.if(i32.ne(atomic.load(block!, 4), generation), () => f.return());
-        f.set(looks, i32.sub(looks, i32.const(1)));
-      },
-    );
-    f.do(atomic.add(block!, i32.const(1), 8));
-    f.while(
-      () => i32.eq(atomic.load(block!, 4), generation),
-      () => {
-        f.do(atomic.wait(block!, generation, i64.const(PATIENCE), 4));
-        f.if(atomic.load(block!, 4 * FAILURE_WORD), () => f.do(unreachable));
-      },
-    );
-    f.do(atomic.add(block!, i32.const(-1), 8));
-  });
-}
-
-/** Longest sleep before looking again, in nanoseconds. */
-const PATIENCE = 100_000_000n;
 
 /** Writes the scalar outputs as f64 to row `ring` of the ring. */
 function emitRecord(f: FuncBuilder, plan: Plan, table: Expr, ring: Expr): void {

@@ -248,6 +248,9 @@ export const atomic = {
   store: (address: Expr, value: Expr, offset = 0): Expr => instr("void", [0xfe, 0x17, 2, ...u32(offset)], address, value),
   /** Adds, and gives what was there before. */
   add: (address: Expr, value: Expr, offset = 0): Expr => instr("i32", [0xfe, 0x1e, 2, ...u32(offset)], address, value),
+  /** Puts `value` where `expected` is, and gives what was there: it succeeded when that is `expected`. */
+  compareExchange: (address: Expr, expected: Expr, value: Expr, offset = 0): Expr =>
+    instr("i32", [0xfe, 0x48, 2, ...u32(offset)], address, expected, value),
   /** Sleeps while the word is `expected`, at most `nanoseconds` (i64): 0 woken, 1 it was another, 2 timed out. */
   wait: (address: Expr, expected: Expr, nanoseconds: Expr, offset = 0): Expr =>
     instr("i32", [0xfe, 0x01, 2, ...u32(offset)], address, expected, nanoseconds),

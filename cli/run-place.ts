@@ -1,0 +1,40 @@
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { OptionError } from "../src/node.ts";
+
+/** Makes the first of runs/<name>-1, runs/<name>-2, … that is free, and returns it. */
+export function makeNumberedRun(dataPath: string): string {
+  const name =
+    basename(resolve(dataPath))
+      .replace(/\.gz$/i, "")
+      .replace(/(\.[a-z]+|-images[-.]idx.*)$/i, "")
+      .replace(/[^\w.-]+/g, "-") || "run";
+  mkdirSync("runs", { recursive: true });
+  for (let number = 1; ; number++) {
+    const directory = join("runs", `${name}-${number}`);
+    try {
+      // Made without looking first: of two commands that start together each gets its own.
+      mkdirSync(directory);
+      return directory;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+}
+
+/** Makes the directory that --out names. @throws OptionError when that is not possible */
+export function makeRun(directory: string): string {
+  try {
+    mkdirSync(directory, { recursive: true });
+    return directory;
+  } catch (error) {
+    throw new OptionError(
+      `${directory} cannot be made (${(error as Error).message}). Choose another directory for the run (--out).`,
+    );
+  }
+}
+
+/** Takes a directory away again that was made for a run which never began, and is still empty. */
+export function removeIfEmpty(directory: string): void {
+  if (existsSync(directory) && readdirSync(directory).length === 0) rmdirSync(directory);
+}

@@ -1,0 +1,76 @@
+import type { Support } from "../constraints/support.ts";
+import { bernoulli } from "../distributions/bernoulli.ts";
+import { categorical } from "../distributions/categorical.ts";
+import { continuousBernoulli } from "../distributions/continuous-bernoulli.ts";
+import type { Distribution } from "../distributions/distribution.ts";
+import { normal } from "../distributions/normal.ts";
+import { constant } from "../nn/initialiser.ts";
+import type { ParameterSpec, Tensors } from "../nn/layout.ts";
+import type { Key } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { VaeConfig } from "./options.ts";
+
+/** p(x given z) over `width` independent features, from the outputs of a decoder network. */
+export interface Likelihood {
+  readonly support: Support;
+  /** Outputs that the decoder must have, by name. */
+  readonly heads: Readonly<Record<string, number>>;
+  /** Parameters beside the network's. */
+  readonly specs: readonly ParameterSpec[];
+  /** Summed over the features: x [rows, width] gives [rows]. */
+  logProb(x: Tensor, heads: Tensors, parameters: Tensors): Tensor;
+  /** [rows, width]; of a categorical the most probable category. */
+  mean(heads: Tensors, parameters: Tensors): Tensor;
+  /** Draws x; `rows` (u32) identify them. */
+  sample(key: Key<Tensor>, heads: Tensors, parameters: Tensors, rows: Tensor): Tensor;
+}
+
+/** Of a distribution whose parameters are heads of the same names. */
+function fromHeads<P extends string>(distribution: Distribution<P>, width: number): Likelihood {
+  return {
+    support: distribution.support,
+    heads: Object.fromEntries(distribution.params.map((name) => [name, width])),
+    specs: [],
+    logProb: (x, heads) => distribution.logProb(x, heads as Record<P, Tensor>).sum(-1),
+    mean: (heads) => distribution.mean(heads as Record<P, Tensor>),
+    sample: (key, heads, _parameters, rows) => distribution.sample(key, heads as Record<P, Tensor>, { rows }),
+  };
+}
+
+/** Mean by the decoder, one learned sd for all features: with an affine decoder, probabilistic PCA. */
+function gaussianShared(width: number): Likelihood {
+  const params = (heads: Tensors, parameters: Tensors) => ({
+    mean: heads.mean!,
+    logSd: parameters["likelihood.logSd"]!.broadcastTo(heads.mean!.shape),
+  });
+  return {
+    support: normal.support,
+    heads: { mean: width },
+    specs: [{ name: "likelihood.logSd", shape: [1], initialise: constant(0) }],
+    logProb: (x, heads, parameters) => normal.logProb(x, params(heads, parameters)).sum(-1),
+    mean: (heads) => heads.mean!,
+    sample: (key, heads, parameters, rows) => normal.sample(key, params(heads, parameters), { rows }),
+  };
+}
+
+/** Logits of all categories of all features in one head. */
+function categoricalFeatures(width: number, count: number): Likelihood {
+  const distribution = categorical(count);
+  const params = (heads: Tensors) => ({ logits: heads.logits!.reshape([heads.logits!.shape[0]!, width, count]) });
+  return {
+    support: distribution.support,
+    heads: { logits: width * count },
+    specs: [],
+    logProb: (x, heads) => distribution.logProb(x, params(heads)).sum(-1),
+    mean: (heads) => params(heads).logits.argmax(-1).cast(heads.logits!.dtype),
+    sample: (key, heads, _parameters, rows) => distribution.sample(key, params(heads), { rows }),
+  };
+}
+
+export const likelihoods: Record<VaeConfig["likelihood"], (width: number, categories: number) => Likelihood> = {
+  bernoulli: (width) => fromHeads(bernoulli, width),
+  gaussian: (width) => fromHeads(normal, width),
+  "gaussian-shared": gaussianShared,
+  "continuous-bernoulli": (width) => fromHeads(continuousBernoulli, width),
+  categorical: categoricalFeatures,
+};
