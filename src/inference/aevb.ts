@@ -47,7 +47,7 @@ export interface AevbRates {
 }
 
 /** Σ weights · rate, and so on: each example's bound is summed in f64. */
-export function meanBound({ rate, distortion }: BoundTerms, { weights }: Minibatch): AevbInfo {
+export function boundMeans({ rate, distortion }: BoundTerms, { weights }: Minibatch): AevbInfo {
   const mean = (x: Tensor): Tensor => x.cast("f64").mul(weights).sum();
   const [meanRate, meanDistortion] = [mean(rate), mean(distortion)];
   return { negElbo: meanRate.add(meanDistortion), rate: meanRate, distortion: meanDistortion };
@@ -57,7 +57,7 @@ export function meanBound({ rate, distortion }: BoundTerms, { weights }: Minibat
 export function boundGradient(problem: AevbProblem, parameters: Tensor, batch: Minibatch, key: Key<Tensor>) {
   const named = unpack(parameters, problem.layout);
   const terms = problem.bound(named, batch.rows, key);
-  const info = meanBound(terms, batch);
+  const info = boundMeans(terms, batch);
   return { terms, info, gradient: pack(gradient(info.negElbo, Object.values(named))) };
 }
 

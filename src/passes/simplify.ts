@@ -190,5 +190,8 @@ export function simplify(graph: Graph, keeps: (op: string) => boolean): Graph {
     return visit(root);
   };
   for (const node of nodesOf(graph)) done.set(node, rebuild(node, done));
-  return { outputs: new Map([...graph.outputs].map(([name, node]) => [name, done.get(node)!])) };
+  /** A result that is a state or input itself must be taken before that may be overwritten. */
+  const own = (name: string, node: Node): Node =>
+    node.op === "input" && node.attrs.name !== name ? b.builder.append("copy", [node]) : node;
+  return { outputs: new Map([...graph.outputs].map(([name, node]) => [name, own(name, done.get(node)!)])) };
 }

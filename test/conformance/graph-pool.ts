@@ -1,4 +1,4 @@
-import { bytesOf, type DType, isFloat } from "../../src/base/dtype.ts";
+import { type DType, isFloat } from "../../src/base/dtype.ts";
 import { type Shape, sameShape, sizeOf } from "../../src/base/shape.ts";
 import type { Node } from "../../src/ir/node.ts";
 import type { Trace } from "../../src/ops/vocabulary.ts";
@@ -162,8 +162,6 @@ export class Pool {
   within(e: Entry, low: number, high: number): Entry {
     const { b } = this;
     const node = b.minimum(b.maximum(e.node, low), high);
-    return { node, bound: Math.max(Math.abs(low), Math.abs(high)), grid: Number.isInteger(low * 4) && Number.isInteger(high * 4) ? Math.max(e.grid, 2) : Infinity, error: e.error };
+    return { node, bound: Math.max(Math.abs(low), Math.abs(high)), grid: Infinity, error: e.error };
   }
 }
-
-export const bytesOfEntry = (e: Entry): number => sizeOf(e.node.shape) * bytesOf(e.node.dtype);

@@ -38,11 +38,13 @@ for (;;) {
   seen = Atomics.load(words, ${GO});
   if (seen % 2) continue;
   try {
-    if (words[${COMMAND}] === ${LOAD}) {
-      const { message } = receiveMessageOnPort(port);
-      runs[message.id] = new WebAssembly.Instance(message.module, { env: { memory }, blas: imports }).exports.run;
+    // Modules first: the command to load one may have been overtaken by a run of another.
+    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
+      const { id, module } = next.message;
+      runs[id] = new WebAssembly.Instance(module, { env: { memory }, blas: imports }).exports.run;
       port.postMessage(null);
-    } else {
+    }
+    if (words[${COMMAND}] === ${RUN}) {
       // A command that was replaced while it was being read is not for this thread any more.
       const [module, table, steps, ring, phase] = words.slice(${MODULE}, ${PHASE} + 1);
       if (Atomics.load(words, ${GO}) === seen) runs[module](table, steps, ring, phase);

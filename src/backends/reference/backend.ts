@@ -50,8 +50,13 @@ function bindReference(plan: Plan, memory: WebAssembly.Memory): BoundExecutable 
   return {
     run(table, steps, ring) {
       const slots = new Uint32Array(memory.buffer, table, plan.slots.length + 2); // the arena and regions, scratch, ring
-      const view = (name: string, node: Node) =>
-        dtypes[node.dtype].view(memory.buffer, slots[plan.slots.indexOf(name)]!, sizeOf(node.shape));
+      const view = (name: string, node: Node) => {
+        const { view, bytes } = dtypes[node.dtype];
+        const address = slots[plan.slots.indexOf(name)]!;
+        // An input's capacity may reach beyond the end of the memory; its rows do not.
+        const room = Math.floor((memory.buffer.byteLength - address) / bytes);
+        return view(memory.buffer, address, Math.min(sizeOf(node.shape), room));
+      };
       for (let step = 0; step < steps; step++) {
         const given = inputs.map((n) => [n.attrs.name as string, view(n.attrs.name as string, n).slice()] as const);
         const results = evaluateGraph(plan.graph, new Map(given));

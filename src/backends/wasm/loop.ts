@@ -95,6 +95,8 @@ const WORTH_SHARING = 20_000;
 const CALL_WEIGHT = 8;
 /** Inner shares begin at multiples of this many elements: whole vectors, and whole cache lines of f32. */
 const BLOCK = 16;
+/** Turns from which on a loop is worth more code. */
+const LONG = 8;
 
 /** A stream on the nest's axes, with the local that holds its address while the innermost loop runs. */
 interface Cursor {
@@ -455,18 +457,19 @@ class LoopEmitter {
     if (dtype !== "f32" && dtype !== "f64") return value;
     const local = f.let(value);
     const node = { op: "cast", dtype, inputs: [{ dtype: "i32" }] } as unknown as Node;
-    return emitScalar({ m, f, lanes }, node, [local]);
+    return emitScalar({ m, f, lanes, inline: false }, node, [local]);
   }
 
-  private evaluate(item: LoopItem, args: readonly Expr[]): Expr {
+  private evaluate(item: LoopItem, args: readonly Expr[], inline = false): Expr {
     const { m, f, lanes } = this;
-    return item.copies ? args[0]! : emitScalar({ m, f, lanes }, item.node, args);
+    return item.copies ? args[0]! : emitScalar({ m, f, lanes, inline }, item.node, args);
   }
 
   /** One vector of elements, or its `count` low lanes. */
   private turn(varying: ReadonlySet<Node>, count: number): void {
     const { f, spec, lanes } = this;
     const values = new Map<Node | string, Local>();
+    const inline = count === lanes && this.innerSize >= LONG * lanes;
     const value = (source: Source): Local => {
       if (source.kind === "value") return values.get(source.node) ?? this.perRow.get(source.node)!;
       if (!this.varies(source, varying)) return this.invariant(source);
@@ -478,7 +481,7 @@ class LoopEmitter {
       return loaded;
     };
     for (const item of spec.items) {
-      if (varying.has(item.node)) values.set(item.node, f.let(this.evaluate(item, item.sources.map(value)))); // biome-ignore format: short
+      if (varying.has(item.node)) values.set(item.node, f.let(this.evaluate(item, item.sources.map(value), inline))); // biome-ignore format: short
     }
     for (const { source, target } of spec.stores) this.store(target, value(source), count);
     for (const r of spec.reductions) this.accumulate(r, value(r.source), count);
@@ -527,7 +530,7 @@ class LoopEmitter {
 
   private combine(op: "sum" | "max", dtype: DType, x: Expr, y: Expr): Expr {
     const { m, f, lanes } = this;
-    return binary[op === "sum" ? "add" : "maximum"]({ m, f, lanes }, x, y, dtype);
+    return binary[op === "sum" ? "add" : "maximum"]({ m, f, lanes, inline: false }, x, y, dtype);
   }
 
   private accumulate(r: Reduction, value: Local, count: number): void {

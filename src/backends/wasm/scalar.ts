@@ -3,8 +3,8 @@ import { InternalError } from "../../base/errors.ts";
 import type { Node } from "../../ir/node.ts";
 import type { BinaryName, CompareName, ShiftName, UnaryName } from "../../ops/vocabulary.ts";
 import { call, type Expr, f32x4, f64x2, i32x4, i64x2, lanes32, v128 } from "./assembler/expr.ts";
-import type { FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
-import { type MathName, mathFunction } from "./math/index.ts";
+import type { FuncBuilder, Local, ModuleBuilder } from "./assembler/module.ts";
+import { inlineMath, type MathName, mathFunction } from "./math/index.ts";
 import { constant, type Lanes, mask32 } from "./vector.ts";
 
 /** Where an elementwise value is being emitted. Operands are locals, so that they may be named twice. */
@@ -12,6 +12,8 @@ export interface EmitContext {
   readonly m: ModuleBuilder;
   readonly f: FuncBuilder;
   readonly lanes: Lanes;
+  /** Inside a loop of many turns: short functions are written out, so that their constants stay in registers. */
+  readonly inline: boolean;
 }
 
 type Unary = (c: EmitContext, x: Expr, dtype: DType) => Expr;
@@ -36,6 +38,12 @@ const math =
   (name: MathName): Unary =>
   ({ m }, x, dtype) =>
     call(mathFunction(m, name, dtype as "f32" | "f64"), x);
+
+/** As `math`, but written out in loops. Two that begin alike, as softplus and sigmoid, then share what is common. */
+const hotMath =
+  (name: MathName): Unary =>
+  (c, x, dtype) =>
+    c.inline ? inlineMath(c.m, c.f, name, dtype as "f32" | "f64", x as Local) : math(name)(c, x, dtype);
 
 const typed1 =
   (op: string, rows: ByType<(x: Expr) => Expr>): Unary =>
@@ -84,8 +92,8 @@ export const unary: Record<UnaryName, Unary> = {
   floor: typed1("floor", { f32: f32x4.floor, f64: f64x2.floor }),
   sqrt: typed1("sqrt", { f32: f32x4.sqrt, f64: f64x2.sqrt }),
   not: typed1("not", { i32: v128.not, bool: v128.not }),
-  exp: math("exp"), log: math("log"), log1p: math("log1p"), expm1: math("expm1"), tanh: math("tanh"), sigmoid: math("sigmoid"),
-  softplus: math("softplus"), sin: math("sin"), cos: math("cos"), lgamma: math("lgamma"), digamma: math("digamma"),
+  exp: hotMath("exp"), log: hotMath("log"), log1p: hotMath("log1p"), expm1: hotMath("expm1"), tanh: hotMath("tanh"),
+  sigmoid: hotMath("sigmoid"), softplus: hotMath("softplus"), sin: math("sin"), cos: math("cos"), lgamma: math("lgamma"), digamma: math("digamma"),
   erf: math("erf"), erfinv: math("erfinv"),
 };
 

@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import type { TypedArray } from "../../src/base/dtype.ts";
+import { evaluateGraph } from "../../src/backends/reference/backend.ts";
+import { createTrace } from "../../src/ops/trace.ts";
+import { graphProgram, type Nodes } from "../../src/engine/program.ts";
+import { type Buffer, Runtime, type TensorSpec } from "../../src/engine/runtime.ts";
+import { type Graph, printGraph } from "../../src/ir/graph.ts";
+import { loadBlas } from "../../src/backends/blas/load.ts";
+import { randomStep, type RandomStep } from "./graph-generator.ts";
+
+/** The meaning of a step by the op table alone: no passes, no memory plan, all states replaced at once. */
+class Oracle {
+  readonly graph: Graph;
+  private readonly values: Map<string, TypedArray>;
+
+  constructor(step: RandomStep) {
+    const b = createTrace();
+    const declare = (kind: string, specs: Readonly<Record<string, TensorSpec>>): Nodes =>
+      Object.fromEntries(Object.entries(specs).map(([name, s]) => [name, b.input(`${kind}.${name}`, s.dtype, s.shape)]));
+    const { state, outputs } = step.trace(b, declare("state", step.state), declare("input", step.inputs));
+    const named = (kind: string, nodes: Nodes) => Object.entries(nodes).map(([name, n]) => [`${kind}.${name}`, n] as const);
+    this.graph = { outputs: new Map([...named("state", state), ...named("output", outputs)]) };
+    this.values = new Map(step.values);
+  }
+
+  step(): Map<string, TypedArray> {
+    const results = evaluateGraph(this.graph, this.values);
+    for (const [name, value] of results) if (name.startsWith("state.")) this.values.set(name, value);
+    return results;
+  }
+
+  read(name: string): TypedArray {
+    return this.values.get(name)!;
+  }
+}
+
+const same = (got: number, want: number, tolerance: number): boolean =>
+  got === want || Math.abs(got - want) <= tolerance || (Number.isNaN(got) && Number.isNaN(want));
+
+/** The first difference in words, or null. */
+function difference(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number): string | null {
+  if (got.length !== want.length) return `${got.length} elements instead of ${want.length}`;
+  for (let i = 0; i < want.length; i++) {
+    if (!same(got[i]!, want[i]!, tolerance)) return `element ${i} is ${got[i]} instead of ${want[i]} ± ${tolerance}`;
+  }
+  return null;
+}
+
+const POISON = 0xff;
+
+/** Runs a random step on this runtime and compares everything that can be seen with the oracle. */
+async function check(seed: number, runtime: Runtime, deterministic: boolean, step = randomStep(seed)): Promise<void> {
+  const oracle = new Oracle(step);
+  const complain = (what: string): never => expect.fail(`seed ${seed}: ${what}\n${printGraph(oracle.graph)}`) as never;
+  const program = await graphProgram({ ...step, runtime, deterministic }).catch((error: Error) => complain(error.stack!));
+  if (program.nodes.some((n) => n.backend === "reference")) complain("a node runs on reference");
+  const { held } = program as unknown as { held: Record<string, Buffer> };
+  for (const buffer of [held.arena!, held.scratch!, ...Object.values(program.outputs)]) {
+    new Uint8Array(runtime.memory.buffer, buffer.address, buffer.view().byteLength).fill(POISON);
+  }
+  for (const name of Object.keys(step.state)) program.state[name]!.view().set(step.values.get(`state.${name}`)! as never);
+  const given = Object.fromEntries(
+    Object.entries(step.inputs).map(([name, s]) => [name, runtime.buffer(s.dtype, s.shape, step.values.get(`input.${name}`))]),
+  );
+
+  for (let turn = 0; turn < 2; turn++) {
+    const { metrics } = await program.run(given, step.steps).catch((error: Error) => complain(error.stack!));
+    let results: Map<string, TypedArray> = new Map();
+    for (let s = 0; s < step.steps; s++) {
+      results = oracle.step();
+      for (const [name, series] of Object.entries(metrics)) {
+        const bad = difference([series[s]!], results.get(`output.${name}`)!, step.tolerance.get(`output.${name}`)!);
+        if (bad) complain(`turn ${turn}, step ${s}: metric ${name}: ${bad}`);
+      }
+    }
+    for (const [name, tolerance] of step.tolerance) {
+      const [kind, key] = name.split(".") as [string, string];
+      const buffer = (kind === "state" ? program.state : program.outputs)[key]!;
+      const bad = difference(buffer.view(), results.get(name)!, tolerance);
+      if (bad) complain(`turn ${turn}: ${name}: ${bad}`);
+    }
+    for (const [name, buffer] of [...Object.entries(program.state), ...Object.entries(given)]) {
+      const key = name in program.state ? `state.${name}` : `input.${name}`;
+      if (step.tolerance.has(key)) buffer.view().set(oracle.read(key) as never);
+      else if (difference(buffer.view(), oracle.read(key), 0)) complain(`turn ${turn}: ${key} was written to`);
+    }
+  }
+}
+
+const blas = await loadBlas();
+const FIRST = Number(process.env.ANSATZ_SEED ?? 1);
+const COUNT = Number(process.env.ANSATZ_GRAPHS ?? 300);
+const chunks = Array.from({ length: 10 }, (_, i) => i);
+
+describe.each([
+  ["wasm kernels", true, new Runtime({ relaxed: false })],
+  ["wasm and BLAS", false, new Runtime({ blas, relaxed: false })],
+] as const)("random graphs on %s give what the op table says", (_name, deterministic, runtime) => {
+  test.each(chunks)("tenth %i", async (chunk) => {
+    const each = COUNT / chunks.length;
+    for (let i = 0; i < each; i++) await check(FIRST + chunk * each + i, runtime, deterministic);
+  });
+});
