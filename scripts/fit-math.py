@@ -3,8 +3,8 @@
     python3 scripts/fit-math.py            all sets
     python3 scripts/fit-math.py exp-f32    the sets whose names start so
 
-Polynomials: minimax by the Remez exchange in a weighted norm; on intervals from 0 one coefficient after the other is rounded
-to the target dtype and the rest refitted (so that the high orders absorb the rounding of the low ones).
+Polynomials: minimax by the Remez exchange in a weighted norm; on intervals from 0 one coefficient after the other is
+rounded to the target dtype and the rest refitted (so that the high orders absorb the rounding of the low ones).
 Rationals: interpolation at Chebyshev nodes, denominator 1 + q1 u + ..., which is within a small factor of minimax.
 The printed error is max |weight · (fit − target)| of the rounded coefficients, evaluated at 60 digits.
 """
@@ -12,7 +12,8 @@ The printed error is max |weight · (fit − target)| of the rounded coefficient
 import struct
 import sys
 
-from mpmath import (atanh, cos, cot, erf, erfc, erfinv, exp, expm1, linspace, log, log1p, loggamma, lu_solve, matrix, mp,
+from mpmath import (atanh, cos, cot, erf, erfc, erfinv, exp, expm1, linspace, log, log1p, loggamma, lu_solve, matrix,
+                    mp,
                     mpf, pi, psi, sin, sqrt, tanh)
 
 mp.dps = 60

@@ -67,7 +67,7 @@ export function boundGradient(problem: AevbProblem, parameters: Tensor, batch: M
  */
 export function aevb({ optimizer, schedule, clip }: AevbOptions) {
   return {
-    init: (problem: AevbProblem, key: Key<Tensor>): Tensor => initialParameters(problem.layout, key, problem.dtype),
+    init: (problem: Pick<AevbProblem, "layout" | "dtype">, key: Key<Tensor>): Tensor => initialParameters(problem.layout, key, problem.dtype),
 
     /** One update; what is random is keyed by the step's number and by data row. */
     step(state: AevbState, problem: AevbProblem, batch: Minibatch, rates: AevbRates, key: Key<Tensor>): [AevbState, AevbInfo] {

@@ -65,6 +65,11 @@ export class Accesses {
     return access;
   }
 
+  /** Resolves anew from here on: for when copies were added. */
+  forget(): void {
+    this.known.clear();
+  }
+
   /** What a copy reads. */
   sourceOf(copy: Node): Access {
     return isView(copy) ? this.through(copy) : leafAccess(copy);

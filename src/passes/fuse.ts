@@ -84,18 +84,24 @@ function markCopies(graph: Graph, nodes: readonly Node[], accesses: Accesses): v
     const access = accesses.of(x);
     if (accesses.isComputed(access.root) || !isContiguous(access, x.shape)) store(x);
   };
-  for (const node of nodes) {
-    for (const x of node.inputs) accesses.of(x);
-    if (node.op === "matmul") {
-      for (const x of node.inputs) {
-        const access = accesses.of(x);
-        if (accesses.isComputed(access.root) || !isMatrixLayout(access, x.shape)) store(x);
+  // A new copy changes what the views above it read, so all is looked at again until nothing changes.
+  for (let before = -1; before !== accesses.copies.size; ) {
+    before = accesses.copies.size;
+    accesses.forget();
+    for (const node of nodes) {
+      for (const x of node.inputs) accesses.of(x);
+      if (node.op === "matmul") {
+        for (const x of node.inputs) {
+          const access = accesses.of(x);
+          if (accesses.isComputed(access.root) || !isMatrixLayout(access, x.shape)) store(x);
+        }
+      } else if (node.op === "gather" || node.op === "scatterAdd" || node.op === "shuffle" || node.op === "argmax") {
+        for (const x of node.inputs) storeUnlessContiguous(x);
       }
-    } else if (node.op === "gather" || node.op === "scatterAdd" || node.op === "shuffle" || node.op === "argmax") {
-      for (const x of node.inputs) storeUnlessContiguous(x);
     }
+    for (const node of graph.outputs.values()) store(node);
+    for (const copy of accesses.copies) accesses.sourceOf(copy);
   }
-  for (const node of graph.outputs.values()) store(node);
 }
 
 /** Whether reductions over different axes would share a loop that then has no axis left along which threads could share it. */
@@ -179,8 +185,9 @@ export function fuse(graph: Graph): Fused {
     if (!writer || writer.routine || !isLoopMember(value)) continue;
     const readers = old ? clusters.filter((c) => c.members.some((m) => rootsRead(m, c).includes(old))) : [];
     // The writer itself may read the old value only where it writes the new one.
+    const accessBy = (m: Node, x: Node) => (accesses.copies.has(m) ? accesses.sourceOf(m) : accesses.of(x));
     const aligned = writer.members.every((m) =>
-      operands(m).every((x) => rootOf(x) !== old || (m.op !== "gather" && isContiguous(accesses.of(x), value.shape))),
+      operands(m).every((x) => rootOf(x) !== old || (m.op !== "gather" && isContiguous(accessBy(m, x), value.shape))),
     );
     if (!aligned || readers.some((c) => c !== writer && reaches(c, writer))) continue;
     for (const c of readers) if (c !== writer) writer.after.add(c);

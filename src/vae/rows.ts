@@ -24,7 +24,7 @@ export interface Matrix {
 export function datasetFrom(input: RowsInput, name = "data", scale?: number): Dataset {
   if ("count" in input) return input;
   const parts: DatasetParts = { name, source: name };
-  if ("values" in input) {
+  if ("width" in input) {
     const { values, width } = input;
     if (!Number.isInteger(width) || width < 1 || values.length % width !== 0) {
       throw new OptionError(`${name}: ${values.length} values are not whole rows of width ${width}: give the length of one row`);

@@ -18,7 +18,10 @@ import { type Expectation, expectations, type UnaryName } from "./math-regions.t
 export { UNARY_NAMES, type UnaryName } from "./math-regions.ts";
 
 export interface Worst {
-  /** Largest distance from the true result in ulps of f32 (in the regions with a known result: rounded up by half an ulp). */
+  /**
+   * Largest distance from the true result in ulps of f32 (in the regions with a known result: rounded up by half an
+   * ulp).
+   */
   readonly maxUlp: number;
   /** Where it is reached. */
   readonly worstInput: number;
@@ -32,7 +35,10 @@ type Plain = (typeof PLAIN)[number];
 
 const BLOCK = 1 << 16;
 
-/** Accumulates, over pairs of lanes, the largest distance and whether there was a wrong sign or a NaN on one side alone. */
+/**
+ * Accumulates, over pairs of lanes, the largest distance and whether there was a wrong sign or a NaN on one side
+ * alone.
+ */
 function compare(f: FuncBuilder, actual: Expr, reference: Expr, leastUnit: number, worst: Local, wrong: Local): void {
   const { sub, abs, mul, pmin, pmax, ne, const: constant } = f64x2;
   // infinity counts as 2^128, which is what comes after the largest number
@@ -54,8 +60,9 @@ function compare(f: FuncBuilder, actual: Expr, reference: Expr, leastUnit: numbe
 }
 
 /**
- * Loops over 4 · `vectors` inputs from bit pattern `first` on, which return the largest error in ulps. `known`: the result is
- * (x & keep) | bits. `isNaN`: it is NaN. `mirror`: it is that of −x, with the bits `bits` flipped. `reference`: it is that of a function in f64.
+ * Loops over 4 · `vectors` inputs from bit pattern `first` on, which return the largest error in ulps. `known`: the
+ * result is (x & keep) | bits. `isNaN`: it is NaN. `mirror`: it is that of −x, with the bits `bits` flipped.
+ * `reference`: it is that of a function in f64.
  */
 function compile(name: UnaryName, formulas: readonly Expectation[]): Map<Expectation | Plain, Loop> {
   const m = new ModuleBuilder();
@@ -159,10 +166,10 @@ function compile(name: UnaryName, formulas: readonly Expectation[]): Map<Expecta
 }
 
 /**
- * Runs a unary f32 function over every `stride`-th of all 2^32 bit patterns, `tailStride`-th where |x| < 2^-40 or ≥ 2^40
- * (half the time goes there, in arithmetic that underflows). The true result is that of the f64 function,
- * which the tables of mpmath hold to 4 ulps of f64 (2^-27 ulps of f32); where it is a constant, x itself or the first terms of
- * a series, these stand for it (math-regions.ts).
+ * Runs a unary f32 function over every `stride`-th of all 2^32 bit patterns, `tailStride`-th where |x| < 2^-40 or ≥
+ * 2^40 (half the time goes there, in arithmetic that underflows). The true result is that of the f64 function, which
+ * the tables of mpmath hold to 4 ulps of f64 (2^-27 ulps of f32); where it is a constant, x itself or the first terms
+ * of a series, these stand for it (math-regions.ts).
  */
 export async function checkAllF32(
   name: UnaryName,

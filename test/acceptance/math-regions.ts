@@ -14,7 +14,10 @@ export type Expectation =
       readonly kind: "reference";
       /** The result in f64, for two f32 inputs in f64 form; without it the f64 function. */
       readonly evaluate?: (m: ModuleBuilder, f: FuncBuilder, x: Local) => Expr;
-      /** An ulp is at least that of this power of two: 2^-126, where denormals begin, unless an absolute error is asked. */
+      /**
+       * An ulp is at least that of this power of two: 2^-126, where denormals begin, unless an absolute error is
+       * asked.
+       */
       readonly leastBinade: number;
     };
 
@@ -37,7 +40,10 @@ const bitsOf = (x: number): number => {
 };
 
 const REFERENCE: Expectation = { kind: "reference", leastBinade: 2 ** -126 };
-/** Near their zeros on the negative axis lgamma and digamma may err by 4 ulps of 1, that is by 2 of the unit of [2, 4). */
+/**
+ * Near their zeros on the negative axis lgamma and digamma may err by 4 ulps of 1, that is by 2 of the unit of [2,
+ * 4).
+ */
 const LENIENT: Expectation = { kind: "reference", leastBinade: 2 };
 const IS_NAN: Expectation = { kind: "isNaN" };
 const X: Expectation = { kind: "known", keep: -1, bits: 0 };
@@ -138,7 +144,9 @@ export const UNARY_NAMES = Object.keys(ROWS) as UnaryName[];
 
 const TAILS = [2 ** -40, 2 ** 40].map(bitsOf) as [number, number];
 
-/** The regions of all 2^32 patterns; infinities and the first NaNs go with the f64 function, the other NaNs give NaN. */
+/**
+ * The regions of all 2^32 patterns; infinities and the first NaNs go with the f64 function, the other NaNs give NaN.
+ */
 export function expectations(name: UnaryName): Region[] {
   const out: Region[] = [];
   for (const side of [0, 1] as const) {

@@ -32,7 +32,8 @@ const BASE_NARROW: Rational = {
 // biome-ignore format: coefficients
 const SERIES_F64: Rational = {
   p: [
-    0.08333333333333333, 1.5631450476870568, 8.60346970013832, 16.015044311034618, 8.580842318312945, 0.6215069068611672,
+    0.08333333333333333, 1.5631450476870568, 8.60346970013832, 16.015044311034618, 8.580842318312945,
+    0.6215069068611672,
   ],
   q: [
     1, 18.85774057224468, 105.07979141126701, 201.84052322677667, 119.00233855615937, 13.539620422083951,
@@ -53,7 +54,9 @@ const COT_F64 = [
   0.0004921031394732068, 0.00012292627590452572, 2.904301153527908e-05, 1.045072658418387e-05,
 ];
 // biome-ignore format: coefficients
-const COT_NARROW = [1.2898681348303558, 0.16464624336126119, 0.034693196700794, 0.008077019815270989, 0.002331723058247182];
+const COT_NARROW = [
+  1.2898681348303558, 0.16464624336126119, 0.034693196700794, 0.008077019815270989, 0.002331723058247182,
+];
 
 /** The positive root less 1, in two parts. */
 const ROOT = { high: 0.46163214496836236, low: -1.5522348162858677e-17 };
@@ -97,7 +100,10 @@ function cotangent(f: FuncBuilder, d: Local, cot: readonly number[]): { pole: Pa
   return { pole: { high, low: f.let(low) }, rest };
 }
 
-/** ψ(−z) = ψ(1 + z) + π cot(πz), from ψ(1 + z) = log z + small (far) or `value` (near), the logarithm in double-double. */
+/**
+ * ψ(−z) = ψ(1 + z) + π cot(πz), from ψ(1 + z) = log z + small (far) or `value` (near), the logarithm in
+ * double-double.
+ */
 function reflected(f: FuncBuilder, z: Local, far: Local, value: Local, small: Local, variant: Variant): Expr {
   const d = f.let(sub(z, nearest(z)));
   const { pole, rest } = cotangent(f, d, variant.cot);
@@ -120,7 +126,8 @@ const digamma =
     const value = f.let(x);
     const small = f.let(zero);
     f.if(any_true(v128.not(far)), () => {
-      // ψ(x) = ψ(1 + (x − 1)) from 1 on; below 1, ψ(x) = ψ(1 + x) − 1/x; for negative x, ψ(1 − x) is what reflection needs
+      // ψ(x) = ψ(1 + (x − 1)) from 1 on; below 1, ψ(x) = ψ(1 + x) − 1/x; for negative x, ψ(1 − x) is what reflection
+      // needs
       f.set(value, near(f, sub(a, bitselect(zero, one, belowOne)), variant.base));
       // 1/x with the sign of a zero: ψ(+0) = −∞, ψ(−0) = +∞
       f.set(value, sub(value, and(div(one, x), v128.andnot(belowOne, negative))));

@@ -46,8 +46,8 @@ export function twoProduct(f: FuncBuilder, ops: Doubles, a: Local, b: Local): Pa
 // 2 atanh(s) = 2s + s z (2/3 + z Q(z)), z = s²: `python3 scripts/fit-math.py log-double`, error 2^-73.5.
 // biome-ignore format: coefficients
 const LOG_DOUBLE = [
-  0.3999999999999998, 0.28571428571443835, 0.22222222217791793, 0.18181818843696868, 0.15384558450102007, 0.13336263654257663,
-  0.11675797703223328, 0.11981615617450342,
+  0.3999999999999998, 0.28571428571443835, 0.22222222217791793, 0.18181818843696868, 0.15384558450102007,
+  0.13336263654257663, 0.11675797703223328, 0.11981615617450342,
 ];
 /** ln 2: 21 bits, so that products with an exponent are exact, and the next 53. */
 const LN2_HIGH = 0.6931471803691238;

@@ -5,9 +5,9 @@ import { F64 } from "./lanes.ts";
 import { logNarrow, logNormal } from "./log.ts";
 import { type Rational, rational } from "./polynomial.ts";
 
-// erfinv x = x (1 + R(9/16 − x²)) for x ≤ 3/4; beyond, with w = √(−log(1 − x)), w (13/16 + R(w − 37/32)) and from w = 11/4
-// on w (15/16 + R(w − 11/4)), much as in Wichura's AS 241: `python3 scripts/fit-math.py erfinv`,
-// errors 2^-57.3, 2^-55.8, 2^-59.7 (f64), 2^-30.4, 2^-27.9 (f32 results from f64 arithmetic).
+// erfinv x = x (1 + R(9/16 − x²)) for x ≤ 3/4; beyond, with w = √(−log(1 − x)), w (13/16 + R(w − 37/32)) and from w =
+// 11/4 on w (15/16 + R(w − 11/4)), much as in Wichura's AS 241: `python3 scripts/fit-math.py erfinv`, errors 2^-57.3,
+// 2^-55.8, 2^-59.7 (f64), 2^-30.4, 2^-27.9 (f32 results from f64 arithmetic).
 // biome-ignore format: coefficients
 const CORE_F64: Rational = {
   p: [
@@ -15,8 +15,8 @@ const CORE_F64: Rational = {
     -2.8389605263633926, -0.536202256606613, -0.025478978037297133,
   ],
   q: [
-    1, 7.121354241112377, 19.70783200731746, 26.78300806716227, 18.607684554381887, 6.247619308964538, 0.8535064285470091,
-    0.030108495873496597,
+    1, 7.121354241112377, 19.70783200731746, 26.78300806716227, 18.607684554381887, 6.247619308964538,
+    0.8535064285470091, 0.030108495873496597,
   ],
 };
 // biome-ignore format: coefficients

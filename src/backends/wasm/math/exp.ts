@@ -4,22 +4,26 @@ import type { Kernel } from "./kernel.ts";
 import { F32, F64, type Lanes } from "./lanes.ts";
 import { evenOdd, horner } from "./polynomial.ts";
 
-// e^r = 1 + r + r² q(r) on |r| ≤ ln(2)/2: `python3 scripts/fit-math.py exp`, error 2^-28.0 (exp, f32), 2^-28.8 (expm1, f32),
-// 2^-54.7 (both, f64), 2^-34.2 (f32 results from f64 arithmetic).
+// e^r = 1 + r + r² q(r) on |r| ≤ ln(2)/2: `python3 scripts/fit-math.py exp`, error 2^-28.0 (exp, f32), 2^-28.8
+// (expm1, f32), 2^-54.7 (both, f64), 2^-34.2 (f32 results from f64 arithmetic).
 // biome-ignore format: coefficients
-const EXP_F32 = [0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368710055947304, 0.001381460577249527];
+const EXP_F32 = [
+  0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368710055947304, 0.001381460577249527,
+];
 // biome-ignore format: coefficients
 const EXPM1_F32 = [
   0.5, 0.1666666567325592, 0.041666362434625626, 0.008333389647305012, 0.001394061604514718, 0.00019845755014102906,
 ];
 // biome-ignore format: coefficients
 const EXP_F64 = [
-  0.5000000000000006, 0.16666666666666588, 0.04166666666657681, 0.008333333333389663, 0.0013888888931543313, 0.00019841269718770855,
-  2.4801505301729978e-05, 2.7557407757546686e-06, 2.762602604804426e-07, 2.505370301231614e-08,
+  0.5000000000000006, 0.16666666666666588, 0.04166666666657681, 0.008333333333389663, 0.0013888888931543313,
+  0.00019841269718770855, 2.4801505301729978e-05, 2.7557407757546686e-06, 2.762602604804426e-07,
+  2.505370301231614e-08,
 ];
 // biome-ignore format: coefficients
 const EXP_NARROW = [
-  0.500000006764865, 0.16666665869795647, 0.04166629508026391, 0.00833349691218827, 0.001394464933268774, 0.0001979040665867315,
+  0.500000006764865, 0.16666665869795647, 0.04166629508026391, 0.00833349691218827, 0.001394464933268774,
+  0.0001979040665867315,
 ];
 
 /** ln 2 in two parts; the first has so few bits that its product with any exponent is exact. */
@@ -126,8 +130,8 @@ export const exp =
     expFull(f, lanes, x);
 
 /**
- * e^x − 1 = 2 (2^(n−1) r + (2^(n−1) − 1/2)), where the exact part of r goes into the sum that cancels. The half keeps 2^n
- * finite for the last arguments before infinity; below 2^-30 (2^-60) the result is x.
+ * e^x − 1 = 2 (2^(n−1) r + (2^(n−1) − 1/2)), where the exact part of r goes into the sum that cancels. The half keeps
+ * 2^n finite for the last arguments before infinity; below 2^-30 (2^-60) the result is x.
  */
 export const expm1 =
   (lanes: Lanes): Kernel =>

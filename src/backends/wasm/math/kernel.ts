@@ -2,9 +2,9 @@ import { call, type Expr, type FuncRef, f32x4, f64x2, lanes32, v128 } from "../a
 import type { FuncBuilder, Local, ModuleBuilder } from "../assembler/module.ts";
 
 /**
- * Appends the statements that compute a function of whole vectors to `f`, and returns the result. It never returns from `f`,
- * traps or loops without bound, so that it can stand inside any loop body. `m` is for the routines it shares with others;
- * `y` is the second operand of `pow` and x again for the rest.
+ * Appends the statements that compute a function of whole vectors to `f`, and returns the result. It never returns
+ * from `f`, traps or loops without bound, so that it can stand inside any loop body. `m` is for the routines it
+ * shares with others; `y` is the second operand of `pow` and x again for the rest.
  */
 export type Kernel = (m: ModuleBuilder, f: FuncBuilder, x: Local, y: Local) => Expr;
 

@@ -6,14 +6,15 @@ import { F64 } from "./lanes.ts";
 import { logNarrow, logNormal } from "./log.ts";
 import { evenOdd, horner, type Rational, rational } from "./polynomial.ts";
 
-// lgamma(1 + t) = t (t − 1)(1/2 + R(t + 1/2)) on −1/2 ≤ t ≤ 3/2; lgamma x = (x − 1/2)(log x − 1) + (log 2π − 1)/2 + S(1/x²)/x for
-// x ≥ 8; sin(πd) = d W(d²) for |d| ≤ 1/2: `python3 scripts/fit-math.py lgamma stirling sinpi`,
-// errors 2^-54.7, 2^-57.6, 2^-52.9 (f64), 2^-29.2, 2^-33.8 (f32 results from f64 arithmetic).
+// lgamma(1 + t) = t (t − 1)(1/2 + R(t + 1/2)) on −1/2 ≤ t ≤ 3/2; lgamma x = (x − 1/2)(log x − 1) + (log 2π − 1)/2 +
+// S(1/x²)/x for x ≥ 8; sin(πd) = d W(d²) for |d| ≤ 1/2: `python3 scripts/fit-math.py lgamma stirling sinpi`, errors
+// 2^-54.7, 2^-57.6, 2^-52.9 (f64), 2^-29.2, 2^-33.8 (f32 results from f64 arithmetic).
 // biome-ignore format: coefficients
 const BASE_F64: Rational = {
   p: [
-    0.2631532572329334, 1.4900265990383534, 2.882849251998793, 1.47165503754835, -2.2614414745071265, -3.7399344075449608,
-    -2.206770234557521, -0.6190470713985734, -0.08130159658897662, -0.0043168728702338245, -6.258315676139252e-05,
+    0.2631532572329334, 1.4900265990383534, 2.882849251998793, 1.47165503754835, -2.2614414745071265,
+    -3.7399344075449608, -2.206770234557521, -0.6190470713985734, -0.08130159658897662, -0.0043168728702338245,
+    -6.258315676139252e-05,
   ],
   q: [
     1, 7.877404354569129, 25.677275292344017, 44.968305277525275, 46.05275113125072, 28.209793186329843,
@@ -110,9 +111,9 @@ function reflected(f: FuncBuilder, a: Local, lgammaOfA: Local, { log }: Variant)
 }
 
 /**
- * For −reach < x < 0, lgamma(x) = lgamma(1 + y) − log|x (x+1) … y| with y = x + n in [−1/2, 1/2). Every x + k is exact and
- * the product carries its rounding errors along, so that near the zeros, where the product is about 1, the error stays
- * below an ulp of 1 although the terms of the reflection formula are large there.
+ * For −reach < x < 0, lgamma(x) = lgamma(1 + y) − log|x (x+1) … y| with y = x + n in [−1/2, 1/2). Every x + k is
+ * exact and the product carries its rounding errors along, so that near the zeros, where the product is about 1, the
+ * error stays below an ulp of 1 although the terms of the reflection formula are large there.
  */
 function byProduct(f: FuncBuilder, x: Local, inReach: Local, { base, log }: Variant): Expr {
   const y = f.let(bitselect(x, zero, inReach));

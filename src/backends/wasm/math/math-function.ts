@@ -23,14 +23,17 @@ const KERNELS = {
   ...ERFINV_KERNELS,
 } satisfies Record<string, { f32: Kernel; f64: Kernel }>;
 
-/** The functions of this folder: f32 within 2 ulp, f64 within 4 ulp, the same bits on every machine (NaN payloads excepted). */
+/**
+ * The functions of this folder: f32 within 2 ulp, f64 within 4 ulp, the same bits on every machine (NaN payloads
+ * excepted).
+ */
 export type MathName = keyof typeof KERNELS;
 
 export const MATH_NAMES = Object.keys(KERNELS) as MathName[];
 
 /**
- * The function of 4 × f32 or 2 × f64 (pow: of two such vectors) in module `m`, defined at the first request. It takes any
- * bits in any lane: no trap, no loop without bound.
+ * The function of 4 × f32 or 2 × f64 (pow: of two such vectors) in module `m`, defined at the first request. It takes
+ * any bits in any lane: no trap, no loop without bound.
  */
 export const mathFunction = (m: ModuleBuilder, name: MathName, dtype: "f32" | "f64"): FuncRef =>
   defineKernel(m, `${name}.${dtype}`, name === "pow" ? 2 : 1, KERNELS[name][dtype]);

@@ -4,9 +4,9 @@ import { twoProduct } from "./double-double.ts";
 
 /** The first 1216 bits of 2/π after the point (mpmath, 600 digits). */
 const TWO_OVER_PI =
-  "a2f9836e4e441529fc2757d1f534ddc0db6295993c439041fe5163abdebbc561b7246e3a424dd2e006492eea09d1921cfe1deb1cb129a73ee88235f5" +
-  "2ebb4484e99c7026b45f7e413991d639835339f49c845f8bbdf9283b1ff897ffde05980fef2f118b5a0a6d1f6d367ecf27cb09b74f463f669e5fea2d" +
-  "7527bac7ebe5f17b3d0739f78a5292ea6bfb5fb11f8d5d0856033046fc7b6bab";
+  "a2f9836e4e441529fc2757d1f534ddc0db6295993c439041fe5163abdebbc561b7246e3a424dd2e006492eea09d1921cfe1deb1cb129a73e" +
+  "e88235f52ebb4484e99c7026b45f7e413991d639835339f49c845f8bbdf9283b1ff897ffde05980fef2f118b5a0a6d1f6d367ecf27cb09b7" +
+  "4f463f669e5fea2d7527bac7ebe5f17b3d0739f78a5292ea6bfb5fb11f8d5d0856033046fc7b6bab";
 
 /** Word 0 stands before the point, so that arguments below 2^53 need no case of their own. */
 const WORDS = [0n, ...Array.from({ length: 19 }, (_, i) => BigInt(`0x${TWO_OVER_PI.slice(16 * i, 16 * i + 16)}`))];
@@ -63,7 +63,10 @@ function position(m: ModuleBuilder, f: FuncBuilder, a: Local): Position {
   return { mantissa, shift, words: f.letCall(words(m), i32.wrap_i64(shr_s(at, i64.const(6n)))) };
 }
 
-/** a mod π/2 in (−π/4, π/4] as high + low, and the quadrant in the low bits of an i64, for a ≥ 1/2 (Payne & Hanek 1983). */
+/**
+ * a mod π/2 in (−π/4, π/4] as high + low, and the quadrant in the low bits of an i64, for a ≥ 1/2 (Payne & Hanek
+ * 1983).
+ */
 export const payneHanek = (m: ModuleBuilder): FuncRef =>
   m.once("math.payne-hanek", () =>
     m.function("math.payne-hanek", ["f64"], ["i64", "f64", "f64"], (f, a) => {
@@ -102,7 +105,10 @@ export const payneHanek = (m: ModuleBuilder): FuncRef =>
     }),
   );
 
-/** The same for an f32 in f64 form, with about 30 bits: of 24-bit mantissas none comes nearer to a multiple than 2^-33. */
+/**
+ * The same for an f32 in f64 form, with about 30 bits: of 24-bit mantissas none comes nearer to a multiple than
+ * 2^-33.
+ */
 export const payneHanekNarrow = (m: ModuleBuilder): FuncRef =>
   m.once("math.payne-hanek.narrow", () =>
     m.function("math.payne-hanek.narrow", ["f64"], ["i64", "f64", "f64"], (f, a) => {

@@ -18,7 +18,10 @@ export function evenOdd(f: FuncBuilder, lanes: Lanes, x: Local, c: readonly numb
   return add(horner(lanes, square, even), mul(horner(lanes, square, odd), x));
 }
 
-/** A rational approximation p(u) / q(u), fitted to what a constant leaves of the function: its rounding errors are small in the sum. */
+/**
+ * A rational approximation p(u) / q(u), fitted to what a constant leaves of the function: its rounding errors are
+ * small in the sum.
+ */
 export interface Rational {
   readonly p: readonly number[];
   readonly q: readonly number[];

@@ -55,7 +55,9 @@ function reduceAgain(f: FuncBuilder, slow: FuncRef, a: Local, bad: Expr, angle: 
   });
 }
 
-/** Cody & Waite in three parts below 2^20; Payne & Hanek beyond, and where a comes so near to a multiple that bits go. */
+/**
+ * Cody & Waite in three parts below 2^20; Payne & Hanek beyond, and where a comes so near to a multiple that bits go.
+ */
 function reduce(m: ModuleBuilder, f: FuncBuilder, a: Local): Angle {
   const quadrant = f.let(add(mul(a, constant(2 / Math.PI)), MAGIC));
   const n = f.let(sub(quadrant, MAGIC));

@@ -1,0 +1,79 @@
+/**
+ * The AEVB paper's network (Kingma and Welling 2014, figure 2): 784-500-z-500-784, tanh, batches of 100, 1e7 images, with Adagrad and
+ * with Adam, for several latent dimensions. Prints the table and writes the curves as SVG.
+ *
+ *     npx tsx bench/latent-dimensions.ts [--images 1e7] [--latents 3,5,10,20,200] [--optimizers adagrad,adam] [--out bench/latent-dimensions]
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { ansatz, dataFolder } from "./command.ts";
+
+const { values } = parseArgs({
+  options: {
+    images: { type: "string", default: "1e7" },
+    latents: { type: "string", default: "3,5,10,20,200" },
+    optimizers: { type: "string", default: "adagrad,adam" },
+    out: { type: "string", default: "bench/latent-dimensions" },
+  },
+});
+const epochs = Math.round(Number(values.images) / 60_000);
+const rates: Record<string, string> = { adagrad: "0.02", adam: "0.0005" };
+
+interface Curve {
+  readonly name: string;
+  readonly optimizer: string;
+  readonly points: readonly { readonly images: number; readonly bound: number }[];
+}
+const curves: Curve[] = [];
+console.log(`${epochs} epochs of 60,000 images\n`);
+console.log("| optimizer | latent | test negELBO | least on the way | above it | train negELBO | active units |\n|---|---|---|---|---|---|---|");
+for (const optimizer of values.optimizers.split(",")) {
+  for (const latent of values.latents.split(",")) {
+    const run = `runs/latent-${optimizer}-${latent}`;
+    const { json } = await ansatz([
+      ...`train ${dataFolder}/mnist --likelihood bernoulli --binarize dynamic --encoder 500 --decoder 500 --activation tanh`.split(" "),
+      ...`--latent ${latent} --init normal:0.01 --estimator analytic --optimizer ${optimizer} --lr ${rates[optimizer]}`.split(" "),
+      ...`--batch 100 --epochs ${epochs} --seed 1 --out ${run} --overwrite`.split(" "),
+    ]);
+    const rows = readFileSync(`${run}/metrics.jsonl`, "utf8").trim().split("\n").map((line) => JSON.parse(line)); // biome-ignore format: short
+    const points = rows
+      .filter((row) => typeof row.testNegElbo === "number")
+      .map((row) => ({ images: row.epoch * 60_000, bound: row.testNegElbo as number }));
+    curves.push({ name: `z = ${latent}`, optimizer, points });
+    const least = Math.min(...points.map((p) => p.bound));
+    const last = json["testNegElbo"] as number;
+    const cells = [optimizer, latent, last.toFixed(2), least.toFixed(2), (last - least).toFixed(2)];
+    console.log(`| ${[...cells, (json["trainNegElbo"] as number).toFixed(2), json["activeUnits"] ?? "?"].join(" | ")} |`);
+  }
+}
+writeFileSync(`${values.out}.json`, JSON.stringify(curves));
+writeFileSync(`${values.out}.svg`, plot(curves));
+
+/** Bound against images seen, on a logarithmic axis as in the paper: one panel an optimizer. */
+function plot(all: readonly Curve[]): string {
+  const [width, height, left, top] = [420, 320, 52, 30];
+  const optimizers = [...new Set(all.map((c) => c.optimizer))];
+  const colours = ["#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#e15759"];
+  const first = Math.min(...all.flatMap((c) => c.points.map((p) => p.images)));
+  const last = Math.max(...all.flatMap((c) => c.points.map((p) => p.images)));
+  const [low, high] = [90, 160];
+  const x = (images: number) => left + ((width - left - 20) * Math.log(images / first)) / Math.log(last / first);
+  const y = (bound: number) => top + ((height - top - 40) * (Math.min(bound, high) - low)) / (high - low);
+  const panels = optimizers.map((optimizer, i) => {
+    const lines = all.filter((c) => c.optimizer === optimizer);
+    const paths = lines.map((c, k) => {
+      const d = c.points.map((p, j) => `${j ? "L" : "M"}${x(p.images).toFixed(1)} ${y(p.bound).toFixed(1)}`).join("");
+      const label = `<text x="${width - 80}" y="${height - 120 + 15 * k}" fill="${colours[k % 5]}">${c.name}</text>`;
+      return `<path d="${d}" fill="none" stroke="${colours[k % 5]}" stroke-width="1.6"/>${label}`;
+    });
+    const grid = [90, 100, 110, 120, 130, 140, 150, 160].map(
+      (b) => `<path d="M${left} ${y(b)}H${width - 20}" stroke="#ddd"/><text x="${left - 6}" y="${y(b) + 4}" text-anchor="end">−${b}</text>`,
+    );
+    const decades = [1e5, 1e6, 1e7].filter((n) => n >= first && n <= last * 1.01);
+    const ticks = decades.map((n) => `<text x="${x(n)}" y="${height - 22}" text-anchor="middle">10${"⁵⁶⁷"[Math.log10(n) - 5]}</text>`);
+    const title = `<text x="${left}" y="18" font-weight="bold">${optimizer}: test ELBO (nats) against images seen</text>`;
+    return `<g transform="translate(${i * width} 0)">${grid.join("")}${ticks.join("")}${paths.join("")}${title}</g>`;
+  });
+  const size = `width="${width * optimizers.length}" height="${height}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="12"><rect ${size} fill="#fff"/>${panels.join("")}</svg>\n`;
+}
