@@ -50,6 +50,7 @@ interface SplitRecord {
   readonly eventShape: readonly number[];
   readonly dtype: string;
   readonly scale: number;
+  readonly columns: readonly string[] | null;
   /** SHA-256 of the values' bytes. */
   readonly sha256: string;
 }
@@ -66,9 +67,9 @@ export function recordData(source: DataSource, splits: DataSplits): DataRecord {
 }
 
 const recordSplit = (data: Dataset): SplitRecord => {
-  const { name, count, eventShape, dtype, scale, values } = data;
+  const { name, count, eventShape, dtype, scale, columns, values } = data;
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { name, count, eventShape, dtype, scale, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return { name, count, eventShape, dtype, scale, columns, sha256: createHash("sha256").update(bytes).digest("hex") };
 };
 
 /** The source that a manifest's record describes. */

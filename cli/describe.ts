@@ -7,13 +7,15 @@ export function describeBackend({ blas, threads }: BackendRecord): string {
   return [name, blas.core === null ? "" : `${blas.core} kernels`, countOf(threads, "thread")].filter(Boolean).join(", ");
 }
 
+/** "1,498 rows". (toLocaleString would load tables of all the world's numbers first, which takes 15 ms.) */
 export const countOf = (count: number, noun: string): string =>
-  `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+  `${String(count).replace(/\B(?=(\d{3})+$)/g, ",")} ${noun}${count === 1 ? "" : "s"}`;
 
-/** "8×8 images" or "rows of 5 values". */
-export function describeRows(eventShape: readonly number[]): string {
-  return eventShape.length > 1 ? `${eventShape.join("×")} images` : `rows of ${countOf(eventShape[0] ?? 0, "value")}`;
-}
+/** "1,498 images of 8×8" or "150 rows of 4 values". */
+export const describeRows = (count: number, eventShape: readonly number[]): string =>
+  eventShape.length > 1
+    ? `${countOf(count, "image")} of ${eventShape.join("×")}`
+    : `${countOf(count, "row")} of ${countOf(eventShape[0] ?? 0, "value")}`;
 
 /** A path as a word of a shell command. */
 export const shellWord = (text: string): string =>

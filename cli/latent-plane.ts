@@ -26,17 +26,6 @@ export function latentPlane({ rows, dimensions, means }: LatentMeans, data: Data
   return { ...about, x: onto(axes[0]!), y: onto(axes[1]!), xName: name(0), yName: name(1) };
 }
 
-/** Variance over the rows of each dimension's mean: what tells an active unit from a collapsed one. */
-export function meanVariances({ rows, dimensions, means }: LatentMeans): number[] {
-  return Array.from({ length: dimensions }, (_, j) => {
-    let sum = 0;
-    let squares = 0;
-    for (let i = 0; i < rows; i++) sum += means[i * dimensions + j]!;
-    for (let i = 0; i < rows; i++) squares += (means[i * dimensions + j]! - sum / rows) ** 2;
-    return squares / rows;
-  });
-}
-
 /**
  * The two leading eigenvectors of the covariance, by power iteration; the second in the complement of the first. A few
  * hundred products settle a picture; the sign is fixed so that the largest component is positive and equal runs look alike.

@@ -1,6 +1,7 @@
 import { cpus } from "node:os";
-import { type Blas, DataError, readManifest, writeManifest } from "../src/node.ts";
+import { DataError, readManifest, type Runtime, type VaeOptions, writeManifest } from "../src/node.ts";
 import type { DataRecord } from "./data-source.ts";
+import type { TrainResult } from "./train-result.ts";
 import { version } from "./version.ts";
 
 export const manifestFormat = 1;
@@ -33,6 +34,8 @@ export interface RunManifest {
   readonly ansatz: string;
   readonly status: RunStatus;
   readonly command: string;
+  /** The options of the fit that were given, and all of them with their defaults decided. */
+  readonly given: VaeOptions;
   readonly options: Readonly<Record<string, unknown>>;
   readonly seed: number;
   readonly deterministic: boolean;
@@ -40,16 +43,18 @@ export interface RunManifest {
   readonly sessions: readonly SessionRecord[];
   /** Seconds by stage, over all sessions. */
   readonly timings: Readonly<Record<string, number>>;
+  /** Of its sessions; what the model itself gives cause for stands in the result. */
   readonly warnings: readonly string[];
   /** What `train --json` printed last. */
-  readonly result: Readonly<Record<string, unknown>> | null;
+  readonly result: TrainResult | null;
   /** Why a failed run failed. */
   readonly error: string | null;
   readonly startedAt: string;
   readonly updatedAt: string;
 }
 
-export function backendRecord(runtime: { readonly blas: Blas | null; readonly relaxed: boolean }): BackendRecord {
+export function backendRecord(runtime: Pick<Runtime, "blas" | "relaxed">, deterministic: boolean): BackendRecord {
+  if (deterministic) return { name: "wasm", blas: null, threads: 1, relaxedSimd: false };
   const { blas } = runtime;
   return {
     name: blas ? "blas" : "wasm",

@@ -1,12 +1,14 @@
 import {
+  ACTIVE_VARIANCE,
   type ActiveUnits,
+  columnVariances,
   type Dataset,
   firstRows,
   type ImageGrid,
   type LatentPlane,
   type ReconstructionTable,
 } from "../src/node.ts";
-import { type LatentMeans, latentPlane, meanVariances } from "./latent-plane.ts";
+import { type LatentMeans, latentPlane } from "./latent-plane.ts";
 
 /** Natural values (what `value / scale` is), row-major, shape [rows, width]. */
 type Rows = Float32Array | Float64Array;
@@ -41,8 +43,6 @@ const gridSide = 16;
 const tableRows = 6;
 /** As many examples as the scatter draws well. */
 const mostScattered = 4000;
-/** Burda, Grosse & Salakhutdinov 2016, section 5.2: a unit is active when the variance of its mean is above this. */
-const activeThreshold = 0.01;
 
 /** The figures of a report that ask the model; `data` are test rows where there are some. */
 export async function picturesOf(model: PictureModel, data: Dataset): Promise<Pictures> {
@@ -51,7 +51,7 @@ export async function picturesOf(model: PictureModel, data: Dataset): Promise<Pi
   const latents: LatentMeans = { rows: scattered.count, dimensions: model.latent, means };
   const about = {
     latent: latentPlane(latents, scattered),
-    activeUnits: { variances: meanVariances(latents), threshold: activeThreshold },
+    activeUnits: { variances: columnVariances(means, model.latent), threshold: ACTIVE_VARIANCE },
   };
   const image = imageShape(data);
   if (image === null) {

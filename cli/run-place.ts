@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { OptionError } from "../src/node.ts";
+import { OptionError, runFiles } from "../src/node.ts";
+import { shellWord } from "./describe.ts";
 
 /** Makes the first of runs/<name>-1, runs/<name>-2, … that is free, and returns it. */
 export function makeNumberedRun(dataPath: string): string {
@@ -32,6 +33,16 @@ export function makeRun(directory: string): string {
       `${directory} cannot be made (${(error as Error).message}). Choose another directory for the run (--out).`,
     );
   }
+}
+
+/** @throws OptionError when the directory holds a run: found out before the data are read */
+export function refuseOtherRun(directory: string): void {
+  if (!existsSync(join(directory, runFiles.manifest))) return;
+  const word = shellWord(directory);
+  throw new OptionError(
+    `${directory} holds a run already. Continue it (ansatz train --resume ${word}), replace it (--overwrite), or choose ` +
+      "another directory (--out).",
+  );
 }
 
 /** Takes a directory away again that was made for a run which never began, and is still empty. */

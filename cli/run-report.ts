@@ -37,7 +37,7 @@ function reportInput(manifest: RunManifest, rows: readonly MetricRow[], pictures
     ],
     metrics,
     ...pictures,
-    warnings: [...manifest.warnings, ...(manifest.error === null ? [] : [manifest.error])],
+    warnings: [...(manifest.result?.warnings ?? manifest.warnings), ...(manifest.error === null ? [] : [manifest.error])],
     configuration: [
       { key: "command", value: manifest.command },
       { key: "data", value: `${data.path}: ${count} rows to train on, ${data.test?.count ?? 0} to test, shape ${eventShape.join("×")}` },

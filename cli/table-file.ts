@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { UsageError } from "./failure.ts";
-import { remark } from "./output.ts";
+import { remark, say, sayJson } from "./output.ts";
+import { countOf } from "./describe.ts";
 
 /** Numbers by row: what encode, sample, reconstruct and score hand out. */
 export interface Table {
@@ -35,8 +36,21 @@ export function writeTable(table: Table, out: string | undefined): void {
     if (shown < table.rows) {
       remark(`… ${table.rows - shown} more rows. Write all of them with --out FILE.csv or FILE.npy, or pipe the output.`);
     }
-  } else if (/\.npy$/i.test(out)) writeFileSync(out, encodeNpy(table));
+    return;
+  }
+  if (/\.npy$/i.test(out)) writeFileSync(out, encodeNpy(table));
   else writeCsv(out, table);
+}
+
+/** A table as a command hands it out: to the file, to standard output, or within the object of --json. */
+export function handOut(table: Table, flags: { readonly out?: string; readonly json?: boolean }, about: Record<string, unknown>): void {
+  const { out, json } = flags;
+  if (out !== undefined || !json) writeTable(table, out);
+  if (json) sayJson({ ...about, ...tableJson(table, out) });
+  else if (out !== undefined) {
+    const figures = Object.entries(about).map(([name, value]) => `, ${name} ${typeof value === "number" ? +value.toPrecision(6) : value}`);
+    say(`Wrote ${out}: ${countOf(table.rows, "row")}${figures.join("")}`);
+  }
 }
 
 function writeCsv(path: string, table: Table): void {
@@ -50,7 +64,7 @@ function writeCsv(path: string, table: Table): void {
 
 /** What --json prints of a table: where it was written, or the rows themselves. */
 export function tableJson(table: Table, out: string | undefined): Record<string, unknown> {
-  if (out !== undefined) return { out, columns: table.columns };
+  if (out !== undefined) return { out };
   const width = table.columns.length;
   const rows = Array.from({ length: table.rows }, (_, row) => [...table.values.subarray(row * width, (row + 1) * width)]);
   return { columns: table.columns, values: rows };

@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import { OptionError, vaeOptions } from "../src/node.ts";
 import { addDataFlags, type DataFlags, wholeNumber } from "./data-source.ts";
 import { UsageError } from "./failure.ts";
-import { addVaeFlags, chosenVaeOptions } from "./vae-flags.ts";
+import { addVaeFlags, chosenVaeOptions, flagOf } from "./vae-flags.ts";
 
 export interface TrainFlags extends DataFlags {
   readonly out?: string;
@@ -25,7 +26,7 @@ export async function define(command: Command): Promise<void> {
     .option("-o, --out <dir>", "run directory (default: runs/<name of the data>-<number>)")
     .option("--overwrite", "replace the run that --out holds")
     .option("--resume <run>", "go on with this run, with the options it was started with; --epochs may be raised")
-    .option("--checkpoint-every <seconds>", "time between checkpoints; 0: after every slice of about 50 ms", seconds, 10)
+    .option("--checkpoint-every <seconds>", "time between checkpoints; 0: after every slice of training", seconds, 10)
     .option("--threads <n>", "threads for BLAS (default: the library's own)", wholeNumber(1))
     .option("--json", "print one JSON object as the last line of standard output");
   addDataFlags(command);
@@ -56,8 +57,16 @@ Exit codes: 0 done, 1 failed (data, non-finite bound), 2 wrong usage, 130 interr
         throw new UsageError('missing DATA: "digits", a folder of IDX files, or a .csv or .npy file. Try: ansatz train digits');
       }
       const { startRun } = await import("./train-run.ts");
-      await startRun(data, flags, chosenVaeOptions(self));
+      await startRun(data, flags, chosenVaeOptions(self)).catch(inTermsOfFlags);
     });
+}
+
+/** The library's messages name its options; on the command line dropLast is --drop-last. */
+function inTermsOfFlags(error: unknown): never {
+  if (error instanceof OptionError) {
+    error.message = error.message.replace(/\b[a-z]+[A-Z][a-z]+\b/g, (name) => (name in vaeOptions ? flagOf(name) : name));
+  }
+  throw error;
 }
 
 /** What may stand beside --resume: everything else is the run's own and cannot change. */

@@ -1,9 +1,12 @@
 import { statSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
-import { DataError, type Dataset, firstRows } from "../src/node.ts";
+import { DataError, type Dataset, firstRows, readState, runFiles, Vae } from "../src/node.ts";
 import { loadSource, sourceOf, wholeNumber } from "./data-source.ts";
 import { UsageError } from "./failure.ts";
 import { type RunManifest, readRunManifest } from "./manifest.ts";
+import { runtimeFor } from "./runtime.ts";
+import { shellWord } from "./describe.ts";
 
 /** Which rows a command works on. */
 export interface RowFlags {
@@ -12,20 +15,41 @@ export interface RowFlags {
   readonly limit?: number;
 }
 
-export const runArgument = "RUN";
-export const runHelp = 'the directory that "ansatz train" wrote';
+export function addRunArgument(command: Command): Command {
+  return command.argument("RUN", 'the directory that "ansatz train" wrote');
+}
 
 export function addRowFlags(command: Command): Command {
   return command
     .optionsGroup("Data:")
     .option("--data <path>", "data as train takes them (default: those that the run was trained on)")
-    .option("--split <part>", "train or test (default: test where there is one; all rows of a file)", split)
+    .option("--split <part>", "train or test (default: test where there is one; all rows of a single file)", split)
     .option("--limit <n>", "the first n rows only", wholeNumber(1));
 }
 
 function split(text: string): "train" | "test" {
   if (text !== "train" && text !== "test") throw new UsageError(`--split ${text}: expected train or test.`);
   return text;
+}
+
+export interface TrainedRun {
+  readonly directory: string;
+  readonly manifest: RunManifest;
+  readonly vae: Vae;
+}
+
+/** @throws DataError when the directory holds no run, or none that has got as far as a checkpoint */
+export async function openTrained(directory: string): Promise<TrainedRun> {
+  const manifest = readRunManifest(directory);
+  const state = readState(directory);
+  if (state === null) {
+    throw new DataError(
+      `${directory} has no ${runFiles.state}: its training (status "${manifest.status}") ended before the first checkpoint. ` +
+        `Go on with it: ansatz train --resume ${shellWord(directory)}`,
+    );
+  }
+  const runtime = await runtimeFor(manifest);
+  return { directory, manifest, vae: await Vae.load(state, { runtime, source: join(directory, runFiles.state) }) };
 }
 
 /**
@@ -51,8 +75,7 @@ export async function rowsFor(manifest: RunManifest, flags: RowFlags): Promise<D
   if (data.width !== width) {
     throw new DataError(
       `${data.source} has rows of ${data.width} values (shape [${data.eventShape.join(", ")}]), but this run was trained ` +
-        `on rows of ${width} (shape [${train.eventShape.join(", ")}], from ${manifest.data.path}). Give data of that width` +
-        `${manifest.data.options.labelColumn === undefined ? "" : " beside the label column"}.`,
+        `on rows of ${width} (shape [${train.eventShape.join(", ")}], from ${manifest.data.path}). Give data of that width.`,
     );
   }
   // A file may happen to hold no bright pixel: what stands for 1 is the model's matter, not the file's.
@@ -60,7 +83,15 @@ export async function rowsFor(manifest: RunManifest, flags: RowFlags): Promise<D
   return firstRows(scaled, flags.limit ?? scaled.count);
 }
 
-/** A manifest whose run has something to load. @throws DataError while there is no checkpoint */
-export function manifestOf(directory: string): RunManifest {
-  return readRunManifest(directory);
+/** Names for the columns of decoded rows: those of the table, or x1, x2, … */
+export const valueNames = (data: { readonly columns: readonly string[] | null }, width: number): readonly string[] =>
+  data.columns ?? numbered("x", width);
+
+export const numbered = (letter: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
+
+/** The labels of rows as a column of a CSV file, by name where they have names. */
+export function labelColumn(data: Dataset): { name: string; values: ArrayLike<number | string> }[] {
+  const { labels, labelNames } = data;
+  if (labels === null) return [];
+  return [{ name: "label", values: Array.from(labels, (label) => labelNames?.[label] ?? label) }];
 }

@@ -20,7 +20,7 @@ const placeholders = {
 } as const;
 
 /** The library's name of an option as a flag: weightDecay is --weight-decay. */
-const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** Adds a flag for every option of a fit. What is not given stays undefined, so that the library decides its default. */
 export function addVaeFlags(command: Command): void {

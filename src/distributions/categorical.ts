@@ -25,5 +25,9 @@ export const categorical = (count: number): Distribution<"logits"> => ({
     const noise = u.log().neg().log().neg();
     return argmax(logits.add(noise), outer(logits).length).cast(logits.dtype);
   },
-  entropy: ({ logits }) => logits.logsumexp(-1).sub(softmax(logits).mul(logits).sum(-1)),
+  // −Σ_k p_k log p_k, from log p_k so that large logits do not cancel.
+  entropy: ({ logits }) => {
+    const logP = logits.sub(logits.logsumexp(-1).reshape([...outer(logits), 1]));
+    return logP.exp().mul(logP).sum(-1).neg();
+  },
 });

@@ -24,6 +24,9 @@ const gather: Op = {
   infer: ([x, indices]) => {
     checkIndices("gather", indices!);
     if (!x!.shape.length) throw new ShapeError("gather needs a tensor of rank 1 or more");
+    if (x!.shape[0] === 0 && sizeOf(indices!.shape) > 0) {
+      throw new ShapeError(`gather from ${showShape(x!.shape)}, which has no rows, at indices ${showShape(indices!.shape)}`);
+    }
     return { shape: [...indices!.shape, ...x!.shape.slice(1)], dtype: x!.dtype };
   },
   vjp: (b, g, node) => [b.scatterAdd(g, node.inputs[1]!, node.inputs[0]!.shape[0]!), null],
@@ -54,10 +57,14 @@ const scatterAdd: Op = {
         `scatterAdd of updates ${showShape(updates!.shape)} at indices ${showShape(indices!.shape)}: the updates' leading axes must be the indices'`,
       );
     }
+    const rows = attrs.rows as number;
+    if (!Number.isInteger(rows) || rows < 0 || (rows === 0 && sizeOf(indices!.shape) > 0)) {
+      throw new ShapeError(`scatterAdd at indices ${showShape(indices!.shape)} into ${rows} rows: an integer ≥ 1 is needed`);
+    }
     if (updates!.dtype === "u8" || updates!.dtype === "bool") {
       throw new ShapeError(`scatterAdd takes f32, f64, i32 or u32, not ${updates!.dtype}`);
     }
-    return { shape: [attrs.rows as number, ...updates!.shape.slice(lead)], dtype: updates!.dtype };
+    return { shape: [rows, ...updates!.shape.slice(lead)], dtype: updates!.dtype };
   },
   vjp: (b, g, node) => [b.gather(g, node.inputs[1]!), null],
   batch: (b, [updates, indices], batched, node, size) => {

@@ -20,8 +20,17 @@ function strided(x: TypedArray, node: Node, offset: number, strides: readonly nu
 const leading = (list: readonly number[], first: number): number[] => [first, ...list];
 const shifted = (axes: readonly number[]): number[] => axes.map((axis) => axis + 1);
 
+const areSizes = (sizes: readonly number[]): boolean => sizes.every((d) => Number.isInteger(d) && d >= 0);
+
 const iota: Op = {
-  infer: (_inputs, attrs) => ({ shape: attrs.shape as Shape, dtype: attrs.dtype as DType }),
+  infer: (_inputs, attrs) => {
+    const { shape, axis, dtype } = attrs as { shape: Shape; axis: number; dtype: DType };
+    // A scalar counts along nothing: 0.
+    if (!areSizes(shape) || !(axis >= 0 && axis < Math.max(1, shape.length))) {
+      throw new ShapeError(`iota of shape ${showShape(shape)} along axis ${axis}: sizes are integers ≥ 0, and the axis must exist`);
+    }
+    return { shape, dtype };
+  },
   vjp: () => [],
   batch: (b, _args, _batched, node) => b.builder.append("iota", [], node.attrs),
   evaluate: (_args, node) => {
@@ -36,7 +45,7 @@ const iota: Op = {
 const reshape: Op = {
   infer: ([x], attrs) => {
     const shape = attrs.shape as Shape;
-    if (sizeOf(shape) !== sizeOf(x!.shape)) {
+    if (!areSizes(shape) || sizeOf(shape) !== sizeOf(x!.shape)) {
       throw new ShapeError(
         `reshape of ${showShape(x!.shape)} (${sizeOf(x!.shape)} elements) to ${showShape(shape)} (${sizeOf(shape)} elements)`,
       );
@@ -53,6 +62,7 @@ const broadcast: Op = {
     const shape = attrs.shape as Shape;
     const dims = attrs.dims as readonly number[];
     const fits =
+      areSizes(shape) &&
       dims.length === x!.shape.length &&
       dims.every((d, i) => shape[d] === x!.shape[i] && (i === 0 || d > dims[i - 1]!));
     if (!fits) {
@@ -96,7 +106,8 @@ const slice: Op = {
   infer: ([x], attrs) => {
     const starts = attrs.starts as readonly number[];
     const sizes = attrs.sizes as readonly number[];
-    if (x!.shape.length !== starts.length || x!.shape.some((d, i) => starts[i]! < 0 || starts[i]! + sizes[i]! > d)) {
+    const ranks = starts.length === x!.shape.length && sizes.length === starts.length;
+    if (!ranks || !areSizes(starts) || !areSizes(sizes) || x!.shape.some((d, i) => starts[i]! + sizes[i]! > d)) {
       throw new ShapeError(`slice of ${showShape(x!.shape)} from [${starts}] by [${sizes}] reaches outside`);
     }
     return { shape: sizes, dtype: x!.dtype };
@@ -130,7 +141,7 @@ const pad: Op = {
   infer: ([x], attrs) => {
     const low = attrs.low as readonly number[];
     const high = attrs.high as readonly number[];
-    if (low.length !== x!.shape.length || high.length !== low.length || [...low, ...high].some((n) => n < 0)) {
+    if (low.length !== x!.shape.length || high.length !== low.length || !areSizes([...low, ...high])) {
       throw new ShapeError(`pad of ${showShape(x!.shape)} by [${low}] below and [${high}] above: one size ≥ 0 for each axis`);
     }
     return { shape: x!.shape.map((d, i) => d + low[i]! + high[i]!), dtype: x!.dtype };

@@ -94,7 +94,11 @@ const max: Op = {
 const argmax: Op = {
   infer: (inputs, attrs) => {
     numeric("argmax", inputs[0]!);
-    return { shape: inferReduce("argmax", inputs, [attrs.axis as number]), dtype: "u32" };
+    const shape = inferReduce("argmax", inputs, [attrs.axis as number]);
+    if (inputs[0]!.shape[attrs.axis as number] === 0) {
+      throw new ShapeError(`argmax over axis ${attrs.axis} of a tensor of shape ${showShape(inputs[0]!.shape)}: there is nothing to choose from`);
+    }
+    return { shape, dtype: "u32" };
   },
   vjp: () => [null],
   batch: (b, args, _batched, node) => b.argmax(args[0]!, (node.attrs.axis as number) + 1),

@@ -59,7 +59,9 @@ const neutral: Rule = (_b, node) => {
 const divideByPowerOfTwo: Rule = (b, node) => {
   if (node.op !== "div" || !isFloat(node.dtype)) return null;
   const value = valueOf(node.inputs[1]!);
-  if (value === null || !Number.isInteger(Math.log2(Math.abs(value))) || Math.abs(Math.log2(Math.abs(value))) > 100) return null;
+  if (value === null) return null;
+  const power = Math.round(Math.log2(Math.abs(value)));
+  if (Math.abs(value) !== 2 ** power || Math.abs(power) > 100) return null;
   return b.mul(node.inputs[0]!, 1 / value);
 };
 

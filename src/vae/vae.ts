@@ -1,5 +1,6 @@
-import { type TypedArray, bytesOf } from "../base/dtype.ts";
+import type { TypedArray } from "../base/dtype.ts";
 import { DataError, OptionError, ShapeError } from "../base/errors.ts";
+import { sizeOf } from "../base/shape.ts";
 import type { Backend } from "../backends/backend.ts";
 import { checkSupport } from "../data/check.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -92,7 +93,7 @@ export class Vae {
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(config: VaeConfig, data: VaeData, runtime: Runtime, backend?: Backend) {
-    const width = data.eventShape.reduce((n, d) => n * d, 1);
+    const width = sizeOf(data.eventShape);
     const { scale } = data;
     const { dtype, binarize } = config;
     this.config = config;
@@ -111,10 +112,12 @@ export class Vae {
   /**
    * A model from the bytes that `save` gave, or from a checkpoint of a fit.
    *
+   * @param source  what errors call the bytes
    * @throws DataError when the bytes are damaged or not a model
    */
-  static async load(bytes: Uint8Array, { runtime, backend }: VaePlace & { readonly source?: string } = {}): Promise<Vae> {
-    const stored = decodeVae(bytes, (config, data) => architectureOf(config, data.eventShape.reduce((n, d) => n * d, 1)).layout);
+  static async load(bytes: Uint8Array, { runtime, backend, source }: VaePlace & { readonly source?: string } = {}): Promise<Vae> {
+    const layoutOf = (config: VaeConfig, { eventShape }: VaeData) => architectureOf(config, sizeOf(eventShape)).layout;
+    const stored = decodeVae(bytes, layoutOf, source);
     const vae = new Vae(stored.config, stored.data, runtime ?? (await defaultRuntime()), backend);
     vae.parameters.write(stored.parameters);
     return vae;
@@ -163,7 +166,7 @@ export class Vae {
   }
 
   /** New rows: z from the prior, decoded. `mean` is the decoder's mean, `draw` a draw from p(x given z). */
-  sample(count: number, { seed = this.config.seed }: { readonly seed?: number } = {}): Promise<{ readonly [K in "z" | "mean" | "draw"]: Matrix }> {
+  async sample(count: number, { seed = this.config.seed }: { readonly seed?: number } = {}): Promise<{ readonly [K in "z" | "mean" | "draw"]: Matrix }> {
     if (!Number.isSafeInteger(count) || count < 1) throw new OptionError(`sample takes a number of rows of at least 1, not ${count}`);
     return this.exclusively(async () => {
       const program = await this.program("sample", () => sampleProgram(this.context));
@@ -212,7 +215,7 @@ export class Vae {
    *
    * @param samples  draws for each row, default 500
    */
-  logLikelihood(input: RowsInput, options: { readonly samples?: number; readonly seed?: number; readonly signal?: AbortSignal } = {}): Promise<LogLikelihood> {
+  async logLikelihood(input: RowsInput, options: { readonly samples?: number; readonly seed?: number; readonly signal?: AbortSignal } = {}): Promise<LogLikelihood> {
     const { samples = 500, seed = this.config.seed, signal } = options;
     if (!Number.isSafeInteger(samples) || samples < 1) throw new OptionError(`samples is ${samples}, but it takes an integer of at least 1`);
     return this.exclusively(async () => {
@@ -227,8 +230,7 @@ export class Vae {
         top.view().fill(-Infinity);
         total.view().fill(0);
         squares.view().fill(0);
-        const { sd: _, ...given } = { sd: null, ...encoder.outputs };
-        await sampler.run({ ...given, parameters, samples } as never, Math.ceil(samples / IMPORTANCE.draws), { seed, signal });
+        await sampler.run({ ...encoder.outputs, parameters, samples } as never, Math.ceil(samples / IMPORTANCE.draws), { seed, signal });
         return { top, total, squares };
       });
       return summarise(all as Record<"top" | "total" | "squares", Float64Array>, samples);
@@ -241,21 +243,28 @@ export class Vae {
     if (known) return known;
     const dataset = datasetFrom(input, "data", this.data.scale);
     this.check(dataset);
-    const dtype = dataset.dtype === "u8" ? "u8" : this.config.dtype;
-    // Stored values are divided by the model's scale: data of another scale are brought to it.
-    const factor = this.data.scale / dataset.scale;
-    if (factor !== 1 && this.config.likelihood !== "categorical") {
-      throw new DataError(
-        `${dataset.source}: its values stand for value / ${dataset.scale}, but the model was fitted to value / ${this.data.scale}. ` +
-          `Give the data with scale ${this.data.scale}.`,
-      );
-    }
     const { runtime, width } = this.context;
+    const dtype = dataset.dtype === "u8" ? "u8" : this.config.dtype;
     const buffer = runtime.buffer(dtype, [dataset.count, width]);
     buffer.write(dataset.values);
+    this.toScale(dataset, buffer);
     const placed = { buffer, spec: dataSpec(this.context, dtype, dataset.count), count: dataset.count };
     this.placed.set(input, placed);
     return placed;
+  }
+
+  /** Programs divide stored values by the model's scale: brings values of another scale to it. */
+  private toScale({ source, dtype, scale }: Dataset, buffer: Buffer): void {
+    const factor = this.data.scale / scale;
+    if (factor === 1 || this.config.likelihood === "categorical") return;
+    if (dtype === "u8") {
+      throw new DataError(
+        `${source}: its values stand for value / ${scale}, but the model was fitted to value / ${this.data.scale}. ` +
+          `Give 8-bit data of scale ${this.data.scale}, or natural values as floating-point numbers.`,
+      );
+    }
+    const values = buffer.view();
+    for (let i = 0; i < values.length; i++) values[i]! *= factor;
   }
 
   private check(dataset: Dataset): void {
@@ -314,7 +323,7 @@ export class Vae {
       const used = Math.min(size, count - start);
       for (const [name, buffer] of Object.entries(await run(start))) {
         if (buffer.shape[0] !== size) continue;
-        const width = buffer.shape.slice(1).reduce((n, d) => n * d, 1);
+        const width = sizeOf(buffer.shape.slice(1));
         const part = buffer.view();
         all[name] ??= new (part.constructor as new (n: number) => TypedArray)(count * width);
         all[name].set(part.subarray(0, used * width) as never, start * width);

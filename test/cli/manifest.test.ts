@@ -15,7 +15,7 @@ const blas = {
     throw new Error("not bound in this test");
   },
 };
-const session = (runtime: Parameters<typeof backendRecord>[0]) => newSession(0, backendRecord(runtime));
+const session = (runtime: Parameters<typeof backendRecord>[0]) => newSession(0, backendRecord(runtime, false));
 const withBlas = session({ blas, relaxed: true });
 
 test("a session like the last differs in nothing", () => {

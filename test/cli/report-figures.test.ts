@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { latentPlane, meanVariances } from "../../cli/latent-plane.ts";
+import { latentPlane } from "../../cli/latent-plane.ts";
 import { type PictureModel, picturesOf } from "../../cli/report-figures.ts";
 import { type Dataset, datasetOf } from "../../src/data/dataset.ts";
 
@@ -39,13 +39,6 @@ test("the plane of more than two dimensions is that of the two largest principal
   expect(variance(x)).toBeCloseTo(9, 10);
   expect(variance(y)).toBeCloseTo(1, 10);
   expect(labels).toEqual(Array.from({ length: 40 }, (_, i) => i % 3));
-});
-
-test("the variances of the means are those of their dimensions", () => {
-  const [first, second, third] = meanVariances(ellipse(40, 3, 1));
-  expect(first).toBeCloseTo((9 * 9 + 16) / 25, 10);
-  expect(second).toBeCloseTo((9 * 16 + 9) / 25, 10);
-  expect(third).toBeCloseTo(0, 12);
 });
 
 test("images become grids of originals, reconstructions and samples", async () => {

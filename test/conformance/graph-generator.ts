@@ -4,7 +4,7 @@ import type { Nodes } from "../../src/engine/program.ts";
 import type { TensorSpec } from "../../src/engine/runtime.ts";
 import type { Node } from "../../src/ir/node.ts";
 import type { Trace } from "../../src/ops/vocabulary.ts";
-import { type Move, moves } from "./graph-moves.ts";
+import { moves } from "./graph-moves.ts";
 import { type Entry, exact, moved, Pool } from "./graph-pool.ts";
 import { Random } from "./random.ts";
 
@@ -24,7 +24,8 @@ export interface RandomStep {
 export interface GeneratorOptions {
   /** Sizes that axes may have. */
   readonly sizes?: readonly number[];
-  readonly moves?: readonly Move[];
+  /** Most elements of a value. */
+  readonly limit?: number;
 }
 
 const DTYPES: readonly DType[] = ["f32", "f32", "f32", "f64", "f64", "i32", "u32", "u8", "bool"];
@@ -48,11 +49,13 @@ const declared = (node: Node, bitsOnly: boolean): Entry =>
 
 export function randomStep(seed: number, options: GeneratorOptions = {}): RandomStep {
   const random = new Random(seed);
-  const sizes = options.sizes ?? random.pick([[2, 3, 4], [1, 3, 5], [2, 7, 8], [1, 4, 9], [3, 16, 17], [5, 13, 2], [2, 2, 2], [16, 33]]); // biome-ignore format: short
+  const sizes = options.sizes ?? random.pick([[2, 3, 4], [1, 3, 5], [2, 7, 8], [1, 4, 9], [3, 16, 17], [5, 13, 2], [2, 2, 2], [16, 33], [20, 24, 3], [37, 12]]); // biome-ignore format: short
+  const limit = options.limit ?? 3000;
   const some = random.chance(0.05) ? [...sizes, 0] : sizes;
   const shape = (): number[] => Array.from({ length: random.pick([0, 1, 1, 2, 2, 2, 3, 3, 4]) }, () => random.pick(some)).slice(0, 4);
   const favourites: Shape[] = [[], ...Array.from({ length: 3 }, shape), ...Array.from({ length: 2 }, () => [random.pick(some), random.pick(some)])]; // biome-ignore format: short
-  const spec = (): TensorSpec => ({ dtype: random.pick(DTYPES), shape: random.pick(favourites), upTo: false });
+  const small = favourites.filter((s) => sizeOf(s) <= limit);
+  const spec = (): TensorSpec => ({ dtype: random.pick(DTYPES), shape: random.pick(small), upTo: false });
   const specs = (prefix: string, n: number) => {
     const out: Record<string, TensorSpec> = {};
     for (let i = 0; i < n; i++) {
@@ -86,8 +89,8 @@ export function randomStep(seed: number, options: GeneratorOptions = {}): Random
       for (const node of Object.values(inputNodes)) pool.add(declared(node, false));
       const depth = 5 + r.below(21);
       for (let made = 0, tries = 0; made < depth && tries < 200; tries++) {
-        const entry = r.pick(options.moves ?? moves)(pool, r.pick(favourites));
-        if (!entry || entry.error > 0.01 || sizeOf(entry.node.shape) > 3000) continue;
+        const entry = r.pick(moves)(pool, r.pick(small));
+        if (!entry || entry.error > 0.01 || sizeOf(entry.node.shape) > limit) continue;
         pool.add(entry);
         made++;
       }
@@ -113,8 +116,8 @@ export function randomStep(seed: number, options: GeneratorOptions = {}): Random
       const extras: (() => Entry | null)[] = [
         () => r.pick([...old.values()]),
         () => r.pick(pool.entries),
-        () => pool.constant(r.pick(DTYPES), r.pick(favourites)),
-        () => pool.bend(r.pick([...old.values()]), r.pick(favourites)),
+        () => pool.constant(r.pick(DTYPES), r.pick(small)),
+        () => pool.bend(r.pick([...old.values()]), r.pick(small)),
         () => updates[0] ?? null,
         () => (pool.entries[0]!.node.shape.length > 1 ? pool.transpose(pool.entries[0]!) : null),
         () => { const e = pool.any((x) => x.error === 0); return pool.cast(pool.bend(e, []), "f64"); },

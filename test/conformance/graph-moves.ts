@@ -12,7 +12,7 @@ const WIDE: Partial<Record<DType, number>> = { i32: 2 ** 31, u32: 2 ** 32 };
 /** Integers wrap; floats stay far from overflow. */
 const LARGEST = 1e4;
 
-/** Appends one op to the graph; null when it does not apply here. `shapes` are those that the graph likes to use. */
+/** Appends one op to the graph, of about this shape; null when it does not apply here. */
 export type Move = (p: Pool, shape: Shape) => Entry | null;
 
 const tame = (p: Pool, e: Entry): Entry => (isFloat(e.node.dtype) ? p.clamp(e, LARGEST) : e);
@@ -214,7 +214,7 @@ const gathering: Move = (p, shape) => {
   if (!table.node.shape.length) return null;
   const lead = shape.slice(0, p.random.below(shape.length + 1));
   const index = p.like(p.random.pick(INTS), lead, true);
-  if (sizeOf(lead) * sizeOf(table.node.shape.slice(1)) > 2000) return null;
+  if (sizeOf(lead) * sizeOf(table.node.shape.slice(1)) > 1e5) return null;
   return moved(p.b.gather(table.node, index.node), table);
 };
 
@@ -231,7 +231,7 @@ const scattering: Move = (p, shape) => {
 
 const product: Move = (p, shape) => {
   const dtype = p.random.pick(FLOATS);
-  const [m, k, n] = [0, 1, 2].map((i) => shape.at(i) ?? p.random.pick([1, 2, 5, 16, 17])) as [number, number, number];
+  const [m, k, n] = [0, 1, 2].map(() => p.random.pick([...shape, 1, 2, 16, 17, 33])) as [number, number, number];
   const lead = p.random.chance(0.3) ? [p.random.pick([1, 2, 3])] : [];
   const [transA, transB] = [p.random.chance(0.5), p.random.chance(0.5)];
   const a = tame(p, p.like(dtype, [...lead, ...(transA ? [k, m] : [m, k])]));

@@ -1,11 +1,18 @@
 import { describe, expect, test } from "vitest";
 import type { TypedArray } from "../../src/base/dtype.ts";
+import { blasWorthwhile } from "../../src/backends/native.ts";
 import { evaluateGraph } from "../../src/backends/reference/backend.ts";
+import { wasmBackend } from "../../src/backends/wasm/backend.ts";
+import { planGraph } from "../../src/engine/executable.ts";
+import type { Explanation } from "../../src/engine/explain.ts";
+import { matmulSizes } from "../../src/ops/contract.ts";
+import { ops } from "../../src/ops/table.ts";
 import { createTrace } from "../../src/ops/trace.ts";
 import { graphProgram, type Nodes } from "../../src/engine/program.ts";
 import { type Buffer, Runtime, type TensorSpec } from "../../src/engine/runtime.ts";
-import { type Graph, printGraph } from "../../src/ir/graph.ts";
-import { loadBlas } from "../../src/backends/blas/load.ts";
+import type { Node } from "../../src/ir/node.ts";
+import { type Graph, nodesOf, printGraph } from "../../src/ir/graph.ts";
+import { createThreads, loadBlas } from "../../src/backends/blas/load.ts";
 import { randomStep, type RandomStep } from "./graph-generator.ts";
 
 /** The meaning of a step by the op table alone: no passes, no memory plan, all states replaced at once. */
@@ -49,7 +56,7 @@ function difference(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: 
 const POISON = 0xff;
 
 /** Runs a random step on this runtime and compares everything that can be seen with the oracle. */
-async function check(seed: number, runtime: Runtime, deterministic: boolean, step = randomStep(seed)): Promise<void> {
+async function check(seed: number, runtime: Runtime, deterministic: boolean, step = randomStep(seed)): Promise<Explanation> {
   const oracle = new Oracle(step);
   const complain = (what: string): never => expect.fail(`seed ${seed}: ${what}\n${printGraph(oracle.graph)}`) as never;
   const program = await graphProgram({ ...step, runtime, deterministic }).catch((error: Error) => complain(error.stack!));
@@ -85,19 +92,54 @@ async function check(seed: number, runtime: Runtime, deterministic: boolean, ste
       else if (difference(buffer.view(), oracle.read(key), 0)) complain(`turn ${turn}: ${key} was written to`);
     }
   }
+  return program.explain();
 }
 
 const blas = await loadBlas();
 const FIRST = Number(process.env.ANSATZ_SEED ?? 1);
 const COUNT = Number(process.env.ANSATZ_GRAPHS ?? 300);
-const chunks = Array.from({ length: 10 }, (_, i) => i);
+const tenths = Array.from({ length: 10 }, (_, i) => i);
 
 describe.each([
   ["wasm kernels", true, new Runtime({ relaxed: false })],
   ["wasm and BLAS", false, new Runtime({ blas, relaxed: false })],
 ] as const)("random graphs on %s give what the op table says", (_name, deterministic, runtime) => {
-  test.each(chunks)("tenth %i", async (chunk) => {
-    const each = COUNT / chunks.length;
-    for (let i = 0; i < each; i++) await check(FIRST + chunk * each + i, runtime, deterministic);
+  test.each(tenths)("tenth %i", async (tenth) => {
+    const each = COUNT / tenths.length;
+    for (let i = 0; i < each; i++) await check(FIRST + tenth * each + i, runtime, deterministic);
   });
 });
+
+test("random graphs of larger shapes, shared between threads, give what the op table says", async () => {
+  const runtime = new Runtime({ blas, relaxed: false, threads: (memory, at, b) => createThreads(memory, at, 2, b) });
+  for (let i = 0; i < COUNT / 10; i++) {
+    const seed = FIRST + i;
+    await check(seed, runtime, false, randomStep(seed, { sizes: [[40, 128], [300, 17], [64, 65]][i % 3]!, limit: 50_000 })); // biome-ignore format: short
+  }
+});
+
+test("the random graphs use every op, and every way of the planner", () => {
+  const seen = new Set<string>();
+  const counts = { inPlace: 0, copies: 0, finalCopies: 0, mixed: 0, products: 0 };
+  const backend = wasmBackend({ blas: null, relaxed: false, parts: 1, sharedMemory: false });
+  for (let seed = FIRST; seed < FIRST + 300; seed++) {
+    const { graph } = new Oracle(randomStep(seed));
+    const plan = planGraph(graph, backend);
+    for (const node of nodesOf(graph)) seen.add(node.op);
+    counts.inPlace += plan.inPlace.size;
+    counts.copies += plan.accesses.copies.size;
+    counts.finalCopies += plan.finalCopies.length;
+    for (const k of plan.kernels) {
+      const dtypes = k.kind === "loop" ? new Set(k.body.map((n) => n.dtype)) : new Set();
+      if (dtypes.has("f32") && dtypes.has("f64")) counts.mixed++;
+      if (k.kind === "routine" && k.node.op === "matmul" && worthBlas(k.node)) counts.products++;
+    }
+  }
+  expect(Object.keys(ops).filter((op) => !seen.has(op) && op !== "copy")).toEqual([]);
+  for (const [what, n] of Object.entries(counts)) expect(n, what).toBeGreaterThanOrEqual(20);
+});
+
+function worthBlas(node: Node): boolean {
+  const { m, n, k } = matmulSizes(node);
+  return blasWorthwhile(node.dtype as "f32" | "f64", m, n, k);
+}

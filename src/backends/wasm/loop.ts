@@ -483,8 +483,10 @@ class LoopEmitter {
     for (const item of spec.items) {
       if (varying.has(item.node)) values.set(item.node, f.let(this.evaluate(item, item.sources.map(value), inline))); // biome-ignore format: short
     }
+    // Read before anything is stored: a new state may be written over the old one that is being summed.
+    const reduced = spec.reductions.map((r) => value(r.source));
     for (const { source, target } of spec.stores) this.store(target, value(source), count);
-    for (const r of spec.reductions) this.accumulate(r, value(r.source), count);
+    for (const [i, r] of spec.reductions.entries()) this.accumulate(r, reduced[i]!, count);
   }
 
   private load(source: Exclude<Source, { kind: "value" }>, count: number): Expr {

@@ -74,8 +74,10 @@ function quotient(c: EmitContext, x: Expr, y: Expr, dtype: DType): Expr {
   const high = (v: Expr) => v128.shuffle(v, v, lanes32(2, 3, 2, 3));
   const low = f.let(toInt(f64x2.div(toFloat(x), toFloat(y))));
   const top = f.let(toInt(f64x2.div(toFloat(high(x)), toFloat(high(y)))));
-  const q = v128.shuffle(low, top, lanes32(0, 1, 4, 5));
-  return f.let(v128.andnot(q, i32x4.eq(y, i32x4.const(0))));
+  const q = f.let(v128.shuffle(low, top, lanes32(0, 1, 4, 5)));
+  // −2³¹ / −1 wraps round to itself, where the conversion would saturate.
+  const wrapped = unsigned ? q : v128.bitselect(i32x4.neg(x), q, i32x4.eq(y, i32x4.const(-1)));
+  return f.let(v128.andnot(wrapped, i32x4.eq(y, i32x4.const(0))));
 }
 
 const divide: Binary = (c, x, y, dtype) =>

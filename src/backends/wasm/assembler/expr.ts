@@ -9,8 +9,13 @@ export interface FuncRef {
   readonly results: readonly ValType[];
 }
 
-/** One byte, or a function whose index stands here once the module is encoded. */
-export type Token = number | FuncRef;
+/** 16 bytes that the module keeps in an immutable global: V8 builds an immediate anew from three instructions at each use. */
+export interface VectorConstant {
+  readonly bytes: readonly number[];
+}
+
+/** One byte, or a function or constant whose index stands here once the module is encoded. */
+export type Token = number | FuncRef | VectorConstant;
 
 /** An expression tree: the operands are written first, then the instruction. `void` expressions are statements. */
 export interface Expr {
@@ -129,7 +134,9 @@ const SHUFFLE = 13;
 
 // biome-ignore format: opcode tables read best as tables
 export const v128 = {
-  const: (bytes: readonly number[]): Expr => instr("v128", [...simd(12), ...bytes]),
+  /** 16 bytes, kept in a global of the module; all zeros and all ones are immediates, which need one instruction. */
+  const: (bytes: readonly number[]): Expr =>
+    instr("v128", bytes.every((b) => b === 0) || bytes.every((b) => b === 255) ? [...simd(12), ...bytes] : [{ bytes }]),
   load: load("v128", simd(0)), store: store(simd(11)),
   load8x8_u: load("v128", simd(2)), load16x4_u: load("v128", simd(4)), load32x2_u: load("v128", simd(6)),
   load8_splat: load("v128", simd(7)), load32_splat: load("v128", simd(9)), load64_splat: load("v128", simd(10)),

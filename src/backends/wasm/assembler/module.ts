@@ -1,6 +1,6 @@
 import { InternalError } from "../../../base/errors.ts";
 import { u32, utf8 } from "./encoding.ts";
-import { call, type Expr, type FuncRef, i32, instr, type Token, type ValType, write } from "./expr.ts";
+import { call, type Expr, type FuncRef, i32, instr, type Token, type ValType, type VectorConstant, write } from "./expr.ts";
 
 const VALTYPE: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 const VOID_BLOCK = 0x40;
@@ -226,7 +226,17 @@ export class ModuleBuilder {
     const functionImports = this.imports.map((f) => [...utf8(f.module), ...utf8(f.name), 0x00, ...u32(typeOf(f))]);
     const declarations = this.functions.map((f) => u32(typeOf(f)));
     const exports = this.exports.map(([as, ref]) => [...utf8(as), 0x00, ...u32(indexOf.get(ref)!)]);
-    const bodies = this.functions.map((f) => encodeBody(f.builder, indexOf));
+    const constants = new Map<string, number>();
+    const globals: number[][] = [];
+    const indexOfConstant = ({ bytes }: VectorConstant): number => {
+      const key = bytes.join();
+      const known = constants.get(key);
+      if (known !== undefined) return known;
+      globals.push([VALTYPE.v128, 0, 0xfd, 12, ...bytes, 0x0b]);
+      constants.set(key, constants.size);
+      return constants.size - 1;
+    };
+    const bodies = this.functions.map((f) => encodeBody(f.builder, indexOf, indexOfConstant));
 
     const out: number[][] = [[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]];
     const section = (id: number, items: number[][]) => {
@@ -236,6 +246,7 @@ export class ModuleBuilder {
     section(1, typeBytes);
     section(2, [memoryImport, ...functionImports]);
     section(3, declarations);
+    if (globals.length) section(6, globals);
     section(7, exports);
     section(10, bodies);
     const encoded = new Uint8Array(out.reduce((n, b) => n + b.length, 0));
@@ -248,7 +259,11 @@ export class ModuleBuilder {
   }
 }
 
-function encodeBody(f: FuncBuilder, indexOf: ReadonlyMap<FuncRef, number>): number[] {
+function encodeBody(
+  f: FuncBuilder,
+  indexOf: ReadonlyMap<FuncRef, number>,
+  indexOfConstant: (constant: VectorConstant) => number,
+): number[] {
   const runs: [number, ValType][] = [];
   for (const type of f.locals) {
     const last = runs.at(-1);
@@ -259,6 +274,7 @@ function encodeBody(f: FuncBuilder, indexOf: ReadonlyMap<FuncRef, number>): numb
   for (const [count, type] of runs) body.push(...u32(count), VALTYPE[type]);
   for (const token of f.code) {
     if (typeof token === "number") body.push(token);
+    else if ("bytes" in token) body.push(0x23, ...u32(indexOfConstant(token)));
     else for (const byte of u32(indexOf.get(token)!)) body.push(byte);
   }
   body.push(0x0b);

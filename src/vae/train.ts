@@ -1,0 +1,186 @@
+import { NonFiniteError, OptionError } from "../base/errors.ts";
+import { sizeOf } from "../base/shape.ts";
+import { type Dataset, requireSameRows } from "../data/dataset.ts";
+import { ACTIVE_VARIANCE, columnVariances } from "../diagnostics/active-units.ts";
+import { defaultRuntime } from "../engine/runtime.ts";
+import { architectureOf } from "./architecture.ts";
+import { configure } from "./configuration.ts";
+import type { Fit, TrainingSummary, VaeEvent } from "./events.ts";
+import { RunningFit } from "./fit.ts";
+import { explainNonFinite } from "./non-finite.ts";
+import type { VaeConfig, VaeOptionName, VaeOptions } from "./options.ts";
+import { datasetFrom, factsOf, type RowsInput } from "./rows.ts";
+import { Vae, type VaePlace } from "./vae.ts";
+import { decodeVae, type StoredVae } from "./vae-file.ts";
+
+export interface TrainingControl extends VaePlace {
+  /** Called with each event; training waits for what it returns. A checkpoint may be taken in it at any event. */
+  readonly onEvent?: (event: VaeEvent, fit: Fit) => void | Promise<void>;
+  /** Stops between steps: after the event "aborted" the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** A checkpoint to go on from, with its options; `epochs` alone may be given anew. The result has the same bits. */
+  readonly resume?: Uint8Array;
+}
+
+/** Training rows, or training and test rows. */
+export type TrainingInput = RowsInput | { readonly train: RowsInput; readonly test: RowsInput | null };
+
+/** A fitted model, with the figures of its fit. */
+export interface TrainedVae {
+  readonly vae: Vae;
+  readonly summary: TrainingSummary;
+}
+
+/**
+ * Trains a variational autoencoder by Auto-Encoding Variational Bayes (Kingma and Welling 2014).
+ *
+ * @throws OptionError on options that are unknown, out of range or contradict each other; SupportError and DataError on data
+ *   that the likelihood does not take: all of these before the first step. NonFiniteError when the bound stops being finite:
+ *   the model then has the parameters of the last good step
+ */
+export async function trainVae(input: TrainingInput, options: VaeOptions = {}, control: TrainingControl = {}): Promise<TrainedVae> {
+  const { train, test } = splitsOf(input);
+  const stored = control.resume
+    ? decodeVae(control.resume, (c, d) => architectureOf(c, sizeOf(d.eventShape)).layout, "the checkpoint")
+    : null;
+  const config = stored ? resumedConfig(stored, train, options) : configure(options, factsOf(train));
+  const { name, eventShape, scale, count } = train;
+  const runtime = control.runtime ?? (await defaultRuntime());
+  const vae = new Vae(config, stored?.data ?? { name, eventShape, scale, count }, runtime, control.backend);
+  // The test rows are checked before the first step too.
+  if (test) vae.place(test);
+  const fit = await RunningFit.create(vae, train, stored);
+  return run(fit, train, test, control);
+}
+
+function splitsOf(input: TrainingInput): { train: Dataset; test: Dataset | null } {
+  const parts = "train" in input ? input : { train: input, test: null };
+  const train = datasetFrom(parts.train, "training data");
+  const test = parts.test && datasetFrom(parts.test, "test data", train.scale);
+  if (test) requireSameRows(train, test);
+  return { train, test };
+}
+
+function resumedConfig({ config, data }: StoredVae, train: Dataset, options: VaeOptions): VaeConfig {
+  for (const name of Object.keys(options) as VaeOptionName[]) {
+    if (name === "epochs" || options[name] === undefined || JSON.stringify(options[name]) === JSON.stringify(config[name])) continue;
+    throw new OptionError(
+      `a resumed fit keeps its options, but ${name} was ${JSON.stringify(config[name])} and now is ${JSON.stringify(options[name])}: ` +
+        "leave it out, or start a new fit",
+    );
+  }
+  if (data.count !== train.count || data.eventShape.join() !== train.eventShape.join() || data.scale !== train.scale) {
+    const shown = (d: { count: number; eventShape: readonly number[]; scale: number }) =>
+      `${d.count} rows of shape [${d.eventShape.join(", ")}], scale ${d.scale}`;
+    throw new OptionError(`the fit was on ${shown(data)}, but ${train.source} has ${shown(train)}: resume on the same data`);
+  }
+  return options.epochs === undefined ? config : { ...config, epochs: options.epochs };
+}
+
+/** Slices are about this long: a signal is heard and a step event told at least as often. */
+const SLICE_SECONDS = 0.25;
+/** Training steps between copies of a good state, in seconds. */
+const SNAPSHOT_SECONDS = 10;
+
+async function run(fit: RunningFit, train: Dataset, test: Dataset | null, control: TrainingControl): Promise<TrainedVae> {
+  const { vae, perEpoch } = fit;
+  const { epochs } = vae.config;
+  const steps = epochs * perEpoch;
+  const at = (epoch = Math.min(fit.epoch + 1, epochs)) => ({ step: fit.progress.step, epoch });
+  const emit = async (event: VaeEvent) => control.onEvent?.(event, fit);
+  await emit({ kind: "start", ...at(), steps, epochs, parameters: vae.parameters.shape[0]!, backend: fit.backend });
+
+  const started = fit.progress;
+  let lastEpoch: { trainNegElbo: number; testNegElbo: number | null } | null = null;
+  let good = fit.snapshot();
+  let slice = 1;
+  while (fit.progress.step < steps) {
+    const epoch = fit.epoch;
+    const before = fit.progress;
+    while (fit.epoch === epoch) {
+      if (control.signal?.aborted) {
+        await emit({ kind: "aborted", ...at() });
+        throw control.signal.reason;
+      }
+      const left = (epoch + 1) * perEpoch - fit.progress.step;
+      const count = Math.min(slice, left);
+      const { step: first, seconds } = fit.progress;
+      const metrics = await fit.run(count);
+      const took = fit.progress.seconds - seconds;
+      slice = Math.max(1, Math.min(slice * 4, Math.ceil((count * SLICE_SECONDS) / Math.max(took, 1e-4))));
+      const bad = metrics.negElbo!.findIndex((x) => !Number.isFinite(x));
+      if (bad >= 0) await stop(fit, good, first + bad, train, emit);
+      const mean = (name: string) => metrics[name]!.reduce((sum, x) => sum + x, 0) / count;
+      const imagesPerSecond = (count * fit.batch) / took;
+      const secondsLeft = ((steps - fit.progress.step) * fit.batch) / imagesPerSecond;
+      const means = { negElbo: mean("negElbo"), rate: mean("rate"), distortion: mean("distortion") };
+      await emit({ kind: "step", ...at(epoch + 1), steps, epochs, ...means, imagesPerSecond, secondsLeft });
+      if (fit.epoch === epoch && fit.progress.seconds - good.progress.seconds > SNAPSHOT_SECONDS) good = fit.snapshot();
+    }
+    const { examples, rate, distortion, seconds } = fit.progress;
+    const trained = seconds - before.seconds;
+    const seen = examples - (before.step % perEpoch === 0 ? 0 : before.examples);
+    const testNegElbo = test ? (await vae.meanBound(test, { pass: epoch + 1 })).negElbo : null;
+    const current = fit.snapshot();
+    // The last step of an epoch shows in no bound on training rows yet.
+    if (!allFinite(current.parameters)) await stop(fit, good, fit.progress.step, train, emit);
+    good = current;
+    lastEpoch = { trainNegElbo: (rate + distortion) / examples, testNegElbo };
+    const figures = { ...lastEpoch, rate: rate / examples, distortion: distortion / examples };
+    await emit({ kind: "epoch", ...at(epoch + 1), epochs, ...figures, seconds: trained, imagesPerSecond: seen / trained });
+  }
+
+  await warnOfCollapse(fit, test ?? train, emit);
+  const { progress } = fit;
+  const images = (progress.step - started.step) / perEpoch * (vae.config.dropLast ? perEpoch * fit.batch : fit.count);
+  const summary: TrainingSummary = {
+    step: progress.step,
+    epochs: Math.floor(progress.step / perEpoch),
+    trainNegElbo: lastEpoch?.trainNegElbo ?? (progress.examples ? (progress.rate + progress.distortion) / progress.examples : null),
+    testNegElbo: lastEpoch ? lastEpoch.testNegElbo : test && (await vae.meanBound(test, { pass: epochs })).negElbo,
+    secondsTraining: progress.seconds,
+    imagesPerSecond: progress.seconds > started.seconds ? images / (progress.seconds - started.seconds) : 0,
+    backend: fit.backend,
+    parameterHash: vae.parameterHash,
+  };
+  await emit({ kind: "done", ...at(), ...summary });
+  return { vae, summary };
+}
+
+const allFinite = (values: ArrayLike<number>): boolean => {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! - values[i]!; // NaN unless all are finite
+  return sum === 0;
+};
+
+/** Goes back to the last good step, tells why it was the last, and throws. */
+async function stop(
+  fit: RunningFit,
+  good: ReturnType<RunningFit["snapshot"]>,
+  bad: number,
+  train: Dataset,
+  emit: (event: VaeEvent) => Promise<void>,
+): Promise<never> {
+  const message = await explainNonFinite(fit, good, bad, train);
+  await emit({ kind: "nonFinite", step: fit.progress.step, epoch: fit.epoch + 1, message });
+  throw new NonFiniteError(message);
+}
+
+/** Posterior means of this many rows decide which latent dimensions are used. */
+const COLLAPSE_ROWS = 2000;
+
+async function warnOfCollapse(fit: RunningFit, data: Dataset, emit: (event: VaeEvent) => Promise<void>): Promise<void> {
+  const { vae } = fit;
+  const { latent } = vae.config;
+  const { mean } = await vae.encode(data);
+  const variances = columnVariances(mean.values.subarray(0, COLLAPSE_ROWS * latent), latent);
+  const dimensions = variances.flatMap((v, i) => (v < ACTIVE_VARIANCE ? [i] : []));
+  if (dimensions.length === 0) return;
+  const message =
+    `${dimensions.length} of ${latent} latent dimensions collapsed to the prior: their posterior means vary by less than ` +
+    `${ACTIVE_VARIANCE} over the data. ` +
+    (dimensions.length === latent
+      ? "The decoder ignores the code: try a smaller learning rate, another init or a weaker decoder."
+      : "They do no harm; a smaller latent would do as well.");
+  await emit({ kind: "collapsed", step: fit.progress.step, epoch: fit.epoch, dimensions, latent, variances, message });
+}
