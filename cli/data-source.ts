@@ -73,10 +73,11 @@ const recordSplit = (data: Dataset): SplitRecord => {
 };
 
 /** The source that a manifest's record describes. */
-export const sourceOf = (record: DataRecord): DataSource => ({
-  ...record.options,
-  path: record.resolvedPath ?? record.path,
-});
+export function sourceOf({ path, resolvedPath, options }: DataRecord): DataSource {
+  // The path as it was given, where it still leads there: messages name it.
+  const isSame = resolvedPath === null || resolve(path) === resolvedPath;
+  return { ...options, path: isSame ? path : resolvedPath };
+}
 
 /** @throws DataError when the data are not those the run was started with */
 export function requireSameData(record: DataRecord, splits: DataSplits): void {
@@ -95,7 +96,9 @@ export function requireSameData(record: DataRecord, splits: DataSplits): void {
 }
 
 const describe = (split: SplitRecord | null): string =>
-  split ? `${split.count} rows of shape [${split.eventShape.join(", ")}], SHA-256 ${split.sha256.slice(0, 12)}…` : "none";
+  split
+    ? `${split.count} rows of shape [${split.eventShape.join(", ")}], SHA-256 ${split.sha256.slice(0, 12)}…`
+    : "none";
 
 function fraction(text: string): number {
   const value = Number(text);

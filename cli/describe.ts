@@ -4,7 +4,9 @@ import type { BackendRecord } from "./manifest.ts";
 export function describeBackend({ blas, threads }: BackendRecord): string {
   if (blas === null) return `wasm kernels${threads > 1 ? `, ${threads} threads` : ""}`;
   const name = blas.description.split(/\s+/).slice(0, 2).join(" ");
-  return [name, blas.core === null ? "" : `${blas.core} kernels`, countOf(threads, "thread")].filter(Boolean).join(", ");
+  return [name, blas.core === null ? "" : `${blas.core} kernels`, countOf(threads, "thread")]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** "1,498 rows". (toLocaleString would load tables of all the world's numbers first, which takes 15 ms.) */

@@ -1,7 +1,15 @@
 import { cpus } from "node:os";
 import type { Command } from "commander";
-import { blasAttempts, loadBlas } from "ansatz/blas";
-import { f32, hasRelaxedSimd, program, Runtime } from "../src/node.ts";
+import {
+  blasAttempts,
+  defaultRuntime,
+  defaultThreads,
+  f32,
+  hasRelaxedSimd,
+  loadBlas,
+  program,
+  Runtime,
+} from "../src/node.ts";
 import { exitCodes } from "./failure.ts";
 import { say, sayJson } from "./output.ts";
 import { version } from "./version.ts";
@@ -38,10 +46,10 @@ async function examine() {
   const check = await selfCheck();
   const speed = {
     wasm: check.passed ? await gflops(new Runtime({ blas: null })) : null,
-    blas: blas && check.passed ? await gflops(new Runtime({ blas })) : null,
+    used: check.passed && complaint === null ? await gflops(await defaultRuntime()) : null,
   };
   const used = blas
-    ? { library: blas.library, vendor: blas.vendor, description: blas.description, core: blas.coreName, threads: blas.threads }
+    ? { library: blas.library, vendor: blas.vendor, description: blas.description, core: blas.coreName }
     : null;
   return {
     ansatz: version,
@@ -53,6 +61,7 @@ async function examine() {
     koffi,
     blas: used,
     blasTried: blasAttempts().map(({ candidate, outcome }) => ({ candidate, outcome })),
+    threads: defaultThreads(),
     backend: used ? "blas" : "wasm",
     gflops: speed,
     check,
@@ -95,7 +104,10 @@ async function selfCheck(): Promise<{ passed: boolean; detail: string }> {
     const { metrics } = await step.run({ row: index, column: index.map((j) => j / n) });
     const found = metrics.total?.[0] ?? Number.NaN;
     const passed = Math.abs(found / expected - 1) < 1e-5;
-    return { passed, detail: passed ? "a small program gives the right number" : `found ${found}, expected ${expected}` };
+    return {
+      passed,
+      detail: passed ? "a small program gives the right number" : `found ${found}, expected ${expected}`,
+    };
   } catch (error) {
     return { passed: false, detail: (error as Error).message };
   }
@@ -162,24 +174,29 @@ function describe(f: Findings): string {
   ];
   if (f.blas) {
     rows.push(["", f.blas.description]);
-    rows.push(["", `kernels for ${f.blas.core ?? "an unnamed core"}, ${f.blas.threads} thread${f.blas.threads === 1 ? "" : "s"}`]);
+    if (f.blas.core !== null) rows.push(["", `kernels for ${f.blas.core}`]);
   } else {
     for (const { candidate, outcome } of f.blasTried) rows.push(["", `${candidate}: ${outcome}`]);
   }
-  if (f.gflops.wasm !== null) {
-    const blas = f.gflops.blas === null ? "" : `, ${f.gflops.blas} with BLAS`;
-    rows.push(["speed", `${f.gflops.wasm} GFLOP/s with wasm${blas} (a 100×784×500 product)`]);
+  rows.push(["threads", `${f.threads}`]);
+  if (f.gflops.used !== null) {
+    rows.push([
+      "speed",
+      `${f.gflops.used} GFLOP/s as set up, ${f.gflops.wasm} with wasm on one thread (a 100×784×500 product)`,
+    ]);
   }
   rows.push(["check", f.check.passed ? `passed: ${f.check.detail}` : `FAILED: ${f.check.detail}`]);
   const width = Math.max(...rows.map(([name]) => name.length)) + 2;
   const table = rows.map(([name, value]) => `${name.padEnd(width)}${value}`).join("\n");
   const advice =
-    f.advice.length === 0 ? "Nothing to improve: the fastest kernels are in use." : `To make it faster:\n- ${f.advice.join("\n- ")}`;
+    f.advice.length === 0
+      ? "Nothing to improve: the fastest kernels are in use."
+      : `To make it faster:\n- ${f.advice.join("\n- ")}`;
   return `${table}
 
 ${advice}
 
 With BLAS, equal results need the same library, core type and thread count (they stand in a run's manifest.json);
-OPENBLAS_NUM_THREADS sets the threads, ANSATZ_BLAS chooses the library. train --deterministic uses the wasm kernels
-alone and gives the same bits on every machine.`;
+ANSATZ_THREADS sets the threads, ANSATZ_BLAS chooses the library. train --deterministic uses the wasm kernels alone
+and gives the same bits on every machine.`;
 }

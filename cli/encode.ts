@@ -1,6 +1,14 @@
 import type { Command } from "commander";
 import { checkOut, handOut, outFlag, outHelp, type Table } from "./table-file.ts";
-import { addRowFlags, addRunArgument, labelColumn, numbered, openTrained, type RowFlags, rowsFor } from "./trained-run.ts";
+import {
+  addRowFlags,
+  addRunArgument,
+  labelColumn,
+  numbered,
+  openTrained,
+  type RowFlags,
+  rowsFor,
+} from "./trained-run.ts";
 
 interface EncodeFlags extends RowFlags {
   readonly out?: string;

@@ -48,7 +48,10 @@ function principalAxes(means: ArrayLike<number>, rows: number, d: number) {
   const axes: Float64Array[] = [];
   const shares: number[] = [];
   for (let which = 0; which < 2; which++) {
-    let axis = normalise(Float64Array.from({ length: d }, (_, j) => 1 + ((j * 0.618) % 1)), axes);
+    let axis = normalise(
+      Float64Array.from({ length: d }, (_, j) => 1 + ((j * 0.618) % 1)),
+      axes,
+    );
     let length = 0;
     for (let iteration = 0; iteration < 300; iteration++) {
       const next = Float64Array.from({ length: d }, (_, j) => dot(covariance.subarray(j * d, (j + 1) * d), axis));

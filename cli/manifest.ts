@@ -1,7 +1,6 @@
 import { cpus } from "node:os";
-import { DataError, readManifest, type Runtime, type VaeOptions, writeManifest } from "../src/node.ts";
+import { DataError, type Runtime, readManifest, type VaeOptions, writeManifest } from "../src/node.ts";
 import type { DataRecord } from "./data-source.ts";
-import type { TrainResult } from "./train-result.ts";
 import { version } from "./version.ts";
 
 export const manifestFormat = 1;
@@ -26,6 +25,26 @@ export interface SessionRecord {
   readonly cpu: string;
   readonly cpus: number;
   readonly backend: BackendRecord;
+}
+
+/** What train prints with --json, and what the manifest keeps as the run's result. Bounds in nats per example. */
+export interface TrainResult {
+  readonly testNegElbo: number | null;
+  readonly trainNegElbo: number | null;
+  /** Of the last epoch, on training rows: trainNegElbo = rate + distortion. */
+  readonly rate: number | null;
+  readonly distortion: number | null;
+  readonly epochs: number;
+  readonly secondsTraining: number;
+  readonly imagesPerSecond: number | null;
+  readonly backend: string;
+  readonly seed: number;
+  /** SHA-256 over the parameters. */
+  readonly parameterHash: string;
+  readonly status: RunStatus;
+  readonly run: string;
+  readonly report: string;
+  readonly warnings: readonly string[];
 }
 
 /** manifest.json: all that is needed to know, repeat or continue a run. */
@@ -53,13 +72,17 @@ export interface RunManifest {
   readonly updatedAt: string;
 }
 
-export function backendRecord(runtime: Pick<Runtime, "blas" | "relaxed">, deterministic: boolean): BackendRecord {
+export async function backendRecord(
+  runtime: Pick<Runtime, "blas" | "relaxed" | "threads">,
+  deterministic: boolean,
+): Promise<BackendRecord> {
   if (deterministic) return { name: "wasm", blas: null, threads: 1, relaxedSimd: false };
   const { blas } = runtime;
+  const threads = await runtime.threads();
   return {
     name: blas ? "blas" : "wasm",
     blas: blas && { library: blas.library, description: blas.description, core: blas.coreName },
-    threads: blas?.threads ?? 1,
+    threads: threads?.size ?? blas?.threads ?? 1,
     relaxedSimd: runtime.relaxed,
   };
 }

@@ -24,3 +24,15 @@ export function sayFailure(error: unknown, json: boolean): Failure {
   if (json) sayJson({ error: { name: failure.name, message: failure.message } });
   return failure;
 }
+
+/** Text in lines of at most 100 columns, or the terminal's, where words allow. */
+export function wrapped(text: string): string {
+  const columns = Math.min(100, process.stdout.columns || process.stderr.columns || 100);
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1)!;
+    if (last !== "" && last.length + 1 + word.length > columns) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines.join("\n");
+}

@@ -1,7 +1,15 @@
 import type { Command } from "commander";
 import { naturalValues } from "./report-figures.ts";
 import { checkOut, handOut, outFlag, outHelp, type Table } from "./table-file.ts";
-import { addRowFlags, addRunArgument, labelColumn, openTrained, type RowFlags, rowsFor, valueNames } from "./trained-run.ts";
+import {
+  addRowFlags,
+  addRunArgument,
+  labelColumn,
+  openTrained,
+  type RowFlags,
+  rowsFor,
+  valueNames,
+} from "./trained-run.ts";
 
 interface ReconstructFlags extends RowFlags {
   readonly out?: string;

@@ -35,7 +35,8 @@ The report is one file that opens in any browser without a network.`,
         warn(missing);
       }
       const report = writeRunReport(directory, manifest, pictures);
-      if (flags.json) sayJson({ run: directory, report, pictures: pictures !== null, warnings: missing === null ? [] : [missing] });
+      if (flags.json)
+        sayJson({ run: directory, report, pictures: pictures !== null, warnings: missing === null ? [] : [missing] });
       else say(`Wrote ${report}`);
     });
 }

@@ -130,7 +130,9 @@ function readIfPresent(path: string): string | null {
 function parse(text: string): Holder | null {
   try {
     const value = JSON.parse(text) as Partial<Holder>;
-    return typeof value.pid === "number" && typeof value.host === "string" ? { started: null, ...value } as Holder : null;
+    return typeof value.pid === "number" && typeof value.host === "string"
+      ? ({ started: null, ...value } as Holder)
+      : null;
   } catch {
     return null;
   }

@@ -1,4 +1,11 @@
-import { type EpochMetrics, type MetricRow, readMetrics, renderReport, type ReportInput, writeReport } from "../src/node.ts";
+import {
+  type EpochMetrics,
+  type MetricRow,
+  type ReportInput,
+  readMetrics,
+  renderReport,
+  writeReport,
+} from "../src/node.ts";
 import { describeBackend } from "./describe.ts";
 import type { RunManifest } from "./manifest.ts";
 import type { Pictures } from "./report-figures.ts";
@@ -30,24 +37,35 @@ function reportInput(manifest: RunManifest, rows: readonly MetricRow[], pictures
     createdAt: manifest.startedAt,
     version: manifest.ansatz,
     summary: [
-      ...(last && last.testNegElbo !== null ? [{ label: "test negative ELBO, nats", value: last.testNegElbo.toFixed(2) }] : []),
+      ...(last && last.testNegElbo !== null
+        ? [{ label: "test negative ELBO, nats", value: last.testNegElbo.toFixed(2) }]
+        : []),
       ...(last ? [{ label: "train negative ELBO, nats", value: last.trainNegElbo.toFixed(2) }] : []),
       { label: "epochs", value: `${last?.epoch ?? 0} of ${text(options.epochs)}` },
       { label: "status", value: manifest.status },
     ],
     metrics,
     ...pictures,
-    warnings: [...(manifest.result?.warnings ?? manifest.warnings), ...(manifest.error === null ? [] : [manifest.error])],
+    warnings: [
+      ...(manifest.result?.warnings ?? manifest.warnings),
+      ...(manifest.error === null ? [] : [manifest.error]),
+    ],
     configuration: [
       { key: "command", value: manifest.command },
-      { key: "data", value: `${data.path}: ${count} rows to train on, ${data.test?.count ?? 0} to test, shape ${eventShape.join("×")}` },
+      {
+        key: "data",
+        value: `${data.path}: ${count} rows to train on, ${data.test?.count ?? 0} to test, shape ${eventShape.join("×")}`,
+      },
       ...Object.entries(options)
         .filter(([, value]) => value !== null)
         .map(([key, value]) => ({ key, value: text(value) })),
       ...(session
         ? [
             { key: "backend", value: describeBackend(session.backend) },
-            { key: "machine", value: `${session.cpu}, ${session.cpus} logical cores, ${session.platform}, Node ${session.node}` },
+            {
+              key: "machine",
+              value: `${session.cpu}, ${session.cpus} logical cores, ${session.platform}, Node ${session.node}`,
+            },
           ]
         : []),
       { key: "sessions", value: String(sessions.length) },

@@ -35,7 +35,12 @@ Examples:
       const samples = await vae.sample(flags.count, { seed: flags.seed });
       const { values, columns: width } = flags.draw ? samples.draw : samples.mean;
       const { eventShape, columns } = manifest.data.train;
-      const table: Table = { columns: columns ?? numbered("x", width), values, rows: flags.count, rowShape: eventShape };
+      const table: Table = {
+        columns: columns ?? numbered("x", width),
+        values,
+        rows: flags.count,
+        rowShape: eventShape,
+      };
       handOut(table, flags, { count: flags.count, seed: flags.seed ?? manifest.seed });
     });
 }

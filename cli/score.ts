@@ -37,8 +37,18 @@ With --json: {"examples", "negElbo", "rate", "distortion"}, means over the rows 
       const { negElbo, rate, distortion } = await vae.score(data, { draws: flags.draws, seed: flags.seed });
       const values = new Float64Array(3 * data.count);
       for (let row = 0; row < data.count; row++) values.set([negElbo[row]!, rate[row]!, distortion[row]!], 3 * row);
-      const table: Table = { columns: ["negElbo", "rate", "distortion"], values, rows: data.count, leading: labelColumn(data) };
-      handOut(table, flags, { examples: data.count, negElbo: mean(negElbo), rate: mean(rate), distortion: mean(distortion) });
+      const table: Table = {
+        columns: ["negElbo", "rate", "distortion"],
+        values,
+        rows: data.count,
+        leading: labelColumn(data),
+      };
+      handOut(table, flags, {
+        examples: data.count,
+        negElbo: mean(negElbo),
+        rate: mean(rate),
+        distortion: mean(distortion),
+      });
     });
 }
 

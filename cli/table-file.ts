@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { countOf } from "./describe.ts";
 import { UsageError } from "./failure.ts";
 import { remark, say, sayJson } from "./output.ts";
-import { countOf } from "./describe.ts";
 
 /** Numbers by row: what encode, sample, reconstruct and score hand out. */
 export interface Table {
@@ -34,7 +34,9 @@ export function writeTable(table: Table, out: string | undefined): void {
     const shown = process.stdout.isTTY ? Math.min(previewRows, table.rows) : table.rows;
     for (const chunk of csvChunks(table, shown)) process.stdout.write(chunk);
     if (shown < table.rows) {
-      remark(`… ${table.rows - shown} more rows. Write all of them with --out FILE.csv or FILE.npy, or pipe the output.`);
+      remark(
+        `… ${table.rows - shown} more rows. Write all of them with --out FILE.csv or FILE.npy, or pipe the output.`,
+      );
     }
     return;
   }
@@ -43,12 +45,18 @@ export function writeTable(table: Table, out: string | undefined): void {
 }
 
 /** A table as a command hands it out: to the file, to standard output, or within the object of --json. */
-export function handOut(table: Table, flags: { readonly out?: string; readonly json?: boolean }, about: Record<string, unknown>): void {
+export function handOut(
+  table: Table,
+  flags: { readonly out?: string; readonly json?: boolean },
+  about: Record<string, unknown>,
+): void {
   const { out, json } = flags;
   if (out !== undefined || !json) writeTable(table, out);
   if (json) sayJson({ ...about, ...tableJson(table, out) });
   else if (out !== undefined) {
-    const figures = Object.entries(about).map(([name, value]) => `, ${name} ${typeof value === "number" ? +value.toPrecision(6) : value}`);
+    const figures = Object.entries(about).map(
+      ([name, value]) => `, ${name} ${typeof value === "number" ? +value.toPrecision(6) : value}`,
+    );
     say(`Wrote ${out}: ${countOf(table.rows, "row")}${figures.join("")}`);
   }
 }
@@ -66,7 +74,9 @@ function writeCsv(path: string, table: Table): void {
 export function tableJson(table: Table, out: string | undefined): Record<string, unknown> {
   if (out !== undefined) return { out };
   const width = table.columns.length;
-  const rows = Array.from({ length: table.rows }, (_, row) => [...table.values.subarray(row * width, (row + 1) * width)]);
+  const rows = Array.from({ length: table.rows }, (_, row) => [
+    ...table.values.subarray(row * width, (row + 1) * width),
+  ]);
   return { columns: table.columns, values: rows };
 }
 

@@ -18,7 +18,7 @@ import { lockRun } from "./run-lock.ts";
 import { makeNumberedRun, makeRun, refuseOtherRun, removeIfEmpty } from "./run-place.ts";
 import { progressOf } from "./run-recorder.ts";
 import { Stopwatch } from "./stopwatch.ts";
-import type { TrainFlags } from "./train.ts";
+import type { TrainFlags } from "./train-flags.ts";
 import { sayResult } from "./train-result.ts";
 import { trainingSession } from "./training-session.ts";
 import { version } from "./version.ts";
@@ -33,7 +33,7 @@ export async function startRun(path: string, flags: TrainFlags, options: VaeOpti
     if (!flags.overwrite) refuseOtherRun(directory);
     const interruption = onInterrupt(announce);
     const splits = await watch.time("reading data", () => loadSource(source));
-    const begin = ({ config, context }: Vae): RunManifest => {
+    const begin = async ({ config, context }: Vae): Promise<RunManifest> => {
       const now = new Date().toISOString();
       const manifest: RunManifest = {
         format: manifestFormat,
@@ -45,7 +45,7 @@ export async function startRun(path: string, flags: TrainFlags, options: VaeOpti
         seed: config.seed,
         deterministic: config.deterministic,
         data: recordData(source, splits),
-        sessions: [newSession(0, backendRecord(context.runtime, config.deterministic))],
+        sessions: [newSession(0, await backendRecord(context.runtime, config.deterministic))],
         timings: {},
         warnings: [],
         result: null,
@@ -57,7 +57,17 @@ export async function startRun(path: string, flags: TrainFlags, options: VaeOpti
       return manifest;
     };
     const deterministic = options.deterministic ?? false;
-    await trainingSession({ directory, splits, options, deterministic, state: null, begin, flags, watch, interruption });
+    await trainingSession({
+      directory,
+      splits,
+      options,
+      deterministic,
+      state: null,
+      begin,
+      flags,
+      watch,
+      interruption,
+    });
   } finally {
     release();
     removeIfEmpty(directory);
@@ -74,7 +84,9 @@ export async function resumeRun(directory: string, flags: TrainFlags, epochs: nu
     const before = readRunManifest(directory);
     const had = Number(before.options.epochs);
     if (epochs !== null && epochs < had) {
-      throw new UsageError(`--epochs ${epochs} is fewer than the ${had} of ${directory}: a resumed run can only be made longer.`);
+      throw new UsageError(
+        `--epochs ${epochs} is fewer than the ${had} of ${directory}: a resumed run can only be made longer.`,
+      );
     }
     if (before.status === "done" && before.result && (epochs === null || epochs === had)) {
       remark(`${directory} is complete: its ${had} epochs are done. To train on, ask for more (--epochs ${2 * had}).`);
@@ -87,10 +99,10 @@ export async function resumeRun(directory: string, flags: TrainFlags, epochs: nu
     const state = readState(directory);
     const step = state ? progressOf(state, join(directory, runFiles.state)).step : 0;
     const total = { epochs: epochs ?? had };
-    const begin = ({ context }: Vae): RunManifest => {
+    const begin = async ({ context }: Vae): Promise<RunManifest> => {
       // Lines after the checkpoint will come again; before the first checkpoint all do.
       truncateMetrics(directory, state ? step : -1);
-      const session = newSession(step, backendRecord(context.runtime, before.deterministic));
+      const session = newSession(step, await backendRecord(context.runtime, before.deterministic));
       const news = resumeWarnings(before, session, total.epochs);
       for (const text of news) warn(text);
       return updateManifest(directory, before, {
@@ -121,11 +133,13 @@ function resumeWarnings(before: RunManifest, session: RunManifest["sessions"][nu
   }
   const { schedule, epochs: had } = before.options;
   if (epochs !== had && schedule !== "constant") {
-    warnings.push(`The ${String(schedule)} schedule was begun for ${String(had)} epochs, and goes on as one for ${epochs}.`);
+    warnings.push(
+      `The ${String(schedule)} schedule was begun for ${String(had)} epochs, and goes on as one for ${epochs}.`,
+    );
   }
   return warnings;
 }
 
 const announce = (): void => {
-  if (process.stderr.isTTY) remark("\nStopping: saving the run. Ctrl-C again ends at once, and loses what came after the last checkpoint.");
+  if (process.stderr.isTTY) remark("\nStopping and saving the run; Ctrl-C again ends at once.");
 };

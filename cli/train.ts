@@ -1,17 +1,9 @@
 import type { Command } from "commander";
 import { OptionError, vaeOptions } from "../src/node.ts";
-import { addDataFlags, type DataFlags, wholeNumber } from "./data-source.ts";
+import { addDataFlags, wholeNumber } from "./data-source.ts";
 import { UsageError } from "./failure.ts";
+import type { TrainFlags } from "./train-flags.ts";
 import { addVaeFlags, chosenVaeOptions, flagOf } from "./vae-flags.ts";
-
-export interface TrainFlags extends DataFlags {
-  readonly out?: string;
-  readonly overwrite?: boolean;
-  readonly resume?: string;
-  readonly checkpointEvery: number;
-  readonly threads?: number;
-  readonly json?: boolean;
-}
 
 export async function define(command: Command): Promise<void> {
   command
@@ -27,7 +19,11 @@ export async function define(command: Command): Promise<void> {
     .option("--overwrite", "replace the run that --out holds")
     .option("--resume <run>", "go on with this run, with the options it was started with; --epochs may be raised")
     .option("--checkpoint-every <seconds>", "time between checkpoints; 0: after every slice of training", seconds, 10)
-    .option("--threads <n>", "threads for BLAS (default: the library's own)", wholeNumber(1))
+    .option(
+      "--threads <n>",
+      "threads that share a step (default: ANSATZ_THREADS, or those of the machine, at most 8)",
+      wholeNumber(1),
+    )
     .option("--json", "print one JSON object as the last line of standard output");
   addDataFlags(command);
   await addVaeFlags(command);
@@ -54,7 +50,9 @@ Exit codes: 0 done, 1 failed (data, non-finite bound), 2 wrong usage, 130 interr
         return;
       }
       if (data === undefined) {
-        throw new UsageError('missing DATA: "digits", a folder of IDX files, or a .csv or .npy file. Try: ansatz train digits');
+        throw new UsageError(
+          'missing DATA: "digits", a folder of IDX files, or a .csv or .npy file. Try: ansatz train digits',
+        );
       }
       const { startRun } = await import("./train-run.ts");
       await startRun(data, flags, chosenVaeOptions(self)).catch(inTermsOfFlags);
@@ -64,7 +62,9 @@ Exit codes: 0 done, 1 failed (data, non-finite bound), 2 wrong usage, 130 interr
 /** The library's messages name its options; on the command line dropLast is --drop-last. */
 function inTermsOfFlags(error: unknown): never {
   if (error instanceof OptionError) {
-    error.message = error.message.replace(/\b[a-z]+[A-Z][a-z]+\b/g, (name) => (name in vaeOptions ? flagOf(name) : name));
+    error.message = error.message.replace(/\b[a-z]+[A-Z][a-z]+\b/g, (name) =>
+      name in vaeOptions ? flagOf(name) : name,
+    );
   }
   throw error;
 }
@@ -85,6 +85,7 @@ function refuseWithResume(data: string | undefined, command: Command): void {
 
 function seconds(text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || !(value >= 0)) throw new UsageError(`--checkpoint-every ${text}: a number of seconds, 0 or more.`);
+  if (text.trim() === "" || !(value >= 0))
+    throw new UsageError(`--checkpoint-every ${text}: a number of seconds, 0 or more.`);
   return value;
 }

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { DataError, type Dataset, firstRows, readState, runFiles, Vae } from "../src/node.ts";
 import { loadSource, sourceOf, wholeNumber } from "./data-source.ts";
+import { shellWord } from "./describe.ts";
 import { UsageError } from "./failure.ts";
 import { type RunManifest, readRunManifest } from "./manifest.ts";
 import { runtimeFor } from "./runtime.ts";
-import { shellWord } from "./describe.ts";
 
 /** Which rows a command works on. */
 export interface RowFlags {
@@ -87,7 +87,8 @@ export async function rowsFor(manifest: RunManifest, flags: RowFlags): Promise<D
 export const valueNames = (data: { readonly columns: readonly string[] | null }, width: number): readonly string[] =>
   data.columns ?? numbered("x", width);
 
-export const numbered = (letter: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
+export const numbered = (letter: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
 
 /** The labels of rows as a column of a CSV file, by name where they have names. */
 export function labelColumn(data: Dataset): { name: string; values: ArrayLike<number | string> }[] {

@@ -17,8 +17,8 @@ import {
 } from "../src/node.ts";
 import { countOf, describeRows } from "./describe.ts";
 import type { Interruption } from "./interrupt.ts";
-import { type RunManifest, type RunStatus, updateManifest } from "./manifest.ts";
-import { remark } from "./output.ts";
+import { type RunManifest, type RunStatus, type TrainResult, updateManifest } from "./manifest.ts";
+import { remark, wrapped } from "./output.ts";
 import { pictureModel } from "./picture-model.ts";
 import { createProgress } from "./progress.ts";
 import { picturesOf } from "./report-figures.ts";
@@ -26,8 +26,8 @@ import { progressOf, recordFit } from "./run-recorder.ts";
 import { writeRunReport } from "./run-report.ts";
 import { runtimeFor } from "./runtime.ts";
 import type { Stopwatch } from "./stopwatch.ts";
-import type { TrainFlags } from "./train.ts";
-import { sayResult, type TrainResult } from "./train-result.ts";
+import type { TrainFlags } from "./train-flags.ts";
+import { sayResult } from "./train-result.ts";
 
 export interface SessionJob {
   readonly directory: string;
@@ -38,7 +38,7 @@ export interface SessionJob {
   /** The checkpoint to go on from. */
   readonly state: Uint8Array | null;
   /** Writes the manifest, when all checks are passed and the first step is next. */
-  readonly begin: (vae: Vae) => RunManifest;
+  readonly begin: (vae: Vae) => Promise<RunManifest>;
   readonly flags: TrainFlags;
   readonly watch: Stopwatch;
   readonly interruption: Interruption;
@@ -102,18 +102,31 @@ async function trainRecorded(job: SessionJob): Promise<{ course: Course | null; 
   const { directory, splits, options, state, flags, watch, interruption } = job;
   const record = recordFit(directory, flags.checkpointEvery);
   const { stderr } = process;
-  const progress = createProgress({ stream: stderr, isTTY: stderr.isTTY ?? false, total: options.epochs ?? 0, unit: "epochs" });
+  const progress = createProgress({
+    stream: stderr,
+    isTTY: stderr.isTTY ?? false,
+    total: options.epochs ?? 0,
+    unit: "epochs",
+  });
   let course: Course | null = null;
   let since = performance.now();
-  const onEvent = (event: VaeEvent, fit: Fit): void => {
+  const onEvent = async (event: VaeEvent, fit: Fit): Promise<void> => {
     if (event.kind === "start") {
       watch.add("compiling", (performance.now() - since) / 1000);
       since = performance.now();
-      const manifest = job.begin(fit.vae);
+      const manifest = await job.begin(fit.vae);
       const stepsPerEpoch = Math.max(1, event.steps / Math.max(1, event.epochs));
-      course = { fit, manifest, stepsPerEpoch, imagesPerSecond: null, collapse: null, summary: null, secondsToFirstStep: null };
+      course = {
+        fit,
+        manifest,
+        stepsPerEpoch,
+        imagesPerSecond: null,
+        collapse: null,
+        summary: null,
+        secondsToFirstStep: null,
+      };
     }
-    if (event.kind === "start" && stderr.isTTY) remark(opening(splits.train, fit.vae.config, event));
+    if (event.kind === "start" && stderr.isTTY) remark(wrapped(opening(splits.train, fit.vae.config, event)));
     record(event, fit);
     if (course === null) return;
     if (event.kind === "step") {

@@ -1,12 +1,30 @@
 import { type Command, Option } from "commander";
-import { OptionError, type OptionSpec, readOption, type VaeOptionName, type VaeOptions, vaeOptions } from "../src/node.ts";
+import {
+  OptionError,
+  type OptionSpec,
+  readOption,
+  type VaeOptionName,
+  type VaeOptions,
+  vaeOptions,
+} from "../src/node.ts";
 
 /** Headings of the help, and what stands under them. What is named nowhere goes under the first. */
 const groups: Readonly<Record<string, readonly VaeOptionName[]>> = {
   "Training:": ["epochs", "batch", "dropLast", "seed", "deterministic", "dtype"],
   "Model:": ["likelihood", "binarize", "categories", "latent", "prior", "posterior", "estimator", "draws", "map"],
   "Networks:": ["encoder", "decoder", "activation", "init"],
-  "Optimizer:": ["optimizer", "lr", "schedule", "warmup", "clip", "beta1", "beta2", "epsilon", "momentum", "weightDecay"],
+  "Optimizer:": [
+    "optimizer",
+    "lr",
+    "schedule",
+    "warmup",
+    "clip",
+    "beta1",
+    "beta2",
+    "epsilon",
+    "momentum",
+    "weightDecay",
+  ],
 };
 
 const rows = Object.entries(vaeOptions) as [VaeOptionName, OptionSpec][];

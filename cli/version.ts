@@ -1,3 +1,4 @@
-import pkg from "../package.json" with { type: "json" };
+import { readFileSync } from "node:fs";
 
-export const version: string = pkg.version;
+/** The package's version. Sources and build lie equally deep below package.json. */
+export const version: string = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version;

@@ -24,7 +24,9 @@ export function lgamma(x: number): number {
   if (!Number.isFinite(x)) return Infinity;
   if (x <= 0) {
     if (Number.isInteger(x)) return Infinity;
-    return Math.log(Math.PI / Math.abs(sinPi(x))) - lgamma(1 - x);
+    // Γ(x) ≈ 1/x, where the sine would lose its bits among the denormals.
+    if (x > -1e-290) return -Math.log(-x);
+    return Math.log(Math.PI / distanceSine(x)) - lgamma(1 - x);
   }
   if (x === 1 || x === 2) return 0;
   if (Math.abs(x - 1) < 0.2) return lgammaNearOne(x - 1);
@@ -56,14 +58,13 @@ function zetaMinusOne(k: number): number {
   const N = 24;
   let sum = 0;
   for (let n = N - 1; n >= 2; n--) sum += n ** -k;
-  return sum + N ** (1 - k) / (k - 1) + N ** -k / 2 + (k * N ** (-k - 1)) / 12 - (k * (k + 1) * (k + 2) * N ** (-k - 3)) / 720;
+  const third = k * (k + 1) * (k + 2);
+  const tail = N ** (1 - k) / (k - 1) + N ** -k / 2 + (k * N ** (-k - 1)) / 12;
+  return sum + tail - (third * N ** (-k - 3)) / 720 + (third * (k + 3) * (k + 4) * N ** (-k - 5)) / 30240;
 }
 
-/** sin πx, reduced before the multiplication so that integers give 0 exactly. */
-function sinPi(x: number): number {
-  const r = x - 2 * Math.round(x / 2);
-  return Math.sin(Math.PI * r);
-}
+/** |sin πx|, from the exact distance to the nearest integer, so that it is right next to each. */
+const distanceSine = (x: number): number => Math.sin(Math.PI * Math.abs(x - Math.round(x)));
 
 /** Coefficients B_2k / 2k of the series of ψ (DLMF 5.11.2). */
 const DIGAMMA_SERIES = [1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12, -3617 / 8160];
@@ -122,7 +123,7 @@ export function erfinv(y: number): number {
   let x = Math.sqrt(Math.sqrt(h * h - l / c) - h);
   for (let i = 0; i < 4; i++) {
     const slope = (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x);
-    const error = x > 2.5 ? 1 - a - erfcTail(x) : erf(x) - a;
+    const error = x > 2 ? 1 - a - erfcTail(x) : erf(x) - a;
     const newton = error / slope;
     x -= newton / (1 + x * newton);
   }

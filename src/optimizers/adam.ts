@@ -1,4 +1,4 @@
-import { full, pow } from "../tensor/functions.ts";
+import { full } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Optimizer, scalarFor } from "./optimizer.ts";
 
@@ -13,8 +13,8 @@ export interface AdamOptions {
   readonly weightDecay?: number;
 }
 
-/** 1 − β^t. */
-const correction = (beta: number, step: Tensor): Tensor => pow(full(step, [], beta), step).neg().add(1);
+/** 1 − β^t = −expm1(t log β). */
+const correction = (beta: number, step: Tensor): Tensor => full(step, [], beta).log().mul(step).expm1().neg();
 
 // m ← β1 m + (1 − β1) g,  v ← β2 v + (1 − β2) g²,
 // θ ← θ (1 − lr · decay) − lr · (m / (1 − β1^t)) / (√(v / (1 − β2^t)) + ε)

@@ -121,7 +121,7 @@ const sumOfBroadcast: Rule = (b, node) => {
   const axes = node.attrs.axes as readonly number[];
   const value = valueOf(x);
   const copies = sizeOf(axes.map((axis) => x.shape[axis]!));
-  if (value !== null) return b.constant(value * copies, node.dtype, node.shape);
+  if (value !== null) return b.constant(copies ? value * copies : 0, node.dtype, node.shape);
   return null;
 };
 

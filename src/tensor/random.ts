@@ -74,12 +74,12 @@ export const randomWords = <T extends Value>(key: Key<T>, shape: Shape, options:
 
 const shr = <T extends Value>(x: T, bits: number): T => x.of(x.trace.shr(x.node, bits));
 
-/** 53 random bits plus a half, times 2⁻⁵³: never 0 or 1. */
-const unit64 = <T extends Value>(hi: T, lo: T): T =>
-  f.mul(f.add(f.add(f.mul(f.cast(shr(hi, 5), "f64"), 2 ** 26), f.cast(shr(lo, 6), "f64")), 0.5), 2 ** -53);
+/** 52 random bits plus a half, times 2⁻⁵²: never 0 or 1, and exact in f64. */
+export const unit64 = <T extends Value>(hi: T, lo: T): T =>
+  f.mul(f.add(f.add(f.mul(f.cast(shr(hi, 6), "f64"), 2 ** 26), f.cast(shr(lo, 6), "f64")), 0.5), 2 ** -52);
 
 /** 23 random bits plus a half, times 2⁻²³: never 0 or 1, and exact in f32. */
-const unit32 = <T extends Value>(word: T): T => f.mul(f.add(f.cast(shr(word, 9), "f32"), 0.5), 2 ** -23);
+export const unit32 = <T extends Value>(word: T): T => f.mul(f.add(f.cast(shr(word, 9), "f32"), 0.5), 2 ** -23);
 
 /** Draws from U(0, 1), the ends excluded. */
 export function uniform<T extends Value>(key: Key<T>, shape: Shape, dtype: "f32" | "f64", options: DrawOptions<T> = {}): T {
@@ -89,7 +89,7 @@ export function uniform<T extends Value>(key: Key<T>, shape: Shape, dtype: "f32"
 
 /**
  * Draws from N(0, 1) by Box and Muller (1958): √(−2 log u) cos 2πv. In f32 u has 32 random bits, so that the tail reaches
- * 6.7 standard deviations; in f64 53, and 8.5.
+ * 6.7 standard deviations; in f64 52, and 8.6.
  */
 export function normal<T extends Value>(key: Key<T>, shape: Shape, dtype: "f32" | "f64", options: DrawOptions<T> = {}): T {
   const [a, b] = words(key, shape, options);

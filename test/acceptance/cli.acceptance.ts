@@ -39,7 +39,9 @@ describe.runIf(existsSync(mnist))("the calls of the documentation on all of MNIS
     expect(outcome, outcome.stderr).toMatchObject({ code: 0, stderr: "" });
     const result = lastJson(outcome);
     expect(result).toMatchObject({ samples: 100, examples: 500, standardError: finite });
-    const scored = lastJson(await ansatz.run(["score", "runs/a", "--data", mnist, "--limit", "500", "--out", "s.csv", "--json"]));
+    const scored = lastJson(
+      await ansatz.run(["score", "runs/a", "--data", mnist, "--limit", "500", "--out", "s.csv", "--json"]),
+    );
     expect(result.nll).toBeLessThan(scored.negElbo as number);
   });
 

@@ -38,32 +38,39 @@ function learned(run: string) {
 test.each([
   ["with the system's kernels", []],
   ["deterministic", ["--deterministic"]],
-])(`a run killed ${kills} times at random moments, %s, ends with the bits of one that was not`, async (_name, flags) => {
-  const options = ["--epochs", "200", "--seed", "7", "--checkpoint-every", "0", "--json", ...flags];
-  const [whole, killed] = [`whole${flags.length}`, `killed${flags.length}`];
-  const undisturbed = await ansatz.run(["train", "digits", "--out", whole, ...options]);
-  expect(undisturbed).toMatchObject({ code: 0, stderr: "" });
+])(
+  `a run killed ${kills} times at random moments, %s, ends with the bits of one that was not`,
+  async (_name, flags) => {
+    const options = ["--epochs", "200", "--seed", "7", "--checkpoint-every", "0", "--json", ...flags];
+    const [whole, killed] = [`whole${flags.length}`, `killed${flags.length}`];
+    const undisturbed = await ansatz.run(["train", "digits", "--out", whole, ...options]);
+    expect(undisturbed).toMatchObject({ code: 0, stderr: "" });
 
-  let insideWrites = 0;
-  const lengths = new Set<number>();
-  for (let kill = 0; kill < kills; kill++) {
-    const args =
-      kill === 0 ? ["train", "digits", "--out", killed, ...options] : ["train", "--resume", killed, "--checkpoint-every", "0"];
-    // Every fourth kill falls into start-up; the others, spread by the golden ratio, into the training that follows.
-    const begun = kill % 4 === 3 ? null : kill + 1 - Math.floor((kill + 1) / 4);
-    const outcome = await ansatz.run(args, { onStart: (child) => killAfter(child, killed, begun, ((kill * 0.618) % 1) * 300) });
-    expect(outcome, outcome.stderr).toMatchObject({ code: null, signal: "SIGKILL", stderr: "" });
-    if (readdirSync(join(ansatz.folder, killed)).some((name) => /state.*\.tmp$/.test(name))) insideWrites++;
-    lengths.add(learned(killed).length);
-  }
-  // Kills that found the run always at one place, or never inside a write, would show little.
-  expect(lengths.size).toBeGreaterThan(3);
-  expect(insideWrites).toBeGreaterThan(0);
+    let insideWrites = 0;
+    const lengths = new Set<number>();
+    for (let kill = 0; kill < kills; kill++) {
+      const args =
+        kill === 0
+          ? ["train", "digits", "--out", killed, ...options]
+          : ["train", "--resume", killed, "--checkpoint-every", "0"];
+      // Every fourth kill falls into start-up; the others, spread by the golden ratio, into the training that follows.
+      const begun = kill % 4 === 3 ? null : kill + 1 - Math.floor((kill + 1) / 4);
+      const outcome = await ansatz.run(args, {
+        onStart: (child) => killAfter(child, killed, begun, ((kill * 0.618) % 1) * 300),
+      });
+      expect(outcome, outcome.stderr).toMatchObject({ code: null, signal: "SIGKILL", stderr: "" });
+      if (readdirSync(join(ansatz.folder, killed)).some((name) => /state.*\.tmp$/.test(name))) insideWrites++;
+      lengths.add(learned(killed).length);
+    }
+    // Kills that found the run always at one place, or never inside a write, would show little.
+    expect(lengths.size).toBeGreaterThan(3);
+    expect(insideWrites).toBeGreaterThan(0);
 
-  const resumed = await ansatz.run(["train", "--resume", killed, "--json"]);
-  expect(resumed, resumed.stderr).toMatchObject({ code: 0, stderr: "" });
-  const [a, b] = [lastJson(undisturbed), lastJson(resumed)];
-  expect(b.parameterHash).toBe(a.parameterHash);
-  expect([b.testNegElbo, b.trainNegElbo, b.epochs]).toEqual([a.testNegElbo, a.trainNegElbo, a.epochs]);
-  expect(learned(killed)).toEqual(learned(whole));
-});
+    const resumed = await ansatz.run(["train", "--resume", killed, "--json"]);
+    expect(resumed, resumed.stderr).toMatchObject({ code: 0, stderr: "" });
+    const [a, b] = [lastJson(undisturbed), lastJson(resumed)];
+    expect(b.parameterHash).toBe(a.parameterHash);
+    expect([b.testNegElbo, b.trainNegElbo, b.epochs]).toEqual([a.testNegElbo, a.trainNegElbo, a.epochs]);
+    expect(learned(killed)).toEqual(learned(whole));
+  },
+);

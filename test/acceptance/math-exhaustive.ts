@@ -12,7 +12,9 @@ import {
   v128,
 } from "../../src/backends/wasm/assembler/expr.ts";
 import { type FuncBuilder, type Local, ModuleBuilder } from "../../src/backends/wasm/assembler/module.ts";
-import { inlineMath, mathFunction } from "../../src/backends/wasm/math/index.ts";
+import { inlineMath, loadSpecialMath, mathFunction } from "../../src/backends/wasm/math/index.ts";
+
+await loadSpecialMath();
 import { type Expectation, expectations, type UnaryName } from "./math-regions.ts";
 
 export { UNARY_NAMES, type UnaryName } from "./math-regions.ts";

@@ -48,6 +48,7 @@ export async function buildCommand(): Promise<BuiltCommand> {
     logLevel: "error",
   });
   mkdirSync(join(home, "bin"));
+  copyFileSync(join(root, "package.json"), join(home, "package.json"));
   copyFileSync(join(root, "bin", "ansatz.js"), join(home, "bin", "ansatz.js"));
   const folder = mkdtempSync(join(cache, "ansatz-runs-"));
   return {
@@ -63,7 +64,11 @@ export async function buildCommand(): Promise<BuiltCommand> {
 function start(entry: string, args: readonly string[], options: RunOptions): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, NO_COLOR: "1", ...options.env };
-    const child = spawn(process.execPath, [entry, ...args], { cwd: options.cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [entry, ...args], {
+      cwd: options.cwd,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let [stdout, stderr] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (text) => {
       stdout += text;

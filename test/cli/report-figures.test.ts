@@ -15,7 +15,8 @@ const model = (latent: number, width: number): PictureModel => ({
   encode: async (data) => Float64Array.from({ length: data.count * latent }, (_, i) => Math.floor(i / latent)),
   reconstruct: async (data) => new Float32Array(data.count * width).fill(0.5),
   sample: async (count) => new Float32Array(count * width).fill(0.25),
-  decode: async (z) => Float64Array.from({ length: (z.length / latent) * width }, (_, i) => z[Math.floor(i / width) * latent]!),
+  decode: async (z) =>
+    Float64Array.from({ length: (z.length / latent) * width }, (_, i) => z[Math.floor(i / width) * latent]!),
 });
 
 /** Points a·√2·cos t along (3, 4)/5 and b·√2·sin t along (4, −3)/5, in the first two of three dimensions: variances a², b². */
@@ -55,7 +56,13 @@ test("images become grids of originals, reconstructions and samples", async () =
 
 test("two latent dimensions are decoded on a grid over the middle of the data, the largest z2 in row 0", async () => {
   const decoded: Float64Array[] = [];
-  const plane = { ...model(2, 6), decode: async (z: Float64Array) => (decoded.push(z), new Float32Array(z.length * 3)) };
+  const plane = {
+    ...model(2, 6),
+    decode: async (z: Float64Array) => {
+      decoded.push(z);
+      return new Float32Array(z.length * 3);
+    },
+  };
   const pictures = await picturesOf(plane, images(101));
   const side = pictures.decodedGrid!.rows;
   const z = decoded[0]!;

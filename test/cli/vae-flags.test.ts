@@ -25,7 +25,8 @@ describe("the flags of train", () => {
   });
 
   test("texts become the library's values", () => {
-    const words = "--encoder 200,100 --decoder none --lr 1e-3 --init normal:0.01 --drop-last --weight-decay 0.1 --prior mixture:5";
+    const words =
+      "--encoder 200,100 --decoder none --lr 1e-3 --init normal:0.01 --drop-last --weight-decay 0.1 --prior mixture:5";
     expect(parsed(...words.split(" "))).toEqual({
       encoder: [200, 100],
       decoder: [],

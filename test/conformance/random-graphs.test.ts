@@ -7,13 +7,13 @@ import { planGraph } from "../../src/engine/executable.ts";
 import type { Explanation } from "../../src/engine/explain.ts";
 import { matmulSizes } from "../../src/ops/contract.ts";
 import { ops } from "../../src/ops/table.ts";
-import { createTrace } from "../../src/ops/trace.ts";
-import { graphProgram, type Nodes } from "../../src/engine/program.ts";
-import { type Buffer, Runtime, type TensorSpec } from "../../src/engine/runtime.ts";
+import { graphProgram } from "../../src/engine/program.ts";
+import { type Buffer, Runtime } from "../../src/engine/runtime.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { type Graph, nodesOf, printGraph } from "../../src/ir/graph.ts";
 import { createThreads, loadBlas } from "../../src/backends/blas/load.ts";
 import { randomStep, type RandomStep } from "./graph-generator.ts";
+import { graphOfStep } from "./random-graph.ts";
 
 /** The meaning of a step by the op table alone: no passes, no memory plan, all states replaced at once. */
 class Oracle {
@@ -21,12 +21,7 @@ class Oracle {
   private readonly values: Map<string, TypedArray>;
 
   constructor(step: RandomStep) {
-    const b = createTrace();
-    const declare = (kind: string, specs: Readonly<Record<string, TensorSpec>>): Nodes =>
-      Object.fromEntries(Object.entries(specs).map(([name, s]) => [name, b.input(`${kind}.${name}`, s.dtype, s.shape)]));
-    const { state, outputs } = step.trace(b, declare("state", step.state), declare("input", step.inputs));
-    const named = (kind: string, nodes: Nodes) => Object.entries(nodes).map(([name, n]) => [`${kind}.${name}`, n] as const);
-    this.graph = { outputs: new Map([...named("state", state), ...named("output", outputs)]) };
+    this.graph = graphOfStep(step);
     this.values = new Map(step.values);
   }
 

@@ -107,7 +107,7 @@ test("noise of further draws leaves that of the first ones as it was", async () 
 describe("both SGVB estimators", () => {
   for (const posterior of ["diagonal", "full"] as const) {
     test.each(["standard", "gaussian"] as const)(`agree on average in bound and gradient: ${posterior} posterior, %s prior`, async (prior) => {
-      const [repeats, draws] = [30, 100];
+      const [repeats, draws] = [24, 100];
       const run = (estimator: "generic" | "analytic") =>
         onImages({ estimator, draws, posterior, prior, binarize: "threshold", init: "normal:0.2" }, {}, (problem, parameters, count, key) => {
           const batch = minibatchAt(u(count, 0), count, 12, null);
@@ -124,7 +124,7 @@ describe("both SGVB estimators", () => {
         return Math.abs(mean) / Math.sqrt(variance / repeats + 1e-20);
       });
       expect(scores[0]).toBeLessThan(4);
-      expect(Math.max(...scores)).toBeLessThan(5);
+      expect(Math.max(...scores)).toBeLessThan(6);
       expect(Math.max(...scores)).toBeGreaterThan(0.5);
     });
   }

@@ -20,8 +20,8 @@ describe("activations", () => {
     // Φ by Simpson's rule on the density.
     gelu: (v) => {
       let sum = 0;
-      for (let i = 0; i <= 200; i++) sum += (i % 200 === 0 ? 1 : i % 2 ? 4 : 2) * Math.exp(-(((v * i) / 200) ** 2) / 2);
-      return v * (0.5 + ((v / 600) * sum) / Math.sqrt(2 * Math.PI));
+      for (let i = 0; i <= 1000; i++) sum += (i % 1000 === 0 ? 1 : i % 2 ? 4 : 2) * Math.exp(-(((v * i) / 1000) ** 2) / 2);
+      return v * (0.5 + ((v / 3000) * sum) / Math.sqrt(2 * Math.PI));
     },
     linear: (v) => v,
   };

@@ -13,6 +13,7 @@ import { call, type Expr, type FuncRef, f32, f64, i32, memory, type ValType } fr
 import { type FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
 import { gemmScratchBytes } from "./gemm.ts";
 import { type EmittedKernel, emitLoop, type LoopSpec, placeAddress, type Source, type Stream } from "./loop.ts";
+import { loadSpecialMath, SPECIAL_NAMES } from "./math/index.ts";
 import { meetingFunctions } from "./meeting.ts";
 import { computedSource, emitRoutine, matmulRoutine, type RoutineContext } from "./routines.ts";
 
@@ -36,6 +37,7 @@ export function wasmBackend(options: WasmOptions): Backend {
     name: `wasm${relaxed ? "+relaxed" : ""}${blas ? `+blas(${blas.library})` : ""}/${parts}${sharedMemory ? "s" : ""}`,
     keeps: (op) => !LOWERED.has(op),
     compile: async (plan) => {
+      if (nodesOf(plan.graph).some((node) => SPECIAL_NAMES.includes(node.op as "erf"))) await loadSpecialMath();
       const { module, nodes, scratchBytes, parallel } = emitModule(plan, options);
       const code = module.encode();
       const compiled = await WebAssembly.compile(code);

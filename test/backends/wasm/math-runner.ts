@@ -1,6 +1,8 @@
 import { call, i32, v128 } from "../../../src/backends/wasm/assembler/expr.ts";
 import { ModuleBuilder } from "../../../src/backends/wasm/assembler/module.ts";
-import { inlineMath, type MathName, mathFunction } from "../../../src/backends/wasm/math/index.ts";
+import { inlineMath, loadSpecialMath, type MathName, mathFunction } from "../../../src/backends/wasm/math/index.ts";
+
+await loadSpecialMath();
 
 export type FloatDtype = "f32" | "f64";
 
