@@ -26,13 +26,19 @@ interface Curve {
 }
 const curves: Curve[] = [];
 console.log(`${epochs} epochs of 60,000 images\n`);
-console.log("| optimizer | latent | test negELBO | least on the way | above it | train negELBO | active units |\n|---|---|---|---|---|---|---|");
+console.log(
+  "| optimizer | latent | test negELBO | least on the way | above it | train negELBO | active units |\n|---|---|---|---|---|---|---|",
+);
 for (const optimizer of values.optimizers.split(",")) {
   for (const latent of values.latents.split(",")) {
     const run = `runs/latent-${optimizer}-${latent}`;
     const { json } = await ansatz([
-      ...`train ${dataFolder}/mnist --likelihood bernoulli --binarize dynamic --encoder 500 --decoder 500 --activation tanh`.split(" "),
-      ...`--latent ${latent} --init normal:0.01 --estimator analytic --optimizer ${optimizer} --lr ${rates[optimizer]}`.split(" "),
+      ...`train ${dataFolder}/mnist --likelihood bernoulli --binarize dynamic --encoder 500 --decoder 500 --activation tanh`.split(
+        " ",
+      ),
+      ...`--latent ${latent} --init normal:0.01 --estimator analytic --optimizer ${optimizer} --lr ${rates[optimizer]}`.split(
+        " ",
+      ),
       ...`--batch 100 --epochs ${epochs} --seed 1 --out ${run} --overwrite`.split(" "),
     ]);
     const rows = readFileSync(`${run}/metrics.jsonl`, "utf8").trim().split("\n").map((line) => JSON.parse(line)); // biome-ignore format: short
@@ -43,7 +49,9 @@ for (const optimizer of values.optimizers.split(",")) {
     const least = Math.min(...points.map((p) => p.bound));
     const last = json["testNegElbo"] as number;
     const cells = [optimizer, latent, last.toFixed(2), least.toFixed(2), (last - least).toFixed(2)];
-    console.log(`| ${[...cells, (json["trainNegElbo"] as number).toFixed(2), json["activeUnits"] ?? "?"].join(" | ")} |`);
+    console.log(
+      `| ${[...cells, (json["trainNegElbo"] as number).toFixed(2), json["activeUnits"] ?? "?"].join(" | ")} |`,
+    );
   }
 }
 writeFileSync(`${values.out}.json`, JSON.stringify(curves));
@@ -67,10 +75,13 @@ function plot(all: readonly Curve[]): string {
       return `<path d="${d}" fill="none" stroke="${colours[k % 5]}" stroke-width="1.6"/>${label}`;
     });
     const grid = [90, 100, 110, 120, 130, 140, 150, 160].map(
-      (b) => `<path d="M${left} ${y(b)}H${width - 20}" stroke="#ddd"/><text x="${left - 6}" y="${y(b) + 4}" text-anchor="end">−${b}</text>`,
+      (b) =>
+        `<path d="M${left} ${y(b)}H${width - 20}" stroke="#ddd"/><text x="${left - 6}" y="${y(b) + 4}" text-anchor="end">−${b}</text>`,
     );
     const decades = [1e5, 1e6, 1e7].filter((n) => n >= first && n <= last * 1.01);
-    const ticks = decades.map((n) => `<text x="${x(n)}" y="${height - 22}" text-anchor="middle">10${"⁵⁶⁷"[Math.log10(n) - 5]}</text>`);
+    const ticks = decades.map(
+      (n) => `<text x="${x(n)}" y="${height - 22}" text-anchor="middle">10${"⁵⁶⁷"[Math.log10(n) - 5]}</text>`,
+    );
     const title = `<text x="${left}" y="18" font-weight="bold">${optimizer}: test ELBO (nats) against images seen</text>`;
     return `<g transform="translate(${i * width} 0)">${grid.join("")}${ticks.join("")}${paths.join("")}${title}</g>`;
   });

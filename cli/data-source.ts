@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { DataError, type DataSplits, type Dataset, type LoadOptions, loadData } from "../src/node.ts";
@@ -51,8 +50,8 @@ interface SplitRecord {
   readonly dtype: string;
   readonly scale: number;
   readonly columns: readonly string[] | null;
-  /** SHA-256 of the values' bytes. */
-  readonly sha256: string;
+  /** SHA-256 of the values' bytes; null until the first training step is done. */
+  readonly sha256: string | null;
 }
 
 export function recordData(source: DataSource, splits: DataSplits): DataRecord {
@@ -66,11 +65,31 @@ export function recordData(source: DataSource, splits: DataSplits): DataRecord {
   };
 }
 
-const recordSplit = (data: Dataset): SplitRecord => {
-  const { name, count, eventShape, dtype, scale, columns, values } = data;
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { name, count, eventShape, dtype, scale, columns, sha256: createHash("sha256").update(bytes).digest("hex") };
-};
+const recordSplit = ({ name, count, eventShape, dtype, scale, columns }: Dataset): SplitRecord => ({
+  name,
+  count,
+  eventShape,
+  dtype,
+  scale,
+  columns,
+  sha256: null,
+});
+
+/** The record with the hashes of its data: tens of milliseconds for large data, which the first step need not wait for. */
+export async function withHashes(record: DataRecord, { train, test }: DataSplits): Promise<DataRecord> {
+  return {
+    ...record,
+    train: { ...record.train, sha256: await hashOf(train) },
+    test: record.test && test && { ...record.test, sha256: await hashOf(test) },
+  };
+}
+
+async function hashOf({ values }: Dataset): Promise<string> {
+  const { createHash } = await import("node:crypto");
+  return createHash("sha256")
+    .update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    .digest("hex");
+}
 
 /** The source that a manifest's record describes. */
 export function sourceOf({ path, resolvedPath, options }: DataRecord): DataSource {
@@ -80,24 +99,23 @@ export function sourceOf({ path, resolvedPath, options }: DataRecord): DataSourc
 }
 
 /** @throws DataError when the data are not those the run was started with */
-export function requireSameData(record: DataRecord, splits: DataSplits): void {
-  for (const [part, kept, found] of [
+export async function requireSameData(record: DataRecord, splits: DataSplits): Promise<void> {
+  for (const [part, kept, data] of [
     ["training", record.train, splits.train],
     ["test", record.test, splits.test],
   ] as const) {
-    if (kept === null && found === null) continue;
-    if (kept === null || found === null || kept.sha256 !== recordSplit(found).sha256) {
-      throw new DataError(
-        `${record.path}: the ${part} data are not those that this run was started with (${describe(kept)} then, ` +
-          `${found ? describe(recordSplit(found)) : "none"} now). Put the former data back to resume it, or train anew.`,
-      );
-    }
+    const found = data && { ...recordSplit(data), sha256: kept?.sha256 ? await hashOf(data) : null };
+    if (describe(found) === describe(kept)) continue;
+    throw new DataError(
+      `${record.path}: the ${part} data are not those that this run was started with (${describe(kept)} then, ` +
+        `${describe(found)} now). Put the former data back to resume it, or train anew.`,
+    );
   }
 }
 
 const describe = (split: SplitRecord | null): string =>
   split
-    ? `${split.count} rows of shape [${split.eventShape.join(", ")}], SHA-256 ${split.sha256.slice(0, 12)}…`
+    ? `${split.count} rows of shape [${split.eventShape.join(", ")}]${split.sha256 ? `, SHA-256 ${split.sha256.slice(0, 16)}…` : ""}`
     : "none";
 
 function fraction(text: string): number {

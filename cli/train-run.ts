@@ -95,7 +95,7 @@ export async function resumeRun(directory: string, flags: TrainFlags, epochs: nu
     }
     const interruption = onInterrupt(announce);
     const splits = await watch.time("reading data", () => loadSource(sourceOf(before.data)));
-    requireSameData(before.data, splits);
+    await requireSameData(before.data, splits);
     const state = readState(directory);
     const step = state ? progressOf(state, join(directory, runFiles.state)).step : 0;
     const total = { epochs: epochs ?? had };

@@ -15,6 +15,7 @@ import {
   type VaeEvent,
   type VaeOptions,
 } from "../src/node.ts";
+import { withHashes } from "./data-source.ts";
 import { countOf, describeRows } from "./describe.ts";
 import type { Interruption } from "./interrupt.ts";
 import { type RunManifest, type RunStatus, type TrainResult, updateManifest } from "./manifest.ts";
@@ -47,7 +48,7 @@ export interface SessionJob {
 /** What a session has seen of its fit. */
 interface Course {
   readonly fit: Fit;
-  readonly manifest: RunManifest;
+  manifest: RunManifest;
   readonly stepsPerEpoch: number;
   imagesPerSecond: number | null;
   collapse: string | null;
@@ -109,11 +110,10 @@ async function trainRecorded(job: SessionJob): Promise<{ course: Course | null; 
     unit: "epochs",
   });
   let course: Course | null = null;
-  let since = performance.now();
+  const since = performance.now();
   const onEvent = async (event: VaeEvent, fit: Fit): Promise<void> => {
     if (event.kind === "start") {
       watch.add("compiling", (performance.now() - since) / 1000);
-      since = performance.now();
       const manifest = await job.begin(fit.vae);
       const stepsPerEpoch = Math.max(1, event.steps / Math.max(1, event.epochs));
       course = {
@@ -131,7 +131,7 @@ async function trainRecorded(job: SessionJob): Promise<{ course: Course | null; 
     if (course === null) return;
     if (event.kind === "step") {
       course.imagesPerSecond = event.imagesPerSecond;
-      course.secondsToFirstStep ??= performance.now() / 1000;
+      if (course.secondsToFirstStep === null) await afterFirstStep(job, course);
       progress.update(event);
     } else if (event.kind === "epoch") progress.epochEnd(event);
     else if (event.kind === "done") course.summary = event;
@@ -146,6 +146,14 @@ async function trainRecorded(job: SessionJob): Promise<{ course: Course | null; 
   } finally {
     progress.done();
   }
+}
+
+/** What the first step need not wait for. */
+async function afterFirstStep({ directory, splits }: SessionJob, course: Course): Promise<void> {
+  course.secondsToFirstStep = performance.now() / 1000;
+  const { data } = course.manifest;
+  if (data.train.sha256 !== null) return;
+  course.manifest = updateManifest(directory, course.manifest, { data: await withHashes(data, splits) });
 }
 
 /** What is about to be trained: above all what the defaults were decided to be. */

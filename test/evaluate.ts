@@ -1,6 +1,6 @@
 import { Runtime } from "../src/engine/runtime.ts";
 import { f64, program } from "../src/program/program.ts";
-import { Key } from "../src/tensor/random.ts";
+import type { Key } from "../src/tensor/random.ts";
 import type { Tensor } from "../src/tensor/tensor.ts";
 import type { VaePlace } from "../src/vae/vae.ts";
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { DataError } from "../base/errors.ts";
-import { type CsvOptions, parseCsv } from "./csv.ts";
+import type { CsvOptions } from "./csv.ts";
 import {
   type DataSplits,
   type Dataset,
@@ -49,25 +49,25 @@ export async function loadData(path: string, options: LoadOptions = {}): Promise
   return found.isDirectory() ? loadFolder(path, options) : loadFile(path, options);
 }
 
-function loadFolder(folder: string, options: LoadOptions): DataSplits {
+async function loadFolder(folder: string, options: LoadOptions): Promise<DataSplits> {
   const files = readdirSync(folder);
   const parts = findIdx(files);
   if ("sets" in parts) throw new DataError(`${folder} ${whyNoSet(files, parts.sets)}`);
   const name = basename(resolve(folder));
-  const read = (images: string, labels: string | null): Dataset => {
-    const data = readTable(join(folder, images), name, options);
+  const read = async (images: string, labels: string | null): Promise<Dataset> => {
+    const data = await readTable(join(folder, images), name, options);
     return labels === null ? data : { ...data, labels: readLabels(join(folder, labels), data) };
   };
   const { train, trainLabels, test, testLabels } = parts as IdxFolder & { train: string };
-  const trainRows = read(train, trainLabels);
-  if (options.test !== undefined) return paired(trainRows, readTable(options.test, name, options));
-  return test === null ? holdOut(trainRows, options.holdout ?? 0.1) : paired(trainRows, read(test, testLabels));
+  const trainRows = await read(train, trainLabels);
+  if (options.test !== undefined) return paired(trainRows, await readTable(options.test, name, options));
+  return test === null ? holdOut(trainRows, options.holdout ?? 0.1) : paired(trainRows, await read(test, testLabels));
 }
 
-function loadFile(path: string, options: LoadOptions): DataSplits {
-  const data = readTable(path, nameOf(path), options);
+async function loadFile(path: string, options: LoadOptions): Promise<DataSplits> {
+  const data = await readTable(path, nameOf(path), options);
   if (options.test === undefined) return holdOut(data, options.holdout ?? 0.1);
-  return paired(data, readTable(options.test, nameOf(path), options));
+  return paired(data, await readTable(options.test, nameOf(path), options));
 }
 
 /** Names both parts, checks that they fit, and gives them one scale: a test file may happen to hold no bright pixel. */
@@ -81,12 +81,14 @@ function paired(trainRows: Dataset, testRows: Dataset): DataSplits {
   };
 }
 
-function readTable(path: string, name: string, options: LoadOptions): Dataset {
+async function readTable(path: string, name: string, options: LoadOptions): Promise<Dataset> {
   const bytes = readBytes(path);
   const parts: DatasetParts = { name, source: path, scale: options.scale };
   if (/\.npy(\.gz)?$/i.test(path)) return datasetOf(parseNpy(bytes, path), parts);
   if (/idx\d|ubyte/.test(basename(path))) return datasetOf(parseIdx(bytes, path), parts);
   if (/\.(csv|tsv|txt)(\.gz)?$/i.test(path)) {
+    // Its package takes 9 ms to load: only tables pay for it.
+    const { parseCsv } = await import("./csv.ts");
     const { array, ...rest } = parseCsv(bytes, path, options);
     return datasetOf(array, { ...parts, ...rest });
   }

@@ -28,7 +28,10 @@ function squaredRows(lower: Tensor, d: number): Tensor {
 }
 
 /** The noise that makes z: L x = z − mean by forward substitution. */
-function noiseOf(z: Tensor, { mean, logDiagonal, lower }: Readonly<Record<"mean" | "logDiagonal" | "lower", Tensor>>): Tensor {
+function noiseOf(
+  z: Tensor,
+  { mean, logDiagonal, lower }: Readonly<Record<"mean" | "logDiagonal" | "lower", Tensor>>,
+): Tensor {
   const d = mean.shape[1]!;
   const scale = logDiagonal.neg().exp();
   const rest = z.sub(mean);
@@ -46,9 +49,20 @@ function noiseOf(z: Tensor, { mean, logDiagonal, lower }: Readonly<Record<"mean"
 export const choleskyGaussian = (d: number): GaussianVector<"mean" | "logDiagonal" | "lower"> => ({
   sizes: { mean: d, logDiagonal: d, lower: (d * (d - 1)) / 2 },
   draw: ({ mean, logDiagonal, lower }, noise) => logDiagonal.exp().mul(noise).add(mean).add(lowerTimes(lower, noise)),
-  logProbOfDraw: ({ logDiagonal }, noise) => noise.square().mul(-0.5).sub(logDiagonal).sub(0.5 * LOG_2PI).sum(-1),
+  logProbOfDraw: ({ logDiagonal }, noise) =>
+    noise
+      .square()
+      .mul(-0.5)
+      .sub(logDiagonal)
+      .sub(0.5 * LOG_2PI)
+      .sum(-1),
   logProb: (z, params) =>
-    noiseOf(z, params).square().mul(-0.5).sub(params.logDiagonal).sub(0.5 * LOG_2PI).sum(-1),
+    noiseOf(z, params)
+      .square()
+      .mul(-0.5)
+      .sub(params.logDiagonal)
+      .sub(0.5 * LOG_2PI)
+      .sum(-1),
   // ½ Σ_i (mean_i² + Σ_j L_ij² − 1) − log L_ii, with mean and L in units of the prior's sd
   kl: ({ mean, logDiagonal, lower }, prior) => {
     const m = prior ? mean.sub(prior.mean).mul(prior.logSd.neg().exp()) : mean;

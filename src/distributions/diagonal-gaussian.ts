@@ -5,7 +5,13 @@ import { LOG_2PI, normal } from "./normal.ts";
 export const diagonalGaussian = (d: number): GaussianVector<"mean" | "logSd"> => ({
   sizes: { mean: d, logSd: d },
   draw: ({ mean, logSd }, noise) => logSd.exp().mul(noise).add(mean),
-  logProbOfDraw: ({ logSd }, noise) => noise.square().mul(-0.5).sub(logSd).sub(0.5 * LOG_2PI).sum(-1),
+  logProbOfDraw: ({ logSd }, noise) =>
+    noise
+      .square()
+      .mul(-0.5)
+      .sub(logSd)
+      .sub(0.5 * LOG_2PI)
+      .sum(-1),
   logProb: (z, params) => normal.logProb(z, params).sum(-1),
   // ½ Σ_j (mean_j² + sd_j² − 1) − log sd_j (Kingma and Welling 2014, appendix B)
   kl: ({ mean, logSd }, prior) => {

@@ -10,9 +10,17 @@ export const normal: Distribution<"mean" | "logSd"> = {
   params: ["mean", "logSd"],
   support: real,
   logProb: (x, { mean, logSd }) =>
-    x.sub(mean).mul(logSd.neg().exp()).square().mul(-0.5).sub(logSd).sub(0.5 * LOG_2PI),
+    x
+      .sub(mean)
+      .mul(logSd.neg().exp())
+      .square()
+      .mul(-0.5)
+      .sub(logSd)
+      .sub(0.5 * LOG_2PI),
   mean: ({ mean }) => mean,
   sample: (key, { mean, logSd }, options) =>
-    standardNormal(key, mean.shape, mean.dtype as "f32" | "f64", options).mul(logSd.exp()).add(mean),
+    standardNormal(key, mean.shape, mean.dtype as "f32" | "f64", options)
+      .mul(logSd.exp())
+      .add(mean),
   entropy: ({ logSd }) => logSd.add(0.5 * (1 + LOG_2PI)),
 };

@@ -16,13 +16,14 @@ export interface CompiledGraph {
 const cache = new Map<string, Promise<CompiledGraph>>();
 const CACHE_SIZE = 256;
 
-/** The passes, in order. */
-export function planGraph(graph: Graph, backend: Backend): Plan {
-  const simple = verify(simplify(verify(graph, "trace"), backend.keeps), "simplify");
-  return planMemory(fuse(simple));
-}
+/** The passes, in order: first those that leave a graph, then those that lay it out. */
+const simplified = (graph: Graph, backend: Backend): Graph =>
+  verify(simplify(verify(graph, "trace"), backend.keeps), "simplify");
+export const planGraph = (graph: Graph, backend: Backend): Plan => planMemory(fuse(simplified(graph, backend)));
 
-export function compileGraph(graph: Graph, backend: Backend, options: CompileOptions): Promise<CompiledGraph> {
+export function compileGraph(traced: Graph, backend: Backend, options: CompileOptions): Promise<CompiledGraph> {
+  const graph = simplified(traced, backend);
+  // The simplified text: there the rules of customVjp, which are new functions in each trace, are gone.
   const key = `${backend.name} ${JSON.stringify(options)}\n${printGraph(graph)}`;
   const known = cache.get(key);
   if (known) {
@@ -31,13 +32,14 @@ export function compileGraph(graph: Graph, backend: Backend, options: CompileOpt
     return known;
   }
   const compiled = (async () => {
-    const plan = planGraph(graph, backend);
-    for (const name of graph.outputs.keys()) {
+    const plan = planMemory(fuse(graph));
+    for (const name of traced.outputs.keys()) {
       if (!plan.graph.outputs.has(name)) throw new InternalError(`output ${name} was lost`);
     }
     return { plan, executable: await backend.compile(plan, options) };
   })();
   cache.set(key, compiled);
+  compiled.catch(() => cache.delete(key));
   if (cache.size > CACHE_SIZE) cache.delete(cache.keys().next().value!);
   return compiled;
 }

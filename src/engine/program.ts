@@ -71,6 +71,8 @@ export class GraphProgram {
   private readonly own: Record<string, Buffer> = {};
   private readonly scalars: readonly string[];
   private busy = false;
+  /** Buffers that change while a step runs, which an input must not. */
+  private readonly written: ReadonlySet<Buffer>;
 
   constructor(
     spec: GraphProgramSpec,
@@ -95,6 +97,8 @@ export class GraphProgram {
       if (name.startsWith("output.")) outputs[name.slice(7)] = runtime.buffer(node.dtype, node.shape);
     }
     this.outputs = outputs;
+    const changed = Object.entries(state).filter(([name]) => plan.graph.outputs.has(`state.${name}`));
+    this.written = new Set([...changed.map(([, buffer]) => buffer), ...Object.values(outputs)]);
     const addresses = plan.slots.map((slot) => {
       if (slot === "arena") return this.held.arena!.address;
       const [kind, name] = split(slot);
@@ -110,6 +114,7 @@ export class GraphProgram {
    *   the last whole step)
    */
   async run(inputs: InputValues = {}, steps = 1, options: RunOptions = {}): Promise<RunResult> {
+    if (!Number.isInteger(steps) || steps < 0) throw new OptionError(`run takes a whole number of steps, not ${steps}`);
     if (this.busy) throw new AnsatzError("this program is running already: await the first run, or compile a second program");
     this.busy = true;
     try {
@@ -199,6 +204,7 @@ export class GraphProgram {
       const fits = rows ? sameShape(value.shape.slice(1), spec.shape.slice(1)) : sameShape(value.shape, spec.shape);
       if (!fits || value.dtype !== spec.dtype) fail(`${value.dtype}${showShape(value.shape)}`);
       if (value.runtime !== this.runtime) fail("a buffer of another runtime: copy its values");
+      if (this.written.has(value)) fail("a buffer that the step itself writes to: copy its values");
       return { buffer: value, count: value.shape[0] ?? 1 };
     }
     const values = typeof value === "number" ? [value] : value!;

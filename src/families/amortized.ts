@@ -8,8 +8,7 @@ import type { GaussianVector } from "../distributions/gaussian-vector.ts";
  */
 export const amortizedFamilies = {
   diagonal: (latent: number): GaussianVector<string> => diagonalGaussian(latent),
-  full: (latent: number): GaussianVector<string> =>
-    latent === 1 ? diagonalGaussian(1) : choleskyGaussian(latent),
+  full: (latent: number): GaussianVector<string> => (latent === 1 ? diagonalGaussian(1) : choleskyGaussian(latent)),
 } as const;
 
 export type PosteriorName = keyof typeof amortizedFamilies;

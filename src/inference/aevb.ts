@@ -1,9 +1,9 @@
+import type { FloatType } from "../nn/initialiser.ts";
+import { initialParameters, type Layout, pack, type Tensors, unpack } from "../nn/layout.ts";
+import type { BoundTerms } from "../objectives/sgvb.ts";
 import type { Clip } from "../optimizers/clip.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
 import type { Schedule } from "../optimizers/schedule.ts";
-import type { BoundTerms } from "../objectives/sgvb.ts";
-import { initialParameters, type Layout, pack, type Tensors, unpack } from "../nn/layout.ts";
-import type { FloatType } from "../nn/initialiser.ts";
 import { gradient } from "../program/program.ts";
 import type { Key } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -67,10 +67,17 @@ export function boundGradient(problem: AevbProblem, parameters: Tensor, batch: M
  */
 export function aevb({ optimizer, schedule, clip }: AevbOptions) {
   return {
-    init: (problem: Pick<AevbProblem, "layout" | "dtype">, key: Key<Tensor>): Tensor => initialParameters(problem.layout, key, problem.dtype),
+    init: (problem: Pick<AevbProblem, "layout" | "dtype">, key: Key<Tensor>): Tensor =>
+      initialParameters(problem.layout, key, problem.dtype),
 
     /** One update; what is random is keyed by the step's number and by data row. */
-    step(state: AevbState, problem: AevbProblem, batch: Minibatch, rates: AevbRates, key: Key<Tensor>): [AevbState, AevbInfo] {
+    step(
+      state: AevbState,
+      problem: AevbProblem,
+      batch: Minibatch,
+      rates: AevbRates,
+      key: Key<Tensor>,
+    ): [AevbState, AevbInfo] {
       const { parameters, slots, step } = state;
       const found = boundGradient(problem, parameters, batch, key.fold(step));
       const prior = problem.negLogPrior && gradient(problem.negLogPrior(parameters), [parameters])[0]!;

@@ -39,7 +39,9 @@ export function mlp({ name, inputs, hidden, heads, activation, initialiser }: Ml
     ]),
     apply(parameters, x) {
       const features = hidden.reduce((h, _, i) => activations[activation](dense(parameters, `${name}.${i}`, h)), x);
-      return Object.fromEntries(Object.keys(heads).map((head) => [head, dense(parameters, `${name}.${head}`, features)]));
+      return Object.fromEntries(
+        Object.keys(heads).map((head) => [head, dense(parameters, `${name}.${head}`, features)]),
+      );
     },
   };
 }

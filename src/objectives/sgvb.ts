@@ -1,5 +1,5 @@
-import type { DiagonalGaussian, GaussianVector } from "../distributions/gaussian-vector.ts";
 import type { Params } from "../distributions/distribution.ts";
+import type { DiagonalGaussian, GaussianVector } from "../distributions/gaussian-vector.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Log joint of a latent-variable model, log p(z) + log p(x given z), at draws z of shape [draws · batch, latent], draw-major. */
@@ -30,7 +30,8 @@ export function repeatRows(x: Tensor, draws: number): Tensor {
 }
 
 /** Mean over draws of [draws · batch]. */
-const meanOverDraws = (x: Tensor, draws: number): Tensor => (draws === 1 ? x : x.reshape([draws, x.shape[0]! / draws]).mean(0));
+const meanOverDraws = (x: Tensor, draws: number): Tensor =>
+  draws === 1 ? x : x.reshape([draws, x.shape[0]! / draws]).mean(0);
 
 /**
  * Negative evidence lower bound of each observation as rate + distortion, by the SGVB estimators (Kingma and Welling 2014):

@@ -28,7 +28,8 @@ export function adam({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay =
       const mean = slots.mean!.mul(beta1).add(gradient.mul(1 - beta1));
       const meanSquare = slots.meanSquare!.mul(beta2).add(gradient.square().mul(1 - beta2));
       const move = mean.mul(rate).div(meanSquare.sqrt().mul(root).add(epsilon));
-      const kept = weightDecay === 0 ? parameters : parameters.mul(scalarFor(gradient, learningRate.mul(-weightDecay).add(1)));
+      const kept =
+        weightDecay === 0 ? parameters : parameters.mul(scalarFor(gradient, learningRate.mul(-weightDecay).add(1)));
       return { parameters: kept.sub(move), slots: { mean, meanSquare } };
     },
   };

@@ -22,4 +22,9 @@ export const stepSchedule =
 export const withWarmup =
   (schedule: Schedule, steps: number): Schedule =>
   (step, total) =>
-    schedule(step, total).mul(step.add(1).mul(1 / steps).minimum(1));
+    schedule(step, total).mul(
+      step
+        .add(1)
+        .mul(1 / steps)
+        .minimum(1),
+    );

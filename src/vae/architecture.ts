@@ -1,5 +1,5 @@
-import { amortizedFamilies } from "../families/amortized.ts";
 import type { GaussianVector } from "../distributions/gaussian-vector.ts";
+import { amortizedFamilies } from "../families/amortized.ts";
 import type { AevbProblem } from "../inference/aevb.ts";
 import { latentNoise } from "../inference/latent-noise.ts";
 import { glorotLayers, heLayers, type LayerInitialiser, normalLayers } from "../nn/initialiser.ts";
@@ -89,7 +89,14 @@ export function aevbProblem(
       const x = observed(observation, data, rows, key.site("binarize"));
       const posterior = architecture.encode(parameters, x);
       const noise = latentNoise(key.site("noise"), rows, config.draws, config.latent, config.dtype);
-      return sgvb(config.estimator, config.draws, family, posterior, noise, architecture.model(parameters, x, config.draws));
+      return sgvb(
+        config.estimator,
+        config.draws,
+        family,
+        posterior,
+        noise,
+        architecture.model(parameters, x, config.draws),
+      );
     },
     negLogPrior: word === "gaussian" ? gaussianNegLogPrior(layout, numbers[0]!, count) : null,
   };

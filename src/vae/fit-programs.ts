@@ -49,7 +49,11 @@ export const algorithmOf = (config: VaeConfig) =>
 
 export const slotNames = (config: VaeConfig): readonly string[] => optimizers[config.optimizer](config).slots;
 
-const shared = ({ runtime, backend, config }: ProgramContext) => ({ runtime, backend, deterministic: config.deterministic });
+const shared = ({ runtime, backend, config }: ProgramContext) => ({
+  runtime,
+  backend,
+  deterministic: config.deterministic,
+});
 
 /** Draws the first parameters. */
 export const initialProgram = (c: ProgramContext, parameters: Buffer) =>
@@ -57,7 +61,12 @@ export const initialProgram = (c: ProgramContext, parameters: Buffer) =>
     ...shared(c),
     state: { parameters },
     body: ({ rng, inputs: _ }) => ({
-      state: { parameters: algorithmOf(c.config).init({ layout: c.architecture.layout, dtype: c.config.dtype }, rng.site("init")) },
+      state: {
+        parameters: algorithmOf(c.config).init(
+          { layout: c.architecture.layout, dtype: c.config.dtype },
+          rng.site("init"),
+        ),
+      },
     }),
   });
 
@@ -73,7 +82,13 @@ export const orderProgram = (c: ProgramContext, count: number) =>
   });
 
 /** One training step: minibatch, binarisation, bound, gradient and update. */
-export const stepProgram = (c: ProgramContext, parameters: Buffer, slots: Readonly<Record<string, Buffer>>, data: TensorSpec, batch: number) =>
+export const stepProgram = (
+  c: ProgramContext,
+  parameters: Buffer,
+  slots: Readonly<Record<string, Buffer>>,
+  data: TensorSpec,
+  batch: number,
+) =>
   program({
     ...shared(c),
     state: { ...slots, parameters, step: u32([]) },
@@ -81,13 +96,26 @@ export const stepProgram = (c: ProgramContext, parameters: Buffer, slots: Readon
     body: ({ state, inputs, rng, count }) => {
       const { parameters, step, ...slots } = state as Readonly<Record<string, Tensor>> & typeof state;
       const { problem, minibatch } = trainingBatch(c, inputs.data, count("data"), inputs.order, step, batch);
-      const [next, info] = algorithmOf(c.config).step({ parameters, slots, step }, problem, minibatch, inputs, rng.site("train"));
+      const [next, info] = algorithmOf(c.config).step(
+        { parameters, slots, step },
+        problem,
+        minibatch,
+        inputs,
+        rng.site("train"),
+      );
       return { state: { ...next.slots, parameters: next.parameters, step: next.step }, outputs: { ...info } };
     },
   });
 
 /** The problem and the rows of one step. */
-export function trainingBatch(c: ProgramContext, data: Tensor, count: Tensor, order: Tensor, step: Tensor, batch: number) {
+export function trainingBatch(
+  c: ProgramContext,
+  data: Tensor,
+  count: Tensor,
+  order: Tensor,
+  step: Tensor,
+  batch: number,
+) {
   const perEpoch = stepsPerEpoch(count, batch, c.config.dropLast);
   const start = step.sub(step.div(perEpoch).mul(perEpoch)).mul(batch);
   return {
@@ -95,4 +123,3 @@ export function trainingBatch(c: ProgramContext, data: Tensor, count: Tensor, or
     minibatch: minibatchAt(start, count, batch, order),
   };
 }
-

@@ -1,7 +1,7 @@
 import type { TypedArray } from "../base/dtype.ts";
 import { OptionError } from "../base/errors.ts";
-import type { Buffer } from "../engine/runtime.ts";
 import type { RunResult } from "../engine/program.ts";
+import type { Buffer } from "../engine/runtime.ts";
 import type { Fit } from "./events.ts";
 import { initialProgram, orderProgram, slotNames, stepProgram } from "./fit-programs.ts";
 import { dataSpec } from "./programs.ts";
@@ -31,7 +31,13 @@ export class RunningFit implements Fit {
   /** The epoch that the order in memory belongs to. */
   private orderedEpoch = -1;
 
-  constructor(vae: Vae, data: Buffer, batch: number, slots: Readonly<Record<string, Buffer>>, programs: Awaited<ReturnType<typeof compile>>) {
+  constructor(
+    vae: Vae,
+    data: Buffer,
+    batch: number,
+    slots: Readonly<Record<string, Buffer>>,
+    programs: Awaited<ReturnType<typeof compile>>,
+  ) {
     const { dropLast } = vae.config;
     this.vae = vae;
     this.data = data;
@@ -51,15 +57,20 @@ export class RunningFit implements Fit {
     const { buffer, count } = vae.place(train);
     const { batch, dropLast, dtype } = vae.config;
     if (dropLast && count < batch) {
-      throw new OptionError(`dropLast leaves nothing to train on: a batch has ${batch} rows, the data have ${count}. Lower batch.`);
+      throw new OptionError(
+        `dropLast leaves nothing to train on: a batch has ${batch} rows, the data have ${count}. Lower batch.`,
+      );
     }
     const { size } = vae.parameters.shape.length ? { size: vae.parameters.shape[0]! } : { size: 1 };
-    const slots = Object.fromEntries(slotNames(vae.config).map((name) => [name, vae.context.runtime.buffer(dtype, [size])]));
+    const slots = Object.fromEntries(
+      slotNames(vae.config).map((name) => [name, vae.context.runtime.buffer(dtype, [size])]),
+    );
     const used = Math.min(batch, count);
     const fit = new RunningFit(vae, buffer, used, slots, await compile(vae, slots, buffer, used));
     if (resume) {
       for (const name of Object.keys(slots)) {
-        if (!resume.slots[name]) throw new OptionError(`the checkpoint lacks the optimizer's vector "${name}": it holds a model, not a fit`);
+        if (!resume.slots[name])
+          throw new OptionError(`the checkpoint lacks the optimizer's vector "${name}": it holds a model, not a fit`);
       }
       fit.restore({ parameters: resume.parameters, slots: resume.slots, progress: resume.progress ?? unstarted });
     } else {

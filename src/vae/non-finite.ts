@@ -29,7 +29,9 @@ function diagnosisProgram(fit: RunningFit) {
       const x = observed(c.observation, inputs.data, minibatch.rows, key.site("binarize"));
       const posterior = architecture.encode(named, x);
       const noise = latentNoise(key.site("noise"), minibatch.rows, config.draws, config.latent, config.dtype);
-      const repeated = Object.fromEntries(Object.entries(posterior).map(([name, h]) => [name, repeatRows(h, config.draws)]));
+      const repeated = Object.fromEntries(
+        Object.entries(posterior).map(([name, h]) => [name, repeatRows(h, config.draws)]),
+      );
       const decoded = architecture.decode(named, architecture.family.draw(repeated, noise));
       const prefixed = (prefix: string, heads: Readonly<Record<string, Tensor>>) =>
         Object.fromEntries(Object.entries(heads).map(([name, h]) => [`${prefix} ${name}`, h]));
@@ -80,22 +82,32 @@ const ADVICE =
   "Training stopped, and the parameters from before that step are kept. Try a smaller lr, clip norm:10, or warmup; " +
   "a Gaussian likelihood also needs data of moderate scale (divide columns by their sd).";
 
-function place(fit: RunningFit, values: Record<string, TypedArray>, step: number, madeBy: number, train: Dataset): string {
+function place(
+  fit: RunningFit,
+  values: Record<string, TypedArray>,
+  step: number,
+  madeBy: number,
+  train: Dataset,
+): string {
   const where = `at step ${step} (epoch ${Math.floor(step / fit.perEpoch) + 1})`;
   const rows = values.rows!;
   for (const [name, array] of Object.entries(values)) {
     const at = name === "rows" ? -1 : firstBad(array);
     if (at < 0) continue;
     const found = String(array[at]);
-    if (name === "gradient") return `The gradient became ${found} ${where}, first in ${parameterAt(fit.vae.context.architecture.layout, at)}.`;
+    if (name === "gradient")
+      return `The gradient became ${found} ${where}, first in ${parameterAt(fit.vae.context.architecture.layout, at)}.`;
     const width = array.length / rows.length;
     const row = rows[Math.floor(at / Math.max(1, width)) % rows.length]!;
     const example = `row ${train.sourceRows?.[row] ?? row} of ${train.source} (counted from 0)`;
-    if (name === "rate") return `The bound's rate, KL(q(z given x) from p(z)), became ${found} ${where}, first for ${example}.`;
-    if (name === "distortion") return `The bound's distortion, −log p(x given z), became ${found} ${where}, first for ${example}.`;
+    if (name === "rate")
+      return `The bound's rate, KL(q(z given x) from p(z)), became ${found} ${where}, first for ${example}.`;
+    if (name === "distortion")
+      return `The bound's distortion, −log p(x given z), became ${found} ${where}, first for ${example}.`;
     const [network, head] = name.split(" ");
     return `The ${network}'s output ${head}[${at % width}] became ${found} ${where}, first for ${example}.`;
   }
-  if (madeBy >= 0) return `The update made ${parameterAt(fit.vae.context.architecture.layout, madeBy)} infinite or NaN ${where}.`;
+  if (madeBy >= 0)
+    return `The update made ${parameterAt(fit.vae.context.architecture.layout, madeBy)} infinite or NaN ${where}.`;
   return `The bound was not finite ${where}, but is finite when that step is repeated: the arithmetic is not reproducible here.`;
 }

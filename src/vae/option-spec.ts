@@ -72,7 +72,9 @@ function fits(spec: OptionSpec, value: unknown): boolean {
     case "integer":
       return isInteger(value, spec.min);
     case "number":
-      return typeof value === "number" && Number.isFinite(value) && value >= spec.min && value < (spec.below ?? Infinity);
+      return (
+        typeof value === "number" && Number.isFinite(value) && value >= spec.min && value < (spec.below ?? Infinity)
+      );
     case "integers":
       return Array.isArray(value) && value.every((x) => isInteger(x, spec.min));
     case "flag":

@@ -46,4 +46,6 @@ export type VaeOptionName = keyof Table;
 export type VaeOptions = { readonly [K in VaeOptionName]?: OptionValue<Table[K]> };
 
 /** Options with every default decided: what a model remembers of its fit. */
-export type VaeConfig = { readonly [K in VaeOptionName]: OptionValue<Table[K]> | (K extends "categories" ? null : never) };
+export type VaeConfig = {
+  readonly [K in VaeOptionName]: OptionValue<Table[K]> | (K extends "categories" ? null : never);
+};

@@ -78,5 +78,9 @@ function mixture(latent: number, count: number): Prior {
 /** The prior that the option names: `standard`, `gaussian` or `mixture:K`. */
 export function priorOf(option: string, latent: number): Prior {
   const { word, numbers } = parseForm(option);
-  return word === "mixture" ? mixture(latent, numbers[0]!) : word === "gaussian" ? learnedGaussian(latent) : standard(latent);
+  return word === "mixture"
+    ? mixture(latent, numbers[0]!)
+    : word === "gaussian"
+      ? learnedGaussian(latent)
+      : standard(latent);
 }

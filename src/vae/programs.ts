@@ -39,7 +39,11 @@ export const dataSpec = ({ width }: ProgramContext, dtype: TensorSpec["dtype"], 
   dtype,
 });
 
-const shared = ({ runtime, backend, config }: ProgramContext) => ({ runtime, backend, deterministic: config.deterministic });
+const shared = ({ runtime, backend, config }: ProgramContext) => ({
+  runtime,
+  backend,
+  deterministic: config.deterministic,
+});
 
 /** `size` consecutive row numbers; those beyond the last are the last. */
 const rowsFrom = (start: Tensor, count: Tensor, size: number): Tensor => minibatchAt(start, count, size, null).rows;
@@ -127,13 +131,25 @@ export const importanceProgram = (c: ProgramContext) => {
   return program({
     ...shared(c),
     state: { chunk: u32([]), top: f64([examples]), total: f64([examples]), squares: f64([examples]) },
-    inputs: { ...heads, parameters: parameterSpec(c), x: floats(c, [examples, c.width]), rows: u32([examples]), samples: u32([]) },
+    inputs: {
+      ...heads,
+      parameters: parameterSpec(c),
+      x: floats(c, [examples, c.width]),
+      rows: u32([examples]),
+      samples: u32([]),
+    },
     body: ({ state, inputs, rng }) => {
       const named = unpack(inputs.parameters, layout);
       const posterior = Object.fromEntries(
         Object.keys(heads).map((name) => [name, repeatRows((inputs as Record<string, Tensor>)[name]!, draws)]),
       );
-      const noise = latentNoise(rng.site("importance").fold(state.chunk), inputs.rows, draws, c.config.latent, c.config.dtype);
+      const noise = latentNoise(
+        rng.site("importance").fold(state.chunk),
+        inputs.rows,
+        draws,
+        c.config.latent,
+        c.config.dtype,
+      );
       const all = logWeights(family, posterior, noise, c.architecture.model(named, inputs.x, draws));
       const draw = iota(state.chunk, [draws, examples], 0).add(state.chunk.mul(draws));
       const logW = where(draw.lt(inputs.samples), all.cast("f64").reshape([draws, examples]), -Infinity);

@@ -27,7 +27,9 @@ export function datasetFrom(input: RowsInput, name = "data", scale?: number): Da
   if ("width" in input) {
     const { values, width } = input;
     if (!Number.isInteger(width) || width < 1 || values.length % width !== 0) {
-      throw new OptionError(`${name}: ${values.length} values are not whole rows of width ${width}: give the length of one row`);
+      throw new OptionError(
+        `${name}: ${values.length} values are not whole rows of width ${width}: give the length of one row`,
+      );
     }
     const dtype = values instanceof Uint8Array ? "u8" : values instanceof Float32Array ? "f32" : "f64";
     const array = { dtype, shape: [values.length / width, width], values } as const;
@@ -36,7 +38,8 @@ export function datasetFrom(input: RowsInput, name = "data", scale?: number): Da
   const width = input[0]?.length ?? 0;
   const values = new Float64Array(input.length * width);
   for (const [i, row] of input.entries()) {
-    if (row.length !== width) throw new OptionError(`${name}: row ${i} has ${row.length} values, but row 0 has ${width}`);
+    if (row.length !== width)
+      throw new OptionError(`${name}: row ${i} has ${row.length} values, but row 0 has ${width}`);
     values.set(row, i * width);
   }
   return datasetOf({ dtype: "f64", shape: [input.length, width], values }, parts);
@@ -46,6 +49,7 @@ export function datasetFrom(input: RowsInput, name = "data", scale?: number): Da
 export function factsOf({ values, scale }: Dataset): DataFacts {
   let greatest = values[0]!;
   for (let i = 1; i < values.length; i++) if (values[i]! > greatest) greatest = values[i]!;
-  const binary = values instanceof Uint8Array && scale === 1 ? isBinary(values) : values.every((x) => x === 0 || x === scale);
+  const binary =
+    values instanceof Uint8Array && scale === 1 ? isBinary(values) : values.every((x) => x === 0 || x === scale);
   return { isImage: values instanceof Uint8Array || binary, isBinary: binary, greatest };
 }

@@ -38,7 +38,11 @@ export interface TrainedVae {
  *   that the likelihood does not take: all of these before the first step. NonFiniteError when the bound stops being finite:
  *   the model then has the parameters of the last good step
  */
-export async function trainVae(input: TrainingInput, options: VaeOptions = {}, control: TrainingControl = {}): Promise<TrainedVae> {
+export async function trainVae(
+  input: TrainingInput,
+  options: VaeOptions = {},
+  control: TrainingControl = {},
+): Promise<TrainedVae> {
   const { train, test } = splitsOf(input);
   const stored = control.resume
     ? decodeVae(control.resume, (c, d) => architectureOf(c, sizeOf(d.eventShape)).layout, "the checkpoint")
@@ -63,7 +67,12 @@ function splitsOf(input: TrainingInput): { train: Dataset; test: Dataset | null 
 
 function resumedConfig({ config, data }: StoredVae, train: Dataset, options: VaeOptions): VaeConfig {
   for (const name of Object.keys(options) as VaeOptionName[]) {
-    if (name === "epochs" || options[name] === undefined || JSON.stringify(options[name]) === JSON.stringify(config[name])) continue;
+    if (
+      name === "epochs" ||
+      options[name] === undefined ||
+      JSON.stringify(options[name]) === JSON.stringify(config[name])
+    )
+      continue;
     throw new OptionError(
       `a resumed fit keeps its options, but ${name} was ${JSON.stringify(config[name])} and now is ${JSON.stringify(options[name])}: ` +
         "leave it out, or start a new fit",
@@ -72,7 +81,9 @@ function resumedConfig({ config, data }: StoredVae, train: Dataset, options: Vae
   if (data.count !== train.count || data.eventShape.join() !== train.eventShape.join() || data.scale !== train.scale) {
     const shown = (d: { count: number; eventShape: readonly number[]; scale: number }) =>
       `${d.count} rows of shape [${d.eventShape.join(", ")}], scale ${d.scale}`;
-    throw new OptionError(`the fit was on ${shown(data)}, but ${train.source} has ${shown(train)}: resume on the same data`);
+    throw new OptionError(
+      `the fit was on ${shown(data)}, but ${train.source} has ${shown(train)}: resume on the same data`,
+    );
   }
   return options.epochs === undefined ? config : { ...config, epochs: options.epochs };
 }
@@ -82,7 +93,12 @@ const SLICE_SECONDS = 0.25;
 /** Training steps between copies of a good state, in seconds. */
 const SNAPSHOT_SECONDS = 10;
 
-async function run(fit: RunningFit, train: Dataset, test: Dataset | null, control: TrainingControl): Promise<TrainedVae> {
+async function run(
+  fit: RunningFit,
+  train: Dataset,
+  test: Dataset | null,
+  control: TrainingControl,
+): Promise<TrainedVae> {
   const { vae, perEpoch } = fit;
   const { epochs } = vae.config;
   const steps = epochs * perEpoch;
@@ -127,16 +143,24 @@ async function run(fit: RunningFit, train: Dataset, test: Dataset | null, contro
     good = current;
     lastEpoch = { trainNegElbo: (rate + distortion) / examples, testNegElbo };
     const figures = { ...lastEpoch, rate: rate / examples, distortion: distortion / examples };
-    await emit({ kind: "epoch", ...at(epoch + 1), epochs, ...figures, seconds: trained, imagesPerSecond: seen / trained });
+    await emit({
+      kind: "epoch",
+      ...at(epoch + 1),
+      epochs,
+      ...figures,
+      seconds: trained,
+      imagesPerSecond: seen / trained,
+    });
   }
 
   await warnOfCollapse(fit, test ?? train, emit);
   const { progress } = fit;
-  const images = (progress.step - started.step) / perEpoch * (vae.config.dropLast ? perEpoch * fit.batch : fit.count);
+  const images = ((progress.step - started.step) / perEpoch) * (vae.config.dropLast ? perEpoch * fit.batch : fit.count);
   const summary: TrainingSummary = {
     step: progress.step,
     epochs: Math.floor(progress.step / perEpoch),
-    trainNegElbo: lastEpoch?.trainNegElbo ?? (progress.examples ? (progress.rate + progress.distortion) / progress.examples : null),
+    trainNegElbo:
+      lastEpoch?.trainNegElbo ?? (progress.examples ? (progress.rate + progress.distortion) / progress.examples : null),
     testNegElbo: lastEpoch ? lastEpoch.testNegElbo : test && (await vae.meanBound(test, { pass: epochs })).negElbo,
     secondsTraining: progress.seconds,
     imagesPerSecond: progress.seconds > started.seconds ? images / (progress.seconds - started.seconds) : 0,

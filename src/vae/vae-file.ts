@@ -79,14 +79,17 @@ export function decodeVae(
   const config = parse<VaeConfig>(metadata.config, source);
   const data = parse<VaeData>(metadata.data, source);
   const missing = Object.keys(vaeOptions).find((name) => !(name in config));
-  if (missing) throw new DataError(`${source} lacks the option "${missing}": it was written by another version of ansatz.`);
+  if (missing)
+    throw new DataError(`${source} lacks the option "${missing}": it was written by another version of ansatz.`);
   const layout = layoutOf(config, data);
   const parameters = allocate(config.dtype, layout.size);
   for (const { name, shape, offset } of layout.places) {
     const stored = tensors[name];
     if (!stored || stored.shape.join() !== shape.join() || stored.dtype !== config.dtype) {
       const found = stored ? `${stored.dtype} of shape [${stored.shape.join(", ")}]` : "nothing";
-      throw new DataError(`${source} holds ${found} as "${name}"; ${config.dtype} of shape [${shape.join(", ")}] was expected.`);
+      throw new DataError(
+        `${source} holds ${found} as "${name}"; ${config.dtype} of shape [${shape.join(", ")}] was expected.`,
+      );
     }
     parameters.set(stored.data as never, offset);
   }

@@ -1,7 +1,7 @@
+import type { Backend } from "../backends/backend.ts";
 import type { TypedArray } from "../base/dtype.ts";
 import { DataError, OptionError, ShapeError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
-import type { Backend } from "../backends/backend.ts";
 import { checkSupport } from "../data/check.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { type Buffer, defaultRuntime, type Runtime, type TensorSpec } from "../engine/runtime.ts";
@@ -115,7 +115,10 @@ export class Vae {
    * @param source  what errors call the bytes
    * @throws DataError when the bytes are damaged or not a model
    */
-  static async load(bytes: Uint8Array, { runtime, backend, source }: VaePlace & { readonly source?: string } = {}): Promise<Vae> {
+  static async load(
+    bytes: Uint8Array,
+    { runtime, backend, source }: VaePlace & { readonly source?: string } = {},
+  ): Promise<Vae> {
     const layoutOf = (config: VaeConfig, { eventShape }: VaeData) => architectureOf(config, sizeOf(eventShape)).layout;
     const stored = decodeVae(bytes, layoutOf, source);
     const vae = new Vae(stored.config, stored.data, runtime ?? (await defaultRuntime()), backend);
@@ -148,7 +151,11 @@ export class Vae {
       const matrix = (values: TypedArray): Matrix => ({ rows: count, columns: latent, values: values as Float32Array });
       const { mean, sd, logDiagonal, lower } = outputs as Record<string, TypedArray>;
       const isFull = posterior === "full" && latent > 1;
-      return { mean: matrix(mean!), sd: matrix(sd!), cholesky: isFull ? factors(count, latent, logDiagonal!, lower!) : null };
+      return {
+        mean: matrix(mean!),
+        sd: matrix(sd!),
+        cholesky: isFull ? factors(count, latent, logDiagonal!, lower!) : null,
+      };
     });
   }
 
@@ -166,15 +173,23 @@ export class Vae {
   }
 
   /** New rows: z from the prior, decoded. `mean` is the decoder's mean, `draw` a draw from p(x given z). */
-  async sample(count: number, { seed = this.config.seed }: { readonly seed?: number } = {}): Promise<{ readonly [K in "z" | "mean" | "draw"]: Matrix }> {
-    if (!Number.isSafeInteger(count) || count < 1) throw new OptionError(`sample takes a number of rows of at least 1, not ${count}`);
+  async sample(
+    count: number,
+    { seed = this.config.seed }: { readonly seed?: number } = {},
+  ): Promise<{ readonly [K in "z" | "mean" | "draw"]: Matrix }> {
+    if (!Number.isSafeInteger(count) || count < 1)
+      throw new OptionError(`sample takes a number of rows of at least 1, not ${count}`);
     return this.exclusively(async () => {
       const program = await this.program("sample", () => sampleProgram(this.context));
       const all = await this.inChunks(count, CHUNK, async (start) => {
         await program.run({ parameters: this.parameters, start }, 1, { seed });
         return program.outputs;
       });
-      const matrix = (name: string): Matrix => ({ rows: count, columns: all[name]!.length / count, values: all[name] as Float32Array });
+      const matrix = (name: string): Matrix => ({
+        rows: count,
+        columns: all[name]!.length / count,
+        values: all[name] as Float32Array,
+      });
       return { z: matrix("z"), mean: matrix("mean"), draw: matrix("draw") };
     });
   }
@@ -215,12 +230,18 @@ export class Vae {
    *
    * @param samples  draws for each row, default 500
    */
-  async logLikelihood(input: RowsInput, options: { readonly samples?: number; readonly seed?: number; readonly signal?: AbortSignal } = {}): Promise<LogLikelihood> {
+  async logLikelihood(
+    input: RowsInput,
+    options: { readonly samples?: number; readonly seed?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<LogLikelihood> {
     const { samples = 500, seed = this.config.seed, signal } = options;
-    if (!Number.isSafeInteger(samples) || samples < 1) throw new OptionError(`samples is ${samples}, but it takes an integer of at least 1`);
+    if (!Number.isSafeInteger(samples) || samples < 1)
+      throw new OptionError(`samples is ${samples}, but it takes an integer of at least 1`);
     return this.exclusively(async () => {
       const at = this.place(input);
-      const encoder = await this.program(`importance encode ${at.spec.dtype}${at.spec.shape}`, () => importanceEncodeProgram(this.context, at.spec));
+      const encoder = await this.program(`importance encode ${at.spec.dtype}${at.spec.shape}`, () =>
+        importanceEncodeProgram(this.context, at.spec),
+      );
       const sampler = await this.program("importance", () => importanceProgram(this.context));
       const { chunk, top, total, squares } = sampler.state;
       const { parameters } = this;
@@ -230,7 +251,10 @@ export class Vae {
         top.view().fill(-Infinity);
         total.view().fill(0);
         squares.view().fill(0);
-        await sampler.run({ ...encoder.outputs, parameters, samples } as never, Math.ceil(samples / IMPORTANCE.draws), { seed, signal });
+        await sampler.run({ ...encoder.outputs, parameters, samples } as never, Math.ceil(samples / IMPORTANCE.draws), {
+          seed,
+          signal,
+        });
         return { top, total, squares };
       });
       return summarise(all as Record<"top" | "total" | "squares", Float64Array>, samples);
@@ -279,7 +303,10 @@ export class Vae {
     checkSupport(dataset, architecture.likelihood.support, { likelihood, binarize });
   }
 
-  private async boundOf(input: RowsInput, { draws = this.config.draws, seed = this.config.seed, pass = 0 }: BoundOptions) {
+  private async boundOf(
+    input: RowsInput,
+    { draws = this.config.draws, seed = this.config.seed, pass = 0 }: BoundOptions,
+  ) {
     const at = this.place(input);
     const name = `bound ${draws} ${at.spec.dtype}${at.spec.shape}`;
     return { program: await this.program(name, () => boundProgram(this.context, at.spec, draws)), at, seed, pass };
@@ -300,7 +327,11 @@ export class Vae {
     const { latent, dtype } = this.config;
     const rows = Array.isArray(input) ? (input as readonly ArrayLike<number>[]) : null;
     const given = rows ? datasetFrom(rows, "z") : null;
-    const { values, rows: count, columns } = given ? { values: given.values, rows: given.count, columns: given.width } : (input as Matrix);
+    const {
+      values,
+      rows: count,
+      columns,
+    } = given ? { values: given.values, rows: given.count, columns: given.width } : (input as Matrix);
     if (columns !== latent) throw new ShapeError(`decode takes rows of ${latent} latent values, not ${columns}`);
     const program = await this.program("decode", () => decodeProgram(this.context));
     const z = this.context.runtime.buffer(dtype, [CHUNK, latent]);
@@ -363,7 +394,10 @@ function factors(count: number, d: number, logDiagonal: TypedArray, lower: Typed
 }
 
 /** log mean w = top + log(Σ w / k), and its variance by the delta method: Σ w² / (Σ w)² − 1/k. */
-function summarise({ top, total, squares }: Record<"top" | "total" | "squares", Float64Array>, samples: number): LogLikelihood {
+function summarise(
+  { top, total, squares }: Record<"top" | "total" | "squares", Float64Array>,
+  samples: number,
+): LogLikelihood {
   const examples = top.length;
   const logProb = top.map((m, i) => m + Math.log(total[i]! / samples));
   const nll = -logProb.reduce((sum, x) => sum + x, 0) / examples;

@@ -6,7 +6,8 @@ import { onBackends } from "../on-backends.ts";
 
 const rows = 4;
 const d = 3;
-const numbers = (count: number, seed: number) => Array.from({ length: count }, (_, i) => Math.sin(3.7 * i + seed) * 1.3);
+const numbers = (count: number, seed: number) =>
+  Array.from({ length: count }, (_, i) => Math.sin(3.7 * i + seed) * 1.3);
 const [mean, logDiagonal, lower] = [numbers(rows * d, 1), numbers(rows * d, 2), numbers(rows * d, 3)];
 const [noise, priorMean, priorLogSd] = [numbers(rows * d, 4), numbers(d, 5), numbers(d, 6)];
 const row = (x: readonly number[], i: number, width = d) => x.slice(i * width, (i + 1) * width);
@@ -24,7 +25,9 @@ function factor(i: number): number[][] {
 const covariance = (L: number[][]) => L.map((a) => L.map((b) => a.reduce((s, x, k) => s + x * b[k]!, 0)));
 
 const determinant = ([a, b, c]: number[][]): number =>
-  a![0]! * (b![1]! * c![2]! - b![2]! * c![1]!) - a![1]! * (b![0]! * c![2]! - b![2]! * c![0]!) + a![2]! * (b![0]! * c![1]! - b![1]! * c![0]!);
+  a![0]! * (b![1]! * c![2]! - b![2]! * c![1]!) -
+  a![1]! * (b![0]! * c![2]! - b![2]! * c![0]!) +
+  a![2]! * (b![0]! * c![1]! - b![1]! * c![0]!);
 
 /** vᵀ A⁻¹ v by Cramer's rule. */
 function quadraticForm(A: number[][], v: readonly number[]): number {

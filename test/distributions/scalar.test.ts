@@ -9,7 +9,9 @@ import { onBackends } from "../on-backends.ts";
 import { integrate } from "./quadrature.ts";
 
 const close = (ours: number, theirs: number, tolerance: number, what = ""): void =>
-  expect(Math.abs(ours - theirs), `${what}: ${ours} and ${theirs}`).toBeLessThan(tolerance * Math.max(1, Math.abs(theirs)));
+  expect(Math.abs(ours - theirs), `${what}: ${ours} and ${theirs}`).toBeLessThan(
+    tolerance * Math.max(1, Math.abs(theirs)),
+  );
 
 describe("the normal distribution", () => {
   onBackends((place) => {
@@ -22,7 +24,11 @@ describe("the normal distribution", () => {
         place(),
       );
       for (const [i, [value, m, sd]] of cases.entries()) {
-        close(logProb![i]!, Math.log(1 / Math.sqrt(2 * Math.PI * sd! ** 2)) - (value! - m!) ** 2 / (2 * sd! ** 2), 1e-13);
+        close(
+          logProb![i]!,
+          Math.log(1 / Math.sqrt(2 * Math.PI * sd! ** 2)) - (value! - m!) ** 2 / (2 * sd! ** 2),
+          1e-13,
+        );
         close(entropy![i]!, 0.5 * Math.log(2 * Math.PI * Math.E * sd! ** 2), 1e-13);
       }
     });
@@ -96,7 +102,9 @@ describe("the continuous Bernoulli distribution", () => {
         const mean = integrate((t) => t * Math.exp(t * logit), 0, 1) / total;
         const sd = Math.sqrt(integrate((t) => (t - mean) ** 2 * Math.exp(t * logit), 0, 1) / total);
         expect(values.every((v) => v >= 0 && v <= 1)).toBe(true);
-        expect(Math.abs(values.reduce((s, v) => s + v / rows, 0) - mean), `logit ${logit}`).toBeLessThan((4 * sd) / Math.sqrt(rows));
+        expect(Math.abs(values.reduce((s, v) => s + v / rows, 0) - mean), `logit ${logit}`).toBeLessThan(
+          (4 * sd) / Math.sqrt(rows),
+        );
       }
     });
   });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { boundGradient } from "../../src/inference/aevb.ts";
-import { minibatchAt, stepsPerEpoch } from "../../src/inference/minibatch.ts";
-import { latentNoise } from "../../src/inference/latent-noise.ts";
-import { initialParameters } from "../../src/nn/layout.ts";
 import { Runtime } from "../../src/engine/runtime.ts";
-import { program, u32, u8 } from "../../src/program/program.ts";
+import { boundGradient } from "../../src/inference/aevb.ts";
+import { latentNoise } from "../../src/inference/latent-noise.ts";
+import { minibatchAt, stepsPerEpoch } from "../../src/inference/minibatch.ts";
+import { initialParameters } from "../../src/nn/layout.ts";
+import { program, u8, u32 } from "../../src/program/program.ts";
 import { concat, stack } from "../../src/tensor/functions.ts";
 import type { Key } from "../../src/tensor/random.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -21,7 +21,13 @@ const images = toyImages(12);
 async function onImages(
   options: VaeOptions,
   { runtime = new Runtime({ blas: null }), backend }: VaePlace,
-  body: (problem: ReturnType<typeof aevbProblem>, parameters: Tensor, count: Tensor, key: Key<Tensor>, order: Tensor) => Record<string, Tensor>,
+  body: (
+    problem: ReturnType<typeof aevbProblem>,
+    parameters: Tensor,
+    count: Tensor,
+    key: Key<Tensor>,
+    order: Tensor,
+  ) => Record<string, Tensor>,
   order: readonly number[] = Array.from({ length: 12 }, (_, i) => i),
 ): Promise<Record<string, number[]>> {
   const sizes = { encoder: [5], decoder: [5], latent: 2, init: "normal:0.5", dtype: "f64" } as const;
@@ -106,27 +112,33 @@ test("noise of further draws leaves that of the first ones as it was", async () 
 
 describe("both SGVB estimators", () => {
   for (const posterior of ["diagonal", "full"] as const) {
-    test.each(["standard", "gaussian"] as const)(`agree on average in bound and gradient: ${posterior} posterior, %s prior`, async (prior) => {
-      const [repeats, draws] = [24, 100];
-      const run = (estimator: "generic" | "analytic") =>
+    test.each(["standard", "gaussian"] as const)(
+      `agree on average in bound and gradient: ${posterior} posterior, %s prior`,
+      async (prior) => {
+        const [repeats, draws] = [24, 100];
+        const run = (estimator: "generic" | "analytic") =>
         onImages({ estimator, draws, posterior, prior, binarize: "threshold", init: "normal:0.2" }, {}, (problem, parameters, count, key) => {
           const batch = minibatchAt(u(count, 0), count, 12, null);
           const found = Array.from({ length: repeats }, (_, i) => boundGradient(problem, parameters, batch, key.fold(u(count, i))));
           return { all: stack(found.map((f) => concat([f.info.negElbo.reshape([1]), f.gradient]))) };
         }); // biome-ignore format: short
-      const [generic, analytic] = [(await run("generic")).all!, (await run("analytic")).all!];
-      const size = generic.length / repeats;
-      // Of bound and gradient, how many standard errors the mean difference is from 0: at the same noise, so only KL differs.
-      const scores = Array.from({ length: size }, (_, j) => {
-        const differences = Array.from({ length: repeats }, (_, i) => generic[i * size + j]! - analytic[i * size + j]!);
-        const mean = differences.reduce((sum, x) => sum + x / repeats, 0);
-        const variance = differences.reduce((sum, x) => sum + (x - mean) ** 2 / (repeats - 1), 0);
-        return Math.abs(mean) / Math.sqrt(variance / repeats + 1e-20);
-      });
-      expect(scores[0]).toBeLessThan(4);
-      expect(Math.max(...scores)).toBeLessThan(6);
-      expect(Math.max(...scores)).toBeGreaterThan(0.5);
-    });
+        const [generic, analytic] = [(await run("generic")).all!, (await run("analytic")).all!];
+        const size = generic.length / repeats;
+        // Of bound and gradient, how many standard errors the mean difference is from 0: at the same noise, so only KL differs.
+        const scores = Array.from({ length: size }, (_, j) => {
+          const differences = Array.from(
+            { length: repeats },
+            (_, i) => generic[i * size + j]! - analytic[i * size + j]!,
+          );
+          const mean = differences.reduce((sum, x) => sum + x / repeats, 0);
+          const variance = differences.reduce((sum, x) => sum + (x - mean) ** 2 / (repeats - 1), 0);
+          return Math.abs(mean) / Math.sqrt(variance / repeats + 1e-20);
+        });
+        expect(scores[0]).toBeLessThan(4);
+        expect(Math.max(...scores)).toBeLessThan(6);
+        expect(Math.max(...scores)).toBeGreaterThan(0.5);
+      },
+    );
   }
 });
 
@@ -136,7 +148,10 @@ test("MAP adds the gradient of −log p(θ) / N to the model's parameters, and n
     const value = problem.negLogPrior!(parameters);
     return { parameters, added: value };
   });
-  const config = configure({ encoder: [5], decoder: [5], latent: 2 }, { isImage: true, isBinary: false, greatest: 255 });
+  const config = configure(
+    { encoder: [5], decoder: [5], latent: 2 },
+    { isImage: true, isBinary: false, greatest: 255 },
+  );
   const { places } = architectureOf(config, 16).layout;
   const start = places.find((p) => p.name === "decoder.0.weight")!.offset;
   const expected = parameters!.slice(start).reduce((sum, w) => sum + w ** 2 / (2 * sd ** 2), 0) / 12;

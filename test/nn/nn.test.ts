@@ -20,7 +20,8 @@ describe("activations", () => {
     // Φ by Simpson's rule on the density.
     gelu: (v) => {
       let sum = 0;
-      for (let i = 0; i <= 1000; i++) sum += (i % 1000 === 0 ? 1 : i % 2 ? 4 : 2) * Math.exp(-(((v * i) / 1000) ** 2) / 2);
+      for (let i = 0; i <= 1000; i++)
+        sum += (i % 1000 === 0 ? 1 : i % 2 ? 4 : 2) * Math.exp(-(((v * i) / 1000) ** 2) / 2);
       return v * (0.5 + ((v / 3000) * sum) / Math.sqrt(2 * Math.PI));
     },
     linear: (v) => v,
@@ -45,7 +46,14 @@ describe("activations", () => {
 });
 
 test("a network is its layers one after the other, with a bias each and several heads", async () => {
-  const net = mlp({ name: "n", inputs: 3, hidden: [4, 2], heads: { a: 1, b: 2 }, activation: "tanh", initialiser: normalLayers(1) });
+  const net = mlp({
+    name: "n",
+    inputs: 3,
+    hidden: [4, 2],
+    heads: { a: 1, b: 2 },
+    activation: "tanh",
+    initialiser: normalLayers(1),
+  });
   const layout = layoutOf(net.specs);
   expect(layout.places.map((p) => [p.name, p.shape])).toEqual([
     ["n.0.weight", [3, 4]], ["n.0.bias", [4]], ["n.1.weight", [4, 2]], ["n.1.bias", [2]],
@@ -58,7 +66,9 @@ test("a network is its layers one after the other, with a bias each and several 
     const at = (part: string) => layout.places.find((p) => p.name === `${name}.${part}`)!;
     const [w, b] = [at("weight"), at("bias")];
     const out = b.size;
-    return Array.from({ length: out }, (_, j) => input.reduce((s, v, i) => s + v * flat[w.offset + i * out + j]!, flat[b.offset + j]!));
+    return Array.from({ length: out }, (_, j) =>
+      input.reduce((s, v, i) => s + v * flat[w.offset + i * out + j]!, flat[b.offset + j]!),
+    );
   };
   const hidden = dense(dense(x, "n.0").map(Math.tanh), "n.1").map(Math.tanh);
   for (const head of ["a", "b"]) dense(hidden, `n.${head}`).forEach((v, i) => expect(found[head]![i]).toBeCloseTo(v, 12)); // biome-ignore format: short
@@ -72,7 +82,9 @@ test("packing undoes unpacking, and every element has a name", async () => {
   ];
   const layout = layoutOf(specs);
   const flat = Array.from({ length: 11 }, (_, i) => i);
-  const { back } = await evaluate({ flat: given([11], flat) }, ({ flat }) => ({ back: pack(Object.values(unpack(flat, layout))) }));
+  const { back } = await evaluate({ flat: given([11], flat) }, ({ flat }) => ({
+    back: pack(Object.values(unpack(flat, layout))),
+  }));
   expect(back).toEqual(flat);
   expect([0, 5, 6, 7, 10].map((i) => parameterAt(layout, i))).toEqual(["w[0, 0]", "w[1, 2]", "b[]", "c[0]", "c[3]"]);
 });

@@ -18,7 +18,9 @@ interface Fixture {
 }
 
 // PyTorch's own updates: scripts/make-optimizer-fixture.py.
-const fixture: Fixture = JSON.parse(readFileSync(new URL("../fixtures/optimizers-torch.json", import.meta.url), "utf8"));
+const fixture: Fixture = JSON.parse(
+  readFileSync(new URL("../fixtures/optimizers-torch.json", import.meta.url), "utf8"),
+);
 
 const makers: Record<string, (options: Record<string, number>) => Optimizer> = {
   sgd,
@@ -33,7 +35,9 @@ const makers: Record<string, (options: Record<string, number>) => Optimizer> = {
 async function pathOf(optimizer: Optimizer, learningRate: number): Promise<number[][]> {
   const size = fixture.start.length;
   let parameters = [...fixture.start];
-  let slots: Record<string, number[]> = Object.fromEntries(optimizer.slots.map((name) => [name, parameters.map(() => 0)]));
+  let slots: Record<string, number[]> = Object.fromEntries(
+    optimizer.slots.map((name) => [name, parameters.map(() => 0)]),
+  );
   const path: number[][] = [];
   for (const [i, gradient] of fixture.gradients.entries()) {
     const vector = (data: readonly number[]) => given([size], data);
@@ -73,7 +77,8 @@ describe("five steps are PyTorch's, to 1e-14", () => {
 
 describe("a schedule multiplies the learning rate", () => {
   const at = async (schedule: Schedule, step: number, total: number) =>
-    (await evaluate({ step: scalar(step), total: scalar(total) }, (x) => ({ factor: schedule(x.step, x.total) }))).factor![0]!;
+    (await evaluate({ step: scalar(step), total: scalar(total) }, (x) => ({ factor: schedule(x.step, x.total) })))
+      .factor![0]!;
 
   test.each<[name: string, schedule: Schedule, step: number, factor: number]>([
     ["constant", constantSchedule, 73, 1],

@@ -43,7 +43,10 @@ describe("options that cannot be meant are refused, with what is allowed", () =>
     [{ schedule: "step:3" }, /step:PARTS:FACTOR/],
     [{ dropLast: "yes" }, /dropLast is "yes", but it takes true or false/],
     [{ prior: "mixture:5", estimator: "analytic" }, /analytic needs KL in closed form.*use estimator generic/],
-    [{ likelihood: "gaussian", binarize: "dynamic" }, /binarize dynamic makes the data binary, but the likelihood is gaussian/],
+    [
+      { likelihood: "gaussian", binarize: "dynamic" },
+      /binarize dynamic makes the data binary, but the likelihood is gaussian/,
+    ],
     [{ likelihood: "bernoulli", categories: 4 }, /categories is an option of the categorical likelihood/],
     [{ momentum: 0.9 }, /momentum is an option of sgd, but the optimizer is adam/],
     [{ optimizer: "adam", weightDecay: 0.1 }, /weightDecay is an option of adamw/],

@@ -35,8 +35,14 @@ describe("a bound that becomes non-finite", () => {
     test("names the row whose likelihood overflows", async () => {
       // (1e30)² overflows f32: the squared error of row 5 alone.
       const rows = Array.from({ length: 12 }, (_, i) => [0.1 * i, i === 5 ? 1e30 : 1]);
-      const training = trainVae(rows, { ...small, likelihood: "gaussian-shared", encoder: [], epochs: 1, batch: 12 }, place());
-      await expect(training).rejects.toThrow(/(distortion|encoder's output|decoder's output|rate).* row 5 of training data/s);
+      const training = trainVae(
+        rows,
+        { ...small, likelihood: "gaussian-shared", encoder: [], epochs: 1, batch: 12 },
+        place(),
+      );
+      await expect(training).rejects.toThrow(
+        /(distortion|encoder's output|decoder's output|rate).* row 5 of training data/s,
+      );
     });
   });
 });
@@ -45,7 +51,11 @@ test("latent dimensions that the data do not need are reported", async () => {
   const events: VaeEvent[] = [];
   // Independent coin flips have nothing to code.
   const rows = Array.from({ length: 64 }, (_, i) => [0, 1, 2, 3, 4, 5].map((bit) => (i >> bit) & 1));
-  await trainVae(rows, { ...small, likelihood: "bernoulli", lr: 0.02, epochs: 150 }, { onEvent: (e) => void events.push(e) });
+  await trainVae(
+    rows,
+    { ...small, likelihood: "bernoulli", lr: 0.02, epochs: 150 },
+    { onEvent: (e) => void events.push(e) },
+  );
   const found = events.find((e) => e.kind === "collapsed");
   expect(found).toMatchObject({ dimensions: [0, 1], latent: 2 });
   expect(found!.message).toMatch(/2 of 2 latent dimensions collapsed/);

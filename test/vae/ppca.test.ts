@@ -46,7 +46,10 @@ function exactLogProb(row: readonly number[]): number {
 function exactModel(estimator: "generic" | "analytic", { runtime, backend }: VaePlace): Vae {
   const config = configure({ ...options, estimator }, facts);
   const vae = new Vae(config, { name: "ppca", eventShape: [D], scale: 1, count: x.length }, runtime!, backend);
-  const [l00, l10] = [Math.sqrt(posteriorCovariance[0]![0]!), posteriorCovariance[1]![0]! / Math.sqrt(posteriorCovariance[0]![0]!)];
+  const [l00, l10] = [
+    Math.sqrt(posteriorCovariance[0]![0]!),
+    posteriorCovariance[1]![0]! / Math.sqrt(posteriorCovariance[0]![0]!),
+  ];
   const l11 = Math.sqrt(posteriorCovariance[1]![1]! - l10 ** 2);
   const values: Record<string, number[]> = {
     "encoder.mean.weight": Array.from({ length: D * d }, (_, i) => gain[i % d]![Math.floor(i / d)]!),
@@ -57,7 +60,9 @@ function exactModel(estimator: "generic" | "analytic", { runtime, backend }: Vae
     "decoder.mean.bias": b,
     "likelihood.logSd": [Math.log(sd)],
   };
-  const flat = vae.context.architecture.layout.places.flatMap(({ name, size }) => values[name] ?? new Array(size).fill(0));
+  const flat = vae.context.architecture.layout.places.flatMap(
+    ({ name, size }) => values[name] ?? new Array(size).fill(0),
+  );
   vae.parameters.write(flat);
   return vae;
 }
@@ -80,7 +85,9 @@ describe("with the exact posterior of probabilistic PCA", () => {
 
     test("importance sampling gives log p(x) with any number of samples, and no Monte Carlo error", async () => {
       for (const samples of [1, 7, 50]) {
-        const { logProb, nll, monteCarloError, standardError } = await exactModel("generic", place()).logLikelihood(x, { samples });
+        const { logProb, nll, monteCarloError, standardError } = await exactModel("generic", place()).logLikelihood(x, {
+          samples,
+        });
         const exact = x.map(exactLogProb);
         for (const [i, p] of exact.entries()) expect(logProb[i]).toBeCloseTo(p, 10);
         const mean = -exact.reduce((s, p) => s + p, 0) / x.length;

@@ -60,7 +60,9 @@ describe("one AEVB step at stored weights and noise gives PyTorch's bound and gr
           expect(Math.abs(found.negElbo![0]! - stored(`${name}/${their}/negElbo`).data[0]!)).toBeLessThan(1e-10);
           for (const p of layout.places) {
             const ours = found.gradient!.slice(p.offset, p.offset + p.size);
-            expect(difference(ours, stored(`${name}/${their}/grad/${theirName(p.name)}`).data), p.name).toBeLessThan(1e-10);
+            expect(difference(ours, stored(`${name}/${their}/grad/${theirName(p.name)}`).data), p.name).toBeLessThan(
+              1e-10,
+            );
           }
           const likelihood = stored(`${name}/reference/logLikelihood`).data;
           const distortion = Array.from({ length: 8 }, (_, i) => -(likelihood[i]! + likelihood[8 + i]!) / 2);

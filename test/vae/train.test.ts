@@ -17,7 +17,13 @@ describe("training", () => {
         { ...small, epochs: 12, lr: 0.02 },
         { ...place(), onEvent: (event) => void events.push(event) },
       );
-      expect(events[0]).toMatchObject({ kind: "start", step: 0, steps: 48, epochs: 12, parameters: vae.parameters.shape[0] });
+      expect(events[0]).toMatchObject({
+        kind: "start",
+        step: 0,
+        steps: 48,
+        epochs: 12,
+        parameters: vae.parameters.shape[0],
+      });
       const epochs = events.filter((e) => e.kind === "epoch");
       expect(epochs.map((e) => [e.epoch, e.step])).toEqual(Array.from({ length: 12 }, (_, i) => [i + 1, 4 * (i + 1)]));
       expect(events.filter((e) => e.kind === "step").at(-1)).toMatchObject({ step: 48, secondsLeft: 0 });
@@ -30,14 +36,22 @@ describe("training", () => {
     });
 
     test("with the same seed has the same bits, with another one others", async () => {
-      const hash = async (seed: number) => (await trainVae(toySet(27), { ...small, seed }, place())).summary.parameterHash;
+      const hash = async (seed: number) =>
+        (await trainVae(toySet(27), { ...small, seed }, place())).summary.parameterHash;
       const first = await hash(1);
       expect(await hash(1)).toBe(first);
       expect(await hash(2)).not.toBe(first);
     });
 
     test("stopped at any step and resumed ends with the same bits and the same figures", async () => {
-      const options = { ...small, optimizer: "adamw", schedule: "cosine", warmup: 3, clip: "norm:2", map: "gaussian:1" } as const;
+      const options = {
+        ...small,
+        optimizer: "adamw",
+        schedule: "cosine",
+        warmup: 3,
+        clip: "norm:2",
+        map: "gaussian:1",
+      } as const;
       const data = { train: toySet(27), test: toySet(9) };
       const seconds = { secondsTraining: 0, imagesPerSecond: 0 };
       const whole = await trainVae(data, options, place());
@@ -48,7 +62,9 @@ describe("training", () => {
           if (event.kind === "step" && event.step >= stopAt) controller.abort(new Error("enough"));
           if (event.kind === "aborted") saved = fit.checkpoint();
         };
-        await expect(trainVae(data, options, { ...place(), onEvent, signal: controller.signal })).rejects.toThrow("enough");
+        await expect(trainVae(data, options, { ...place(), onEvent, signal: controller.signal })).rejects.toThrow(
+          "enough",
+        );
         const resumed = await trainVae(data, {}, { ...place(), resume: saved! });
         expect({ ...resumed.summary, ...seconds }).toEqual({ ...whole.summary, ...seconds });
       }
@@ -118,7 +134,9 @@ describe("before the first step", () => {
 
   test("gray values under a Bernoulli are refused, and the text says what to do", async () => {
     const training = trainVae(toySet(9), { ...small, likelihood: "bernoulli" }, never);
-    await expect(training).rejects.toThrow(/row 0.*bernoulli likelihood needs every value to be 0 or 255.*--binarize dynamic/s);
+    await expect(training).rejects.toThrow(
+      /row 0.*bernoulli likelihood needs every value to be 0 or 255.*--binarize dynamic/s,
+    );
   });
   test("so are test rows outside the support", async () => {
     const binary = Array.from({ length: 9 }, (_, i) => [i % 2, 1]);
@@ -133,7 +151,9 @@ describe("before the first step", () => {
   test("no rows, rows of different length, and half a row", async () => {
     await expect(trainVae([], small, never)).rejects.toThrow(/no data/);
     await expect(trainVae([[1, 2], [3]], small, never)).rejects.toThrow(/row 1 has 1 values, but row 0 has 2/);
-    await expect(trainVae({ values: new Float32Array(5), width: 2 }, small, never)).rejects.toThrow(/not whole rows of width 2/);
+    await expect(trainVae({ values: new Float32Array(5), width: 2 }, small, never)).rejects.toThrow(
+      /not whole rows of width 2/,
+    );
   });
   test("dropLast with less than one batch", async () => {
     await expect(trainVae(toySet(7), { ...small, dropLast: true }, never)).rejects.toThrow(OptionError);

@@ -38,7 +38,10 @@ describe("a trained model", () => {
     expect(some.negElbo).toEqual(all.negElbo.subarray(0, 150));
     expect(all.negElbo.every((x, i) => x === all.rate[i]! + all.distortion[i]!)).toBe(true);
     const { negElbo } = await vae.meanBound({ values, width: 16 });
-    expect(negElbo).toBeCloseTo(all.negElbo.reduce((sum, x) => sum + x / 300, 0), 6);
+    expect(negElbo).toBeCloseTo(
+      all.negElbo.reduce((sum, x) => sum + x / 300, 0),
+      6,
+    );
   });
 
   test("scores with other seeds, passes and draws differ, and average to the same", async () => {
@@ -94,13 +97,19 @@ describe("a trained model", () => {
   test("refuses rows of another width or scale, and values outside its support", async () => {
     await expect(vae.encode([[1, 2, 3]])).rejects.toThrow(/rows of 3 values, but the model was fitted to rows of 16/);
     await expect(vae.encode([new Array(16).fill(2)])).rejects.toThrow(SupportError);
-    await expect(vae.encode({ values: new Uint8Array(16), width: 16, scale: 1 })).rejects.toThrow(/fitted to value . 255/);
-    await expect(vae.encode({ values: new Float32Array(16).fill(300), width: 16, scale: 255 })).rejects.toThrow(/found 300/);
+    await expect(vae.encode({ values: new Uint8Array(16), width: 16, scale: 1 })).rejects.toThrow(
+      /fitted to value . 255/,
+    );
+    await expect(vae.encode({ values: new Float32Array(16).fill(300), width: 16, scale: 255 })).rejects.toThrow(
+      /found 300/,
+    );
   });
 
   test("takes natural values as it takes 8-bit ones", async () => {
     const { values } = toySet(9);
-    const natural = Array.from({ length: 9 }, (_, i) => Array.from(values.subarray(16 * i, 16 * (i + 1)), (v) => v / 255));
+    const natural = Array.from({ length: 9 }, (_, i) =>
+      Array.from(values.subarray(16 * i, 16 * (i + 1)), (v) => v / 255),
+    );
     const [ours, theirs] = [await vae.encode(natural), await vae.encode(toySet(9))];
     for (const [i, x] of ours.mean.values.entries()) expect(x).toBeCloseTo(theirs.mean.values[i]!, 5);
   });
@@ -121,7 +130,9 @@ describe("a saved model", () => {
   });
   test("is refused with a reason when it is cut off, of another kind, or lacks a parameter", async () => {
     const bytes = vae.save();
-    await expect(Vae.load(bytes.subarray(0, bytes.length - 4), { source: "a/state.safetensors" })).rejects.toThrow(/a\/state.safetensors is truncated/);
+    await expect(Vae.load(bytes.subarray(0, bytes.length - 4), { source: "a/state.safetensors" })).rejects.toThrow(
+      /a\/state.safetensors is truncated/,
+    );
     await expect(Vae.load(encodeSafetensors({}))).rejects.toThrow(/not a model of ours/);
     const header = new TextDecoder().decode(bytes).replace("decoder.0.bias", "decoder.9.bias");
     const renamed = new Uint8Array(bytes);

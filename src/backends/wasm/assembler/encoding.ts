@@ -12,7 +12,17 @@ export function u32(value: number): number[] {
 }
 
 export function s32(value: number): number[] {
-  return s64(BigInt(value | 0));
+  const out: number[] = [];
+  let v = value | 0;
+  for (;;) {
+    const byte = v & 0x7f;
+    v >>= 7;
+    if ((v === 0 && !(byte & 0x40)) || (v === -1 && byte & 0x40)) {
+      out.push(byte);
+      return out;
+    }
+    out.push(byte | 0x80);
+  }
 }
 
 export function s64(value: bigint): number[] {

@@ -1,0 +1,2 @@
+/** Set for quick work on the acceptance tests: checks a part of what takes minutes. */
+export const quick = Boolean(process.env.ANSATZ_QUICK);
