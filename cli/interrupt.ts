@@ -8,8 +8,6 @@ export interface Interruption {
   readonly signal: AbortSignal;
   /** The exit code that the signal asks for; null while there was none. */
   readonly code: number | null;
-  /** Hands the signals back to the system. */
-  release(): void;
 }
 
 /**
@@ -19,23 +17,18 @@ export interface Interruption {
 export function onInterrupt(firstTime: () => void): Interruption {
   const controller = new AbortController();
   let code: number | null = null;
-  const handlers = Object.entries(signals).map(([name, exitCode]) => {
-    const handler = (): void => {
+  for (const [name, exitCode] of Object.entries(signals)) {
+    process.on(name, () => {
       if (code !== null) process.exit(exitCode);
       code = exitCode;
       firstTime();
       controller.abort();
-    };
-    process.on(name, handler);
-    return [name, handler] as const;
-  });
+    });
+  }
   return {
     signal: controller.signal,
     get code() {
       return code;
-    },
-    release() {
-      for (const [name, handler] of handlers) process.off(name, handler);
     },
   };
 }

@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import { wholeNumber } from "./data-source.ts";
+import { countOf } from "./describe.ts";
+import { warn } from "./output.ts";
 import { checkOut, handOut, outFlag, outHelp, type Table } from "./table-file.ts";
 import { addRowFlags, addRunArgument, labelColumn, openTrained, type RowFlags, rowsFor } from "./trained-run.ts";
 
@@ -35,6 +37,11 @@ With --json: {"examples", "negElbo", "rate", "distortion"}, means over the rows 
       const { manifest, vae } = await openTrained(run);
       const data = await rowsFor(manifest, flags);
       const { negElbo, rate, distortion } = await vae.score(data, { draws: flags.draws, seed: flags.seed });
+      const lost = negElbo.filter((value) => !Number.isFinite(value)).length;
+      if (lost > 0)
+        warn(
+          `${lost} of ${countOf(data.count, "row")} have no finite bound: the parameters of ${run} are too large or the rows too far off.`,
+        );
       const values = new Float64Array(3 * data.count);
       for (let row = 0; row < data.count; row++) values.set([negElbo[row]!, rate[row]!, distortion[row]!], 3 * row);
       const table: Table = {

@@ -60,11 +60,13 @@ export {
   uniform as drawUniform,
 } from "./tensor/random.ts";
 export { Tensor } from "./tensor/tensor.ts";
+export type { Encoding } from "./vae/encoding.ts";
 // Variational autoencoders
 export type { Fit, TrainingSummary, VaeEvent } from "./vae/events.ts";
+export type { LogLikelihood } from "./vae/log-likelihood.ts";
 export { allowedText, type OptionSpec, readOption } from "./vae/option-spec.ts";
 export { type VaeConfig, type VaeOptionName, type VaeOptions, vaeOptions } from "./vae/options.ts";
 export type { Matrix, RowsInput } from "./vae/rows.ts";
 export { type TrainedVae, type TrainingControl, type TrainingInput, trainVae } from "./vae/train.ts";
-export { type Encoding, type LogLikelihood, type MeanBound, type Scores, Vae, type VaePlace } from "./vae/vae.ts";
+export { type MeanBound, type Scores, Vae, type VaePlace } from "./vae/vae.ts";
 export type { VaeData } from "./vae/vae-file.ts";

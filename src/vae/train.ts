@@ -7,7 +7,6 @@ import { architectureOf } from "./architecture.ts";
 import { configure } from "./configuration.ts";
 import type { Fit, TrainingSummary, VaeEvent } from "./events.ts";
 import { RunningFit } from "./fit.ts";
-import { explainNonFinite } from "./non-finite.ts";
 import type { VaeConfig, VaeOptionName, VaeOptions } from "./options.ts";
 import { datasetFrom, factsOf, type RowsInput } from "./rows.ts";
 import { Vae, type VaePlace } from "./vae.ts";
@@ -185,6 +184,8 @@ async function stop(
   train: Dataset,
   emit: (event: VaeEvent) => Promise<void>,
 ): Promise<never> {
+  // Loaded only now: most fits never need it.
+  const { explainNonFinite } = await import("./non-finite.ts");
   const message = await explainNonFinite(fit, good, bad, train);
   await emit({ kind: "nonFinite", step: fit.progress.step, epoch: fit.epoch + 1, message });
   throw new NonFiniteError(message);

@@ -1,14 +1,15 @@
 import type { Backend } from "../backends/backend.ts";
 import type { TypedArray } from "../base/dtype.ts";
-import { DataError, OptionError, ShapeError } from "../base/errors.ts";
+import { OptionError, ShapeError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
-import { checkSupport } from "../data/check.ts";
-import type { Dataset } from "../data/dataset.ts";
-import { type Buffer, defaultRuntime, type Runtime, type TensorSpec } from "../engine/runtime.ts";
+import { type Buffer, defaultRuntime, type Runtime } from "../engine/runtime.ts";
 import { architectureOf } from "./architecture.ts";
+import { type Encoding, encodingOf } from "./encoding.ts";
+import { type LogLikelihood, logLikelihoodOf } from "./log-likelihood.ts";
 import type { VaeConfig } from "./options.ts";
+import { type Placed, placeRows } from "./placement.ts";
 import {
-  boundProgram, CHUNK, dataSpec, decodeProgram, encodeProgram, IMPORTANCE, importanceEncodeProgram, importanceProgram,
+  boundProgram, CHUNK, decodeProgram, encodeProgram, IMPORTANCE, importanceEncodeProgram, importanceProgram,
   type ProgramContext, sampleProgram,
 } from "./programs.ts"; // biome-ignore format: one import
 import { datasetFrom, type Matrix, type RowsInput } from "./rows.ts";
@@ -22,33 +23,11 @@ export interface VaePlace {
   readonly backend?: Backend;
 }
 
-/** q(z given x) of each row. */
-export interface Encoding {
-  readonly mean: Matrix;
-  /** Standard deviation of each latent dimension. */
-  readonly sd: Matrix;
-  /** Lower Cholesky factors of the covariances, [rows, latent · latent]; null for a diagonal posterior. */
-  readonly cholesky: Matrix | null;
-}
-
 /** Nats of each row: negElbo = rate + distortion. */
 export interface Scores {
   readonly negElbo: Float64Array;
   readonly rate: Float64Array;
   readonly distortion: Float64Array;
-}
-
-export interface LogLikelihood {
-  /** Estimate of log p(x) of each row, in nats. */
-  readonly logProb: Float64Array;
-  /** Mean of −log p(x). */
-  readonly nll: number;
-  /** Of that mean as an estimate over the data's distribution: sd over examples / √examples; NaN for a single one. */
-  readonly standardError: number;
-  /** The part of the uncertainty that comes from the finite number of draws (delta method). */
-  readonly monteCarloError: number;
-  readonly samples: number;
-  readonly examples: number;
 }
 
 export interface DrawOptions {
@@ -69,12 +48,6 @@ export interface MeanBound {
   readonly negElbo: number;
   readonly rate: number;
   readonly distortion: number;
-}
-
-interface Placed {
-  readonly buffer: Buffer;
-  readonly spec: TensorSpec;
-  readonly count: number;
 }
 
 /**
@@ -146,16 +119,8 @@ export class Vae {
    */
   encode(input: RowsInput): Promise<Encoding> {
     return this.exclusively(async () => {
-      const { latent, posterior } = this.config;
       const { count, outputs } = await this.encodeAll(input);
-      const matrix = (values: TypedArray): Matrix => ({ rows: count, columns: latent, values: values as Float32Array });
-      const { mean, sd, logDiagonal, lower } = outputs as Record<string, TypedArray>;
-      const isFull = posterior === "full" && latent > 1;
-      return {
-        mean: matrix(mean!),
-        sd: matrix(sd!),
-        cholesky: isFull ? factors(count, latent, logDiagonal!, lower!) : null,
-      };
+      return encodingOf(count, this.config.latent, outputs);
     });
   }
 
@@ -257,50 +222,18 @@ export class Vae {
         });
         return { top, total, squares };
       });
-      return summarise(all as Record<"top" | "total" | "squares", Float64Array>, samples);
+      return logLikelihoodOf(all as Record<"top" | "total" | "squares", Float64Array>, samples);
     });
   }
 
-  /** Checks rows against the model and puts them into its memory, once for each object. */
+  /** Checks rows against the model and puts them into its memory, data sets only once. */
   place(input: RowsInput): Placed {
     const known = this.placed.get(input);
     if (known) return known;
-    const dataset = datasetFrom(input, "data", this.data.scale);
-    this.check(dataset);
-    const { runtime, width } = this.context;
-    const dtype = dataset.dtype === "u8" ? "u8" : this.config.dtype;
-    const buffer = runtime.buffer(dtype, [dataset.count, width]);
-    buffer.write(dataset.values);
-    this.toScale(dataset, buffer);
-    const placed = { buffer, spec: dataSpec(this.context, dtype, dataset.count), count: dataset.count };
-    this.placed.set(input, placed);
+    const placed = placeRows(this.context, this.data, input);
+    // A data set does not change; other arrays may.
+    if ("count" in input) this.placed.set(input, placed);
     return placed;
-  }
-
-  /** Programs divide stored values by the model's scale: brings values of another scale to it. */
-  private toScale({ source, dtype, scale }: Dataset, buffer: Buffer): void {
-    const factor = this.data.scale / scale;
-    if (factor === 1 || this.config.likelihood === "categorical") return;
-    if (dtype === "u8") {
-      throw new DataError(
-        `${source}: its values stand for value / ${scale}, but the model was fitted to value / ${this.data.scale}. ` +
-          `Give 8-bit data of scale ${this.data.scale}, or natural values as floating-point numbers.`,
-      );
-    }
-    const values = buffer.view();
-    for (let i = 0; i < values.length; i++) values[i]! *= factor;
-  }
-
-  private check(dataset: Dataset): void {
-    const { width, architecture } = this.context;
-    if (dataset.width !== width) {
-      throw new DataError(
-        `${dataset.source} has rows of ${dataset.width} values, but the model was fitted to rows of ${width} ` +
-          `(shape [${this.data.eventShape.join(", ")}]). Give data of that width.`,
-      );
-    }
-    const { likelihood, binarize } = this.config;
-    checkSupport(dataset, architecture.likelihood.support, { likelihood, binarize });
   }
 
   private async boundOf(
@@ -378,37 +311,4 @@ export class Vae {
     this.turn = result.catch(() => {});
     return result;
   }
-}
-
-/** Dense lower triangular factors from log diagonals and packed rows below. */
-function factors(count: number, d: number, logDiagonal: TypedArray, lower: TypedArray): Matrix {
-  const values = new Float64Array(count * d * d);
-  const packed = (d * (d - 1)) / 2;
-  for (let row = 0; row < count; row++) {
-    for (let i = 0; i < d; i++) {
-      values[(row * d + i) * d + i] = Math.exp(logDiagonal[row * d + i]!);
-      for (let j = 0; j < i; j++) values[(row * d + i) * d + j] = lower[row * packed + (i * (i - 1)) / 2 + j]!;
-    }
-  }
-  return { rows: count, columns: d * d, values };
-}
-
-/** log mean w = top + log(Σ w / k), and its variance by the delta method: Σ w² / (Σ w)² − 1/k. */
-function summarise(
-  { top, total, squares }: Record<"top" | "total" | "squares", Float64Array>,
-  samples: number,
-): LogLikelihood {
-  const examples = top.length;
-  const logProb = top.map((m, i) => m + Math.log(total[i]! / samples));
-  const nll = -logProb.reduce((sum, x) => sum + x, 0) / examples;
-  const variance = logProb.reduce((sum, x) => sum + (x + nll) ** 2, 0) / (examples - 1);
-  const byDraws = squares.reduce((sum, s, i) => sum + Math.max(0, s / total[i]! ** 2 - 1 / samples), 0);
-  return {
-    logProb,
-    nll,
-    standardError: Math.sqrt(variance / examples),
-    monteCarloError: Math.sqrt(byDraws) / examples,
-    samples,
-    examples,
-  };
 }

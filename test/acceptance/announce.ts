@@ -8,7 +8,9 @@ import { quick } from "./scale.ts";
 
 export default function setup(): void {
   const prepare = fileURLToPath(new URL("../../scripts/prepare.js", import.meta.url));
-  const { status } = spawnSync(process.execPath, [prepare], { stdio: "inherit" });
+  // Under npx a failed build would count as a success (see there).
+  const env = { ...process.env, npm_command: "run" };
+  const { status } = spawnSync(process.execPath, [prepare], { stdio: "inherit", env });
   if (status !== 0) throw new Error("dist/ could not be built: run `npm run build` and see what it says");
   const lines = [
     `acceptance on Node ${process.versions.node}, ${availableParallelism()} cores`,

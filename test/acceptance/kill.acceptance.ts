@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => ansatz.remove());
 
-const kills = 15;
+const kills = 12;
 
 /** Kills a process `delay` milliseconds after its start, or after the run's session of that number has begun. */
 async function killAfter(child: ChildProcess, run: string, session: number | null, delay: number): Promise<void> {
@@ -41,7 +41,7 @@ test.each([
 ])(
   `a run killed ${kills} times at random moments, %s, ends with the bits of one that was not`,
   async (_name, flags) => {
-    const options = ["--epochs", "200", "--seed", "7", "--checkpoint-every", "0", "--json", ...flags];
+    const options = ["--epochs", "150", "--seed", "7", "--checkpoint-every", "0", "--json", ...flags];
     const [whole, killed] = [`whole${flags.length}`, `killed${flags.length}`];
     const undisturbed = await ansatz.run(["train", "digits", "--out", whole, ...options]);
     expect(undisturbed).toMatchObject({ code: 0, stderr: "" });
