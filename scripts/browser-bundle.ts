@@ -51,7 +51,8 @@ export async function browserBundle(entry: string): Promise<BrowserBundle> {
   };
   const initial = new Set(Object.keys(outputs).filter((path) => outputs[path]!.entryPoint === "<stdin>"));
   for (const path of initial) {
-    for (const { path: imported, kind } of outputs[path]!.imports) if (kind === "import-statement") initial.add(imported);
+    for (const { path: imported, kind } of outputs[path]!.imports)
+      if (kind === "import-statement") initial.add(imported);
   }
   const lazy = Object.keys(outputs).filter((path) => !initial.has(path));
   return { initial: [...initial].map(script), lazy: lazy.map(script) };

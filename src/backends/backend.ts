@@ -58,4 +58,6 @@ export interface Backend {
 
 /** The scalar numeric outputs, which are recorded after each step, in order. */
 export const ringOutputs = (graph: Graph): string[] =>
-  [...graph.outputs].filter(([name, node]) => name.startsWith("output.") && node.shape.length === 0).map(([name]) => name);
+  [...graph.outputs]
+    .filter(([name, node]) => name.startsWith("output.") && node.shape.length === 0)
+    .map(([name]) => name);

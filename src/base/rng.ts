@@ -29,7 +29,8 @@ export function threefry2x32(key: Words, counter: Words): [number, number] {
 
 /** A seed (an integer from 0 to 2⁵³ − 1) as the two words of a key. */
 export function seedWords(seed: number): [number, number] {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`a seed is an integer from 0 to 2^53 - 1, not ${seed}`);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new RangeError(`a seed is an integer from 0 to 2^53 - 1, not ${seed}`);
   return [seed >>> 0, Math.floor(seed / 2 ** 32)];
 }
 

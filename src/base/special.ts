@@ -10,8 +10,7 @@ export const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) :
 export const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
 /** x^y as C and IEEE 754 have it: 1^y = 1 and (−1)^±∞ = 1 too, where JavaScript says NaN. */
-export const pow = (x: number, y: number): number =>
-  x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y;
+export const pow = (x: number, y: number): number => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y);
 
 /** Coefficients B_2k / (2k (2k−1)) of Stirling's series for log Γ (DLMF 5.11.1). */
 const STIRLING = [
@@ -37,7 +36,9 @@ export function lgamma(x: number): number {
   const r = 1 / (shifted * shifted);
   let series = 0;
   for (let k = STIRLING.length - 1; k >= 0; k--) series = series * r + STIRLING[k]!;
-  return (shifted - 0.5) * Math.log(shifted) - shifted + 0.5 * Math.log(2 * Math.PI) + series / shifted - Math.log(product);
+  return (
+    (shifted - 0.5) * Math.log(shifted) - shifted + 0.5 * Math.log(2 * Math.PI) + series / shifted - Math.log(product)
+  );
 }
 
 /** log Γ(1 + t) = −γ t + Σ_{k≥2} ζ(k) (−t)^k / k (DLMF 5.7.3). The slow tail ζ(k) ≈ 1 is summed as t − log(1 + t). */

@@ -1,5 +1,5 @@
-import { InternalError } from "../base/errors.ts";
 import type { Backend, CompileOptions, Executable } from "../backends/backend.ts";
+import { InternalError } from "../base/errors.ts";
 import { type Graph, printGraph } from "../ir/graph.ts";
 import { fuse } from "../passes/fuse.ts";
 import { type Plan, planMemory } from "../passes/plan.ts";

@@ -1,6 +1,6 @@
+import type { Executable, NodeReport } from "../backends/backend.ts";
 import { bytesOf } from "../base/dtype.ts";
 import { showShape, sizeOf } from "../base/shape.ts";
-import type { Executable, NodeReport } from "../backends/backend.ts";
 import { nodesOf, printGraph } from "../ir/graph.ts";
 import { matmulSizes } from "../ops/contract.ts";
 import { type Kernel, readsOf, writesOf } from "../passes/fuse.ts";
@@ -57,7 +57,9 @@ export function explain(plan: Plan, executable: Executable): Explanation {
     bytes,
     flops,
     toString() {
-      const rows = kernels.map((k) => `  ${k.kernel.padEnd(16)} ${k.shape.padEnd(16)} ${k.bytes} bytes, ${k.flops} flops`);
+      const rows = kernels.map(
+        (k) => `  ${k.kernel.padEnd(16)} ${k.shape.padEnd(16)} ${k.bytes} bytes, ${k.flops} flops`,
+      );
       const count = nodesOf(plan.graph).length;
       return [
         `${count} nodes in ${kernels.length} kernels on ${backend}; ${plan.arenaBytes} bytes of arena, ${codeBytes} bytes of code`,

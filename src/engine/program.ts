@@ -1,8 +1,8 @@
+import { type Backend, type BoundExecutable, type NodeReport, ringOutputs } from "../backends/backend.ts";
+import { wasmBackend } from "../backends/wasm/backend.ts";
 import type { TypedArray } from "../base/dtype.ts";
 import { AnsatzError, OptionError, ShapeError } from "../base/errors.ts";
 import { sameShape, showShape, sizeOf } from "../base/shape.ts";
-import { type Backend, type BoundExecutable, type NodeReport, ringOutputs } from "../backends/backend.ts";
-import { wasmBackend } from "../backends/wasm/backend.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
 import { createTrace } from "../ops/trace.ts";
@@ -115,7 +115,8 @@ export class GraphProgram {
    */
   async run(inputs: InputValues = {}, steps = 1, options: RunOptions = {}): Promise<RunResult> {
     if (!Number.isInteger(steps) || steps < 0) throw new OptionError(`run takes a whole number of steps, not ${steps}`);
-    if (this.busy) throw new AnsatzError("this program is running already: await the first run, or compile a second program");
+    if (this.busy)
+      throw new AnsatzError("this program is running already: await the first run, or compile a second program");
     this.busy = true;
     try {
       this.bindInputs(inputs);
@@ -177,7 +178,8 @@ export class GraphProgram {
     const { slots } = this.compiled.plan;
     for (const [name, spec] of Object.entries(this.inputSpecs)) {
       const value = inputs[name];
-      if (value === undefined) throw new OptionError(`input "${name}" (${spec.dtype}${showShape(spec.shape)}) was not given`);
+      if (value === undefined)
+        throw new OptionError(`input "${name}" (${spec.dtype}${showShape(spec.shape)}) was not given`);
       const { buffer, count } = this.place(name, spec, value);
       this.held[name] = buffer;
       this.point(slots.indexOf(`input.${name}`), buffer);

@@ -1,7 +1,7 @@
+import { type Blas, MEETING_BYTES, type ThreadPool } from "../backends/native.ts";
 import { bytesOf, type DType, dtypes, type TypedArray } from "../base/dtype.ts";
 import { ShapeError } from "../base/errors.ts";
 import { type Shape, showShape, sizeOf } from "../base/shape.ts";
-import { type Blas, MEETING_BYTES, type ThreadPool } from "../backends/native.ts";
 import { Allocator } from "./allocator.ts";
 
 /** A dtype and a shape; `upTo` when the outermost axis is a capacity and the count is given at run time. */
@@ -77,7 +77,8 @@ export class Runtime {
     this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: this.sharedMemory });
     this.blas = options.blas ?? null;
     let pool: Promise<ThreadPool | null> | null = null;
-    this.threads = () => (pool ??= options.threads?.(this.memory, this.meeting.address, this.blas) ?? Promise.resolve(null));
+    this.threads = () =>
+      (pool ??= options.threads?.(this.memory, this.meeting.address, this.blas) ?? Promise.resolve(null));
     this.relaxed = options.relaxed ?? hasRelaxedSimd();
     const allocator = new Allocator(this.memory);
     this.allocator = allocator;

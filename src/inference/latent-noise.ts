@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
  */
 export function latentNoise(key: Key<Tensor>, rows: Tensor, draws: number, latent: number, dtype: FloatType): Tensor {
   const batch = rows.shape[0]!;
-  const byRow = normal(key, [batch, draws * latent], dtype, {});
+  const byRow = normal(key, [batch, draws * latent], dtype, { rows });
   return draws === 1
     ? byRow
     : byRow.reshape([batch, draws, latent]).transpose([1, 0, 2]).reshape([draws * batch, latent]); // biome-ignore format: short

@@ -17,7 +17,8 @@ const matmul: Op = {
   infer: ([a, b], attrs) => {
     const { transA, transB } = attrs as { transA: boolean; transB: boolean };
     const shown = `${a!.dtype}${showShape(a!.shape)}${transA ? "ᵀ" : ""} by ${b!.dtype}${showShape(b!.shape)}${transB ? "ᵀ" : ""}`;
-    if (a!.dtype !== b!.dtype || !isFloat(a!.dtype)) throw new ShapeError(`matmul of ${shown}: both must be f32, or both f64`);
+    if (a!.dtype !== b!.dtype || !isFloat(a!.dtype))
+      throw new ShapeError(`matmul of ${shown}: both must be f32, or both f64`);
     if (a!.shape.length < 2 || b!.shape.length < 2 || !sameShape(rest(a!), rest(b!))) {
       throw new ShapeError(`matmul of ${shown}: both need two axes or more, with equal leading axes`);
     }

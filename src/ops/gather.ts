@@ -25,7 +25,9 @@ const gather: Op = {
     checkIndices("gather", indices!);
     if (!x!.shape.length) throw new ShapeError("gather needs a tensor of rank 1 or more");
     if (x!.shape[0] === 0 && sizeOf(indices!.shape) > 0) {
-      throw new ShapeError(`gather from ${showShape(x!.shape)}, which has no rows, at indices ${showShape(indices!.shape)}`);
+      throw new ShapeError(
+        `gather from ${showShape(x!.shape)}, which has no rows, at indices ${showShape(indices!.shape)}`,
+      );
     }
     return { shape: [...indices!.shape, ...x!.shape.slice(1)], dtype: x!.dtype };
   },
@@ -59,7 +61,9 @@ const scatterAdd: Op = {
     }
     const rows = attrs.rows as number;
     if (!Number.isInteger(rows) || rows < 0 || (rows === 0 && sizeOf(indices!.shape) > 0)) {
-      throw new ShapeError(`scatterAdd at indices ${showShape(indices!.shape)} into ${rows} rows: an integer ≥ 1 is needed`);
+      throw new ShapeError(
+        `scatterAdd at indices ${showShape(indices!.shape)} into ${rows} rows: an integer ≥ 1 is needed`,
+      );
     }
     if (updates!.dtype === "u8" || updates!.dtype === "bool") {
       throw new ShapeError(`scatterAdd takes f32, f64, i32 or u32, not ${updates!.dtype}`);

@@ -27,7 +27,9 @@ const iota: Op = {
     const { shape, axis, dtype } = attrs as { shape: Shape; axis: number; dtype: DType };
     // A scalar counts along nothing: 0.
     if (!areSizes(shape) || !(axis >= 0 && axis < Math.max(1, shape.length))) {
-      throw new ShapeError(`iota of shape ${showShape(shape)} along axis ${axis}: sizes are integers ≥ 0, and the axis must exist`);
+      throw new ShapeError(
+        `iota of shape ${showShape(shape)} along axis ${axis}: sizes are integers ≥ 0, and the axis must exist`,
+      );
     }
     return { shape, dtype };
   },
@@ -66,7 +68,9 @@ const broadcast: Op = {
       dims.length === x!.shape.length &&
       dims.every((d, i) => shape[d] === x!.shape[i] && (i === 0 || d > dims[i - 1]!));
     if (!fits) {
-      throw new ShapeError(`broadcast of ${showShape(x!.shape)} to ${showShape(shape)} at axes [${dims}]: sizes must agree there`);
+      throw new ShapeError(
+        `broadcast of ${showShape(x!.shape)} to ${showShape(shape)} at axes [${dims}]: sizes must agree there`,
+      );
     }
     return { shape, dtype: x!.dtype };
   },
@@ -87,7 +91,9 @@ const transpose: Op = {
   infer: ([x], attrs) => {
     const permutation = attrs.permutation as readonly number[];
     if (permutation.length !== x!.shape.length || [...permutation].sort((p, q) => p - q).some((p, i) => p !== i)) {
-      throw new ShapeError(`transpose of ${showShape(x!.shape)} by [${permutation}], which is not a permutation of its axes`);
+      throw new ShapeError(
+        `transpose of ${showShape(x!.shape)} by [${permutation}], which is not a permutation of its axes`,
+      );
     }
     return { shape: permutation.map((axis) => x!.shape[axis]!), dtype: x!.dtype };
   },
@@ -98,7 +104,12 @@ const transpose: Op = {
   batch: (b, [x], _batched, node) => b.transpose(x!, leading(shifted(node.attrs.permutation as number[]), 0)),
   evaluate: ([x], node) => {
     const source = stridesOf(node.inputs[0]!.shape);
-    return strided(x!, node, 0, (node.attrs.permutation as number[]).map((axis) => source[axis]!));
+    return strided(
+      x!,
+      node,
+      0,
+      (node.attrs.permutation as number[]).map((axis) => source[axis]!),
+    );
   },
 };
 
@@ -142,7 +153,9 @@ const pad: Op = {
     const low = attrs.low as readonly number[];
     const high = attrs.high as readonly number[];
     if (low.length !== x!.shape.length || high.length !== low.length || !areSizes([...low, ...high])) {
-      throw new ShapeError(`pad of ${showShape(x!.shape)} by [${low}] below and [${high}] above: one size ≥ 0 for each axis`);
+      throw new ShapeError(
+        `pad of ${showShape(x!.shape)} by [${low}] below and [${high}] above: one size ≥ 0 for each axis`,
+      );
     }
     return { shape: x!.shape.map((d, i) => d + low[i]! + high[i]!), dtype: x!.dtype };
   },

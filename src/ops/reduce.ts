@@ -17,7 +17,9 @@ function inferReduce(name: string, inputs: readonly Node[], axes: readonly numbe
   const x = inputs[0]!;
   for (const [i, axis] of axes.entries()) {
     if (!Number.isInteger(axis) || axis < 0 || axis >= x.shape.length || (i > 0 && axis <= axes[i - 1]!)) {
-      throw new ShapeError(`${name} over axes [${axes}] of a tensor of shape ${showShape(x.shape)}: axes must exist and increase`);
+      throw new ShapeError(
+        `${name} over axes [${axes}] of a tensor of shape ${showShape(x.shape)}: axes must exist and increase`,
+      );
     }
   }
   return keptAxes(x.shape, axes).map((axis) => x.shape[axis]!);
@@ -96,7 +98,9 @@ const argmax: Op = {
     numeric("argmax", inputs[0]!);
     const shape = inferReduce("argmax", inputs, [attrs.axis as number]);
     if (inputs[0]!.shape[attrs.axis as number] === 0) {
-      throw new ShapeError(`argmax over axis ${attrs.axis} of a tensor of shape ${showShape(inputs[0]!.shape)}: there is nothing to choose from`);
+      throw new ShapeError(
+        `argmax over axis ${attrs.axis} of a tensor of shape ${showShape(inputs[0]!.shape)}: there is nothing to choose from`,
+      );
     }
     return { shape, dtype: "u32" };
   },

@@ -109,7 +109,8 @@ function checkOperands(op: string, inputs: readonly Node[], on: Domain): void {
 
 /** Adds the new leading axis to the operands that lack it, so that all have one shape. */
 function alignBatch(b: Trace, args: readonly Node[], batched: readonly boolean[], size: number): Node[] {
-  return args.map((arg, i) =>
+  return args.map(
+    (arg, i) =>
     batched[i] ? arg : b.broadcast(arg, [size, ...arg.shape], arg.shape.map((_, axis) => axis + 1)), // biome-ignore format: short
   );
 }
@@ -165,7 +166,8 @@ const liftShift = (name: string, f: (x: number, bits: number) => number): Op => 
     const x = inputs[0]!;
     const bits = attrs.bits as number;
     if (!isInt(x.dtype) || x.dtype === "u8") throw new ShapeError(`${name} takes i32 or u32, not ${x.dtype}`);
-    if (!Number.isInteger(bits) || bits < 1 || bits > 31) throw new ShapeError(`${name} takes 1 to 31 bits, not ${bits}`);
+    if (!Number.isInteger(bits) || bits < 1 || bits > 31)
+      throw new ShapeError(`${name} takes 1 to 31 bits, not ${bits}`);
     return { shape: x.shape, dtype: x.dtype };
   },
   vjp: none,

@@ -91,7 +91,11 @@ export class Accesses {
       case "transpose":
         return { root, offset, strides: (node.attrs.permutation as number[]).map((axis) => strides[axis]!) };
       case "slice":
-        return { root, offset: (node.attrs.starts as number[]).reduce((n, s, i) => n + s * strides[i]!, offset), strides };
+        return {
+          root,
+          offset: (node.attrs.starts as number[]).reduce((n, s, i) => n + s * strides[i]!, offset),
+          strides,
+        };
       default: {
         const reshaped = reshapeStrides(x.shape, strides, node.shape);
         if (reshaped) return { root, offset, strides: reshaped };

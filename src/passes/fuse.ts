@@ -250,4 +250,3 @@ export function readsOf(kernel: Kernel, accesses: Accesses): Set<Node> {
   else for (const node of [...kernel.body, ...kernel.reductions]) visit(node);
   return out;
 }
-

@@ -182,10 +182,7 @@ export function simplify(graph: Graph, keeps: (op: string) => boolean): Graph {
       const known = map.get(node) ?? (node.inputs.length ? undefined : node);
       if (known) return known;
       for (const x of node.inputs) visit(x);
-      const made = rebuild(
-        node,
-        new Map(node.inputs.map((x) => [x, visit(x)])),
-      );
+      const made = rebuild(node, new Map(node.inputs.map((x) => [x, visit(x)])));
       map.set(node, made);
       return made;
     };

@@ -1,10 +1,17 @@
+import type { Backend, NodeReport } from "../backends/backend.ts";
 import type { DType } from "../base/dtype.ts";
 import { OptionError } from "../base/errors.ts";
 import { seedWords } from "../base/rng.ts";
-import type { Backend, NodeReport } from "../backends/backend.ts";
 import type { Explanation } from "../engine/explain.ts";
-import { type GraphProgram, graphProgram, type InputValues, type Nodes, type RunOptions, type RunResult } from "../engine/program.ts";
-import { Buffer, type Runtime, type TensorSpec } from "../engine/runtime.ts";
+import {
+  type GraphProgram,
+  graphProgram,
+  type InputValues,
+  type Nodes,
+  type RunOptions,
+  type RunResult,
+} from "../engine/program.ts";
+import type { Buffer, Runtime, TensorSpec } from "../engine/runtime.ts";
 import type { Node } from "../ir/node.ts";
 import type { Trace } from "../ops/vocabulary.ts";
 import { Key } from "../tensor/random.ts";
@@ -22,7 +29,8 @@ type Sizes = readonly (number | UpTo)[];
 function spec(dtype: DType, sizes: Sizes): TensorSpec {
   const shape = sizes.map((size, axis) => {
     const n = typeof size === "number" ? size : size.upTo;
-    if (!Number.isInteger(n) || n < 0) throw new OptionError(`axis ${axis} of a ${dtype} tensor has size ${n}: sizes are integers ≥ 0`);
+    if (!Number.isInteger(n) || n < 0)
+      throw new OptionError(`axis ${axis} of a ${dtype} tensor has size ${n}: sizes are integers ≥ 0`);
     if (typeof size !== "number" && axis > 0) throw new OptionError("upTo is for the outermost axis only");
     return n;
   });
@@ -53,7 +61,10 @@ export interface ProgramSpec<S extends Specs, I extends Readonly<Record<string, 
   readonly state?: S;
   readonly inputs?: I;
   /** One step. A state that is not returned stays as it is. */
-  readonly body: (context: Body<S, I>) => { readonly state?: { readonly [K in keyof S]?: Tensor }; readonly outputs?: O };
+  readonly body: (context: Body<S, I>) => {
+    readonly state?: { readonly [K in keyof S]?: Tensor };
+    readonly outputs?: O;
+  };
   readonly runtime?: Runtime;
   /** The same bits on every machine: wasm kernels only, no relaxed SIMD. */
   readonly deterministic?: boolean;
@@ -95,7 +106,11 @@ export class Program<S extends Specs, I, O> {
    * @returns       the scalar outputs of every step
    * @throws        ShapeError, OptionError on inputs that do not fit; the signal's reason when aborted
    */
-  run(inputs?: { readonly [K in keyof I]: InputValues[string] }, steps = 1, options: ProgramRunOptions = {}): Promise<RunResult> {
+  run(
+    inputs?: { readonly [K in keyof I]: InputValues[string] },
+    steps = 1,
+    options: ProgramRunOptions = {},
+  ): Promise<RunResult> {
     const seed = seedWords(options.seed ?? 0);
     return this.inner.run({ ...(inputs as InputValues | undefined), [SEED]: seed }, steps, options);
   }
@@ -126,13 +141,15 @@ export async function program<
     deterministic: given.deterministic,
     backend: given.backend,
     trace: (b, state, inputs) => {
-      const wrap = (nodes: Nodes) => Object.fromEntries(Object.entries(nodes).map(([name, n]) => [name, new Tensor(b, n)]));
+      const wrap = (nodes: Nodes) =>
+        Object.fromEntries(Object.entries(nodes).map(([name, n]) => [name, new Tensor(b, n)]));
       const result = given.body({
         state: wrap(state) as Tensors<S>,
         inputs: wrap(inputs) as Tensors<I>,
         count: (name) => {
           const node = inputs[`count.${name}`];
-          if (!node) throw new OptionError(`input "${name}" has a fixed number of rows: declare it with upTo(…) to count them`);
+          if (!node)
+            throw new OptionError(`input "${name}" has a fixed number of rows: declare it with upTo(…) to count them`);
           return new Tensor(b, node);
         },
         rng: seedKey(b, inputs[SEED]!),

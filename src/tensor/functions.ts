@@ -15,7 +15,9 @@ export function broadcastTo<T extends Value>(x: T, shape: Shape): T {
 function broadcastNode({ node, trace }: Value, shape: Shape): Node {
   if (sameShape(node.shape, shape)) return node;
   if (!sameShape(broadcastShapes(node.shape, shape) ?? [], shape)) {
-    throw new ShapeError(`${showShape(node.shape)} does not broadcast to ${showShape(shape)}: sizes must agree, or be 1`);
+    throw new ShapeError(
+      `${showShape(node.shape)} does not broadcast to ${showShape(shape)}: sizes must agree, or be 1`,
+    );
   }
   const lead = shape.length - node.shape.length;
   const dims: number[] = [];
@@ -34,7 +36,9 @@ function aligned<T extends Value>(op: string, operands: readonly (T | number)[])
     const joint = broadcastShapes(shape, x.node.shape);
     if (!joint) {
       const shown = operands.map((o) => (typeof o === "number" ? String(o) : showShape(o.node.shape))).join(" and ");
-      throw new ShapeError(`${op} of shapes ${shown}, which do not broadcast: sizes must agree from the last axis on, or be 1`);
+      throw new ShapeError(
+        `${op} of shapes ${shown}, which do not broadcast: sizes must agree from the last axis on, or be 1`,
+      );
     }
     shape = joint;
   }
@@ -98,7 +102,10 @@ export const ge = binary("ge");
 export function where<T extends Value>(condition: T, x: T | number, y: T | number): T {
   const { like, nodes } = aligned("where", [x, y]);
   const shape = broadcastShapes(nodes[0]!.shape, condition.node.shape);
-  if (!shape) throw new ShapeError(`where: a condition of shape ${showShape(condition.node.shape)} for ${showShape(nodes[0]!.shape)}`);
+  if (!shape)
+    throw new ShapeError(
+      `where: a condition of shape ${showShape(condition.node.shape)} for ${showShape(nodes[0]!.shape)}`,
+    );
   const [a, b] = nodes.map((n) => broadcastNode(like.of(n), shape)) as [Node, Node];
   return like.of(like.trace.select(broadcastNode(condition, shape), a, b));
 }
@@ -173,7 +180,10 @@ export const scatterAdd = <T extends Value>(updates: T, indices: T, rows: number
 export function matmul<T extends Value>(a: T, b: T): T {
   const [ra, rb] = [a.node.shape.slice(0, -2), b.node.shape.slice(0, -2)];
   const lead = broadcastShapes(ra, rb);
-  if (!lead) throw new ShapeError(`matmul of ${showShape(a.node.shape)} by ${showShape(b.node.shape)}: leading axes do not broadcast`);
+  if (!lead)
+    throw new ShapeError(
+      `matmul of ${showShape(a.node.shape)} by ${showShape(b.node.shape)}: leading axes do not broadcast`,
+    );
   const left = broadcastNode(a, [...lead, ...a.node.shape.slice(-2)]);
   const right = broadcastNode(b, [...lead, ...b.node.shape.slice(-2)]);
   return a.of(a.trace.matmul(left, right));
@@ -195,7 +205,11 @@ export const softmax = <T extends Value>(x: T): T =>
   exp(sub(x, reshape(logsumexp(x, -1), [...x.node.shape.slice(0, -1), 1])));
 
 /** The value `y`, whose gradient goes to `xs` by `rule(g, y, xs)` and not into how y was made. */
-export function customVjp<T extends Value>(y: T, xs: readonly T[], rule: (g: T, y: T, xs: readonly T[]) => readonly (T | null)[]): T {
+export function customVjp<T extends Value>(
+  y: T,
+  xs: readonly T[],
+  rule: (g: T, y: T, xs: readonly T[]) => readonly (T | null)[],
+): T {
   const nodes = xs.map((x) => x.node);
   return y.of(
     y.trace.customVjp(y.node, nodes, (_b, g, value, args) =>

@@ -82,7 +82,12 @@ export const unit64 = <T extends Value>(hi: T, lo: T): T =>
 export const unit32 = <T extends Value>(word: T): T => f.mul(f.add(f.cast(shr(word, 9), "f32"), 0.5), 2 ** -23);
 
 /** Draws from U(0, 1), the ends excluded. */
-export function uniform<T extends Value>(key: Key<T>, shape: Shape, dtype: "f32" | "f64", options: DrawOptions<T> = {}): T {
+export function uniform<T extends Value>(
+  key: Key<T>,
+  shape: Shape,
+  dtype: "f32" | "f64",
+  options: DrawOptions<T> = {},
+): T {
   const [hi, lo] = words(key, shape, options);
   return dtype === "f64" ? unit64(hi, lo) : unit32(hi);
 }
@@ -91,7 +96,12 @@ export function uniform<T extends Value>(key: Key<T>, shape: Shape, dtype: "f32"
  * Draws from N(0, 1) by Box and Muller (1958): √(−2 log u) cos 2πv. In f32 u has 32 random bits, so that the tail reaches
  * 6.7 standard deviations; in f64 52, and 8.6.
  */
-export function normal<T extends Value>(key: Key<T>, shape: Shape, dtype: "f32" | "f64", options: DrawOptions<T> = {}): T {
+export function normal<T extends Value>(
+  key: Key<T>,
+  shape: Shape,
+  dtype: "f32" | "f64",
+  options: DrawOptions<T> = {},
+): T {
   const [a, b] = words(key, shape, options);
   let radius: T;
   let turn: T;

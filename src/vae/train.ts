@@ -1,6 +1,6 @@
 import { NonFiniteError, OptionError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
-import { type Dataset, requireSameRows } from "../data/dataset.ts";
+import { type Dataset, firstRows, requireSameRows } from "../data/dataset.ts";
 import { ACTIVE_VARIANCE, columnVariances } from "../diagnostics/active-units.ts";
 import { defaultRuntime } from "../engine/runtime.ts";
 import { architectureOf } from "./architecture.ts";
@@ -50,7 +50,8 @@ export async function trainVae(
   const { name, eventShape, scale, count } = train;
   const runtime = control.runtime ?? (await defaultRuntime());
   const vae = new Vae(config, stored?.data ?? { name, eventShape, scale, count }, runtime, control.backend);
-  // The test rows are checked before the first step too.
+  // All rows are checked before the first step.
+  vae.place(train);
   if (test) vae.place(test);
   const fit = await RunningFit.create(vae, train, stored);
   return run(fit, train, test, control);
@@ -92,6 +93,11 @@ const SLICE_SECONDS = 0.25;
 /** Training steps between copies of a good state, in seconds. */
 const SNAPSHOT_SECONDS = 10;
 
+interface EpochBounds {
+  readonly trainNegElbo: number;
+  readonly testNegElbo: number | null;
+}
+
 async function run(
   fit: RunningFit,
   train: Dataset,
@@ -106,53 +112,53 @@ async function run(
   await emit({ kind: "start", ...at(), steps, epochs, parameters: vae.parameters.shape[0]!, backend: fit.backend });
 
   const started = fit.progress;
-  let lastEpoch: { trainNegElbo: number; testNegElbo: number | null } | null = null;
+  let lastEpoch: EpochBounds | null = null;
   let good = fit.snapshot();
   let slice = 1;
-  while (fit.progress.step < steps) {
-    const epoch = fit.epoch;
-    const before = fit.progress;
-    while (fit.epoch === epoch) {
-      if (control.signal?.aborted) {
-        await emit({ kind: "aborted", ...at() });
-        throw control.signal.reason;
-      }
-      const left = (epoch + 1) * perEpoch - fit.progress.step;
-      const count = Math.min(slice, left);
-      const { step: first, seconds } = fit.progress;
-      const metrics = await fit.run(count);
-      const took = fit.progress.seconds - seconds;
-      slice = Math.max(1, Math.min(slice * 4, Math.ceil((count * SLICE_SECONDS) / Math.max(took, 1e-4))));
-      const bad = metrics.negElbo!.findIndex((x) => !Number.isFinite(x));
-      if (bad >= 0) await stop(fit, good, first + bad, train, emit);
-      const mean = (name: string) => metrics[name]!.reduce((sum, x) => sum + x, 0) / count;
-      const imagesPerSecond = (count * fit.batch) / took;
-      const secondsLeft = ((steps - fit.progress.step) * fit.batch) / imagesPerSecond;
-      const means = { negElbo: mean("negElbo"), rate: mean("rate"), distortion: mean("distortion") };
-      await emit({ kind: "step", ...at(epoch + 1), steps, epochs, ...means, imagesPerSecond, secondsLeft });
-      if (fit.epoch === epoch && fit.progress.seconds - good.progress.seconds > SNAPSHOT_SECONDS) good = fit.snapshot();
-    }
-    const { examples, rate, distortion, seconds } = fit.progress;
-    const trained = seconds - before.seconds;
-    const seen = examples - (before.step % perEpoch === 0 ? 0 : before.examples);
-    const testNegElbo = test ? (await vae.meanBound(test, { pass: epoch + 1 })).negElbo : null;
+  let before = fit.progress;
+
+  /** The figures of the epoch that has just ended; its state becomes a good one. */
+  const endEpoch = async (epoch: number): Promise<EpochBounds> => {
+    const { step, examples, rate, distortion, seconds } = fit.progress;
     const current = fit.snapshot();
     // The last step of an epoch shows in no bound on training rows yet.
-    if (!allFinite(current.parameters)) await stop(fit, good, fit.progress.step, train, emit);
+    if (!allFinite(current.parameters)) await stop(fit, good, step, train, emit);
     good = current;
-    lastEpoch = { trainNegElbo: (rate + distortion) / examples, testNegElbo };
-    const figures = { ...lastEpoch, rate: rate / examples, distortion: distortion / examples };
-    await emit({
-      kind: "epoch",
-      ...at(epoch + 1),
-      epochs,
-      ...figures,
-      seconds: trained,
-      imagesPerSecond: seen / trained,
-    });
+    const testNegElbo = test ? (await vae.meanBound(test, { pass: epoch })).negElbo : null;
+    const bounds: EpochBounds = { trainNegElbo: (rate + distortion) / examples, testNegElbo };
+    const trained = seconds - before.seconds;
+    const seen = examples - (before.step % perEpoch === 0 ? 0 : before.examples);
+    const means = { rate: rate / examples, distortion: distortion / examples };
+    const pace = { seconds: trained, imagesPerSecond: seen / trained };
+    await emit({ kind: "epoch", step, epoch, epochs, ...bounds, ...means, ...pace });
+    before = fit.progress;
+    return bounds;
+  };
+
+  while (fit.progress.step < steps) {
+    if (control.signal?.aborted) {
+      await emit({ kind: "aborted", ...at() });
+      throw control.signal.reason;
+    }
+    const epoch = fit.epoch;
+    const { step: first, seconds } = fit.progress;
+    const count = Math.min(slice, (epoch + 1) * perEpoch - first);
+    const metrics = await fit.run(count);
+    const took = fit.progress.seconds - seconds;
+    slice = Math.max(1, Math.min(slice * 4, Math.ceil((count * SLICE_SECONDS) / Math.max(took, 1e-4))));
+    const bad = metrics.negElbo!.findIndex((x) => !Number.isFinite(x));
+    if (bad >= 0) await stop(fit, good, first + bad, train, emit);
+    // An epoch is told before its last steps are: a checkpoint taken at any event has all epochs before it told.
+    if (fit.epoch !== epoch) lastEpoch = await endEpoch(epoch + 1);
+    else if (fit.progress.seconds - good.progress.seconds > SNAPSHOT_SECONDS) good = fit.snapshot();
+    const mean = (name: string) => metrics[name]!.reduce((sum, x) => sum + x, 0) / count;
+    const means = { negElbo: mean("negElbo"), rate: mean("rate"), distortion: mean("distortion") };
+    const imagesPerSecond = (count * fit.batch) / took;
+    const secondsLeft = ((steps - fit.progress.step) * fit.batch) / imagesPerSecond;
+    await emit({ kind: "step", ...at(epoch + 1), steps, epochs, ...means, imagesPerSecond, secondsLeft });
   }
 
-  await warnOfCollapse(fit, test ?? train, emit);
+  await warnOfCollapse(fit, firstRows(test ?? train, COLLAPSE_ROWS), emit);
   const { progress } = fit;
   const images = ((progress.step - started.step) / perEpoch) * (vae.config.dropLast ? perEpoch * fit.batch : fit.count);
   const summary: TrainingSummary = {
@@ -198,7 +204,7 @@ async function warnOfCollapse(fit: RunningFit, data: Dataset, emit: (event: VaeE
   const { vae } = fit;
   const { latent } = vae.config;
   const { mean } = await vae.encode(data);
-  const variances = columnVariances(mean.values.subarray(0, COLLAPSE_ROWS * latent), latent);
+  const variances = columnVariances(mean.values, latent);
   const dimensions = variances.flatMap((v, i) => (v < ACTIVE_VARIANCE ? [i] : []));
   if (dimensions.length === 0) return;
   const message =

@@ -61,28 +61,36 @@ describe("a page in headless Chromium", () => {
       "a full-covariance posterior, erf, double precision",
       { deterministic: true, epochs: 1, seed: 3, posterior: "full", activation: "gelu", latent: 3, dtype: "f64" },
     ],
-    ["a continuous Bernoulli", { deterministic: true, epochs: 1, seed: 1, likelihood: "continuous-bernoulli", latent: 2 }],
+    [
+      "a continuous Bernoulli",
+      { deterministic: true, epochs: 1, seed: 1, likelihood: "continuous-bernoulli", latent: 2 },
+    ],
   ];
 
-  test.each(runs)("trains on the digits to the bits of the command, and asks for its own scripts alone: %s", async (_name, options) => {
-    const page = await browser!.newPage();
-    const asked: string[] = [];
-    const failures: Error[] = [];
-    page.on("request", (request) => void (request.url().startsWith("data:") || asked.push(request.url())));
-    page.on("pageerror", (error) => failures.push(error));
-    await page.goto(server.url);
-    await page.waitForFunction("globalThis.train");
-    const here = await page.evaluate((given) => (globalThis as unknown as { train: Train }).train(given), options);
-    await page.close();
+  test.each(runs)(
+    "trains on the digits to the bits of the command, and asks for its own scripts alone: %s",
+    async (_name, options) => {
+      const page = await browser!.newPage();
+      const asked: string[] = [];
+      const failures: Error[] = [];
+      page.on("request", (request) => void (request.url().startsWith("data:") || asked.push(request.url())));
+      page.on("pageerror", (error) => failures.push(error));
+      await page.goto(server.url);
+      await page.waitForFunction("globalThis.train");
+      const here = await page.evaluate((given) => (globalThis as unknown as { train: Train }).train(given), options);
+      await page.close();
 
-    const flags = Object.entries(options).flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, `${value}`]));
-    const { json } = await ansatz(["train", "digits", ...flags, "--out", join(folder, "run"), "--overwrite"]);
-    expect(failures).toEqual([]);
-    expect(here.parameterHash).toMatch(/^[0-9a-f]{16,}$/);
-    expect(here.parameterHash).toBe(json["parameterHash"]);
-    expect([here.testNegElbo, here.trainNegElbo]).toEqual([json["testNegElbo"], json["trainNegElbo"]]);
-    expect([here.backend, json["backend"]]).toEqual(["wasm", "wasm"]);
-    expect(asked).toEqual(expect.arrayContaining(addresses(bundle.initial)));
-    expect([...addresses(bundle.initial), ...addresses(bundle.lazy)]).toEqual(expect.arrayContaining(asked));
-  });
+      const flags = Object.entries(options).flatMap(([name, value]) =>
+        value === true ? [`--${name}`] : [`--${name}`, `${value}`],
+      );
+      const { json } = await ansatz(["train", "digits", ...flags, "--out", join(folder, "run"), "--overwrite"]);
+      expect(failures).toEqual([]);
+      expect(here.parameterHash).toMatch(/^[0-9a-f]{16,}$/);
+      expect(here.parameterHash).toBe(json["parameterHash"]);
+      expect([here.testNegElbo, here.trainNegElbo]).toEqual([json["testNegElbo"], json["trainNegElbo"]]);
+      expect([here.backend, json["backend"]]).toEqual(["wasm", "wasm"]);
+      expect(asked).toEqual(expect.arrayContaining(addresses(bundle.initial)));
+      expect([...addresses(bundle.initial), ...addresses(bundle.lazy)]).toEqual(expect.arrayContaining(asked));
+    },
+  );
 });

@@ -64,13 +64,16 @@ describe.runIf(hasMnist)("on all of MNIST", () => {
   ] as const;
 
   test.each(kinds)("no node of a fit runs on the reference backend, %s", async (_name, deterministic) => {
-    const runtime = deterministic ? new Runtime({ blas: null }) : await defaultRuntime();
+    const runtime = await defaultRuntime();
     for (const [name, { nodes, imports, kernels }] of Object.entries(await explained(data, runtime, deterministic))) {
       const backends = new Set(nodes.map(({ backend }) => backend));
       console.log(`${name}: ${nodes.length} nodes in ${kernels.length} kernels on ${[...backends].join(", ")}`);
       const allowed = deterministic || !runtime.blas ? ["wasm"] : ["wasm", "blas"];
       expect(allowed, name).toEqual(expect.arrayContaining([...backends]));
-      expect(imports.filter((imported) => !allowed.includes("blas") || !imported.startsWith("blas.")), name).toEqual([]);
+      expect(
+        imports.filter((imported) => !allowed.includes("blas") || !imported.startsWith("blas.")),
+        name,
+      ).toEqual([]);
     }
   });
 
@@ -85,7 +88,7 @@ describe.runIf(hasMnist)("on all of MNIST", () => {
 
     test.each(kinds)("take the memory and nothing of JavaScript but BLAS: %s", async (_name, deterministic) => {
       const compile = vi.spyOn(WebAssembly, "compile");
-      const runtime = deterministic ? new Runtime({ blas: null }) : await defaultRuntime();
+      const runtime = await defaultRuntime();
       // Another width than above, or equal programs would come from the cache.
       const options = { ...anchor, deterministic, encoder: [deterministic ? 96 : 128], latent: 20 };
       const train = firstRows(data.train, 1024);
@@ -93,7 +96,9 @@ describe.runIf(hasMnist)("on all of MNIST", () => {
       await vae.logLikelihood(firstRows(data.test!, 64), { samples: 16 });
       const modules = await Promise.all(compile.mock.results.map(({ value }) => value as Promise<WebAssembly.Module>));
       const imports = new Set(
-        modules.flatMap((module) => WebAssembly.Module.imports(module).map(({ module: from, name }) => `${from}.${name}`)),
+        modules.flatMap((module) =>
+          WebAssembly.Module.imports(module).map(({ module: from, name }) => `${from}.${name}`),
+        ),
       );
       console.log(`${modules.length} modules import ${[...imports].join(", ")}`);
       // First parameters, order, step, bound, encoding, and the two of importance sampling.

@@ -1,7 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type BuiltCommand, buildCommand, lastJson } from "../cli/command.ts";
 
@@ -13,17 +13,23 @@ afterAll(() => ansatz.remove());
 
 const kills = 12;
 
-/** Kills a process `delay` milliseconds after its start, or after the run's session of that number has begun. */
-async function killAfter(child: ChildProcess, run: string, session: number | null, delay: number): Promise<void> {
-  while (session !== null && sessionsOf(run) < session && child.exitCode === null) await sleep(5);
+type Moment = "start-up" | "training" | "checkpoint";
+/** Each fourth kill falls into start-up, each fourth into the writing of a checkpoint, the others anywhere in training. */
+const momentOf = (kill: number): Moment => (kill % 4 === 3 ? "start-up" : kill % 4 === 1 ? "checkpoint" : "training");
+
+async function killAt(moment: Moment, child: ChildProcess, run: string, delay: number): Promise<void> {
+  const before = learned(run).length;
+  if (moment !== "start-up") {
+    // A run that never gets on would show nothing.
+    while (learned(run).length <= before && child.exitCode === null) await sleep(5);
+  }
   await sleep(delay);
+  if (moment === "checkpoint") while (!isWriting(run) && child.exitCode === null) await setImmediate();
   child.kill("SIGKILL");
 }
 
-function sessionsOf(run: string): number {
-  const path = join(ansatz.folder, run, "manifest.json");
-  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).sessions.length : 0;
-}
+const isWriting = (run: string): boolean =>
+  readdirSync(join(ansatz.folder, run)).some((name) => /state.*\.tmp$/.test(name));
 
 /** What a run learned, without what the clock says. */
 function learned(run: string) {
@@ -41,7 +47,7 @@ test.each([
 ])(
   `a run killed ${kills} times at random moments, %s, ends with the bits of one that was not`,
   async (_name, flags) => {
-    const options = ["--epochs", "150", "--seed", "7", "--checkpoint-every", "0", "--json", ...flags];
+    const options = ["--epochs", "300", "--seed", "7", "--checkpoint-every", "0", "--json", ...flags];
     const [whole, killed] = [`whole${flags.length}`, `killed${flags.length}`];
     const undisturbed = await ansatz.run(["train", "digits", "--out", whole, ...options]);
     expect(undisturbed).toMatchObject({ code: 0, stderr: "" });
@@ -53,13 +59,11 @@ test.each([
         kill === 0
           ? ["train", "digits", "--out", killed, ...options]
           : ["train", "--resume", killed, "--checkpoint-every", "0"];
-      // Every fourth kill falls into start-up; the others, spread by the golden ratio, into the training that follows.
-      const begun = kill % 4 === 3 ? null : kill + 1 - Math.floor((kill + 1) / 4);
-      const outcome = await ansatz.run(args, {
-        onStart: (child) => killAfter(child, killed, begun, ((kill * 0.618) % 1) * 300),
-      });
+      // Delays spread by the golden ratio, so that no two kills come alike.
+      const delay = ((kill * 0.618) % 1) * 120;
+      const outcome = await ansatz.run(args, { onStart: (child) => killAt(momentOf(kill), child, killed, delay) });
       expect(outcome, outcome.stderr).toMatchObject({ code: null, signal: "SIGKILL", stderr: "" });
-      if (readdirSync(join(ansatz.folder, killed)).some((name) => /state.*\.tmp$/.test(name))) insideWrites++;
+      if (isWriting(killed)) insideWrites++;
       lengths.add(learned(killed).length);
     }
     // Kills that found the run always at one place, or never inside a write, would show little.

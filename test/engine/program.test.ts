@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { AnsatzError, OptionError, ShapeError } from "../../src/base/errors.ts";
 import { reference } from "../../src/backends/reference/backend.ts";
 import { type GraphProgramSpec, graphProgram } from "../../src/engine/program.ts";
-import { Runtime, type TensorSpec } from "../../src/engine/runtime.ts";
+import { type Buffer, Runtime, type TensorSpec } from "../../src/engine/runtime.ts";
 import type { DType } from "../../src/base/dtype.ts";
 import type { Shape } from "../../src/base/shape.ts";
 
@@ -186,7 +186,7 @@ describe("a count of rows", () => {
     }); // biome-ignore format: short
   test("comes from numbers and from buffers", async () => {
     const p = await rows();
-    const last = async (x: Parameters<typeof p.run>[0] extends infer _ ? number[] | ReturnType<Runtime["buffer"]> : never) => {
+    const last = async (x: number[] | Buffer) => {
       const { metrics } = await p.run({ x });
       return [metrics.count![0], metrics.total![0]];
     };
@@ -255,15 +255,13 @@ describe("a long run", () => {
     };
     setImmediate(tick);
     const slices: number[] = [];
-    const started = performance.now();
     await p.run({}, 2000, { onSlice: (done) => slices.push(done) });
-    const elapsed = performance.now() - started;
     running = false;
     expect(slices.at(-1)).toBe(2000);
     expect(slices).toEqual([...slices].sort((x, y) => x - y));
-    // Slices double up to about 50 ms; on a busy machine they are fewer steps, never fewer slices.
-    expect(turns).toBeGreaterThanOrEqual(Math.min(slices.length - 1, Math.floor(elapsed / 500)));
+    // Slices double from one step up to about 50 ms; on a busy machine they are shorter, so there are never fewer.
     expect(slices.length).toBeGreaterThan(8);
+    expect(turns).toBeGreaterThanOrEqual(slices.length - 2);
   });
   test("stops at a whole step when it is aborted, and can go on", async () => {
     const p = await slow();

@@ -26,6 +26,10 @@ describe("training", () => {
       });
       const epochs = events.filter((e) => e.kind === "epoch");
       expect(epochs.map((e) => [e.epoch, e.step])).toEqual(Array.from({ length: 12 }, (_, i) => [i + 1, 4 * (i + 1)]));
+      // Before a step event at the end of an epoch comes that epoch's: a checkpoint there has lost no figures.
+      for (const [i, e] of events.entries()) {
+        if (e.kind === "step" && e.step % 4 === 0) expect(events[i - 1]).toMatchObject({ kind: "epoch", step: e.step });
+      }
       expect(events.filter((e) => e.kind === "step").at(-1)).toMatchObject({ step: 48, secondsLeft: 0 });
       expect(epochs.at(-1)!.trainNegElbo).toBeLessThan(epochs[0]!.trainNegElbo - 1);
       for (const e of epochs) expect(e.trainNegElbo).toBeCloseTo(e.rate + e.distortion, 10);

@@ -1,11 +1,13 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { receiveMessageOnPort, MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { AnsatzError } from "../../base/errors.ts";
 import { type Blas, FAILURE_WORD, type ThreadPool } from "../native.ts";
 
 /** Words of the control block: a worker sleeps on GO until it changes, and then reads what to do. */
-const [GO, COMMAND, MODULE, TABLE, STEPS, RING, PHASE] = [0, 1, 2, 3, 4, 5, 6];
+const [GO, COMMAND] = [0, 1];
+/** A run's words: module, table, steps, ring, phase. */
+const [RUN_FIRST, RUN_LAST] = [2, 6];
 const [LOAD, RUN] = [1, 2];
 
 /**
@@ -46,7 +48,7 @@ for (;;) {
     }
     if (words[${COMMAND}] === ${RUN}) {
       // A command that was replaced while it was being read is not for this thread any more.
-      const [module, table, steps, ring, phase] = words.slice(${MODULE}, ${PHASE} + 1);
+      const [module, table, steps, ring, phase] = words.slice(${RUN_FIRST}, ${RUN_LAST} + 1);
       if (Atomics.load(words, ${GO}) === seen) runs[module](table, steps, ring, phase);
     }
   } catch (error) {

@@ -12,7 +12,8 @@ import { type Blas, blasWorthwhile } from "../native.ts";
 import { call, type Expr, type FuncRef, f32, f64, i32, memory, type ValType } from "./assembler/expr.ts";
 import { type FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
 import { gemmScratchBytes } from "./gemm.ts";
-import { type EmittedKernel, emitLoop, type LoopSpec, placeAddress, type Source, type Stream } from "./loop.ts";
+import { type EmittedKernel, emitLoop, placeAddress } from "./loop.ts";
+import type { LoopSpec, Source, Stream } from "./loop-spec.ts";
 import { loadSpecialMath, SPECIAL_NAMES } from "./math/index.ts";
 import { meetingFunctions } from "./meeting.ts";
 import { computedSource, emitRoutine, matmulRoutine, type RoutineContext } from "./routines.ts";
@@ -101,7 +102,8 @@ function emitModule(plan: Plan, options: WasmOptions) {
   const nodes: NodeReport[] = [];
   const kernels = plan.kernels.map((kernel, i) => {
     const name = `k${i}`;
-    const report = (node: Node, backend: string) => nodes.push({ node: `%${node.id}`, op: node.op, backend, kernel: name });
+    const report = (node: Node, backend: string) =>
+      nodes.push({ node: `%${node.id}`, op: node.op, backend, kernel: name });
     if (kernel.kind === "loop") {
       for (const node of [...kernel.body, ...kernel.reductions]) report(node, "wasm");
       return emitLoop(module, loopSpec(plan, kernel, name), options.parts);
@@ -233,18 +235,33 @@ function loopSpec(plan: Plan, kernel: LoopKernel, name: string): LoopSpec {
   const fromAccess = (access: Access, dtype: Node["dtype"], reader?: Node): Source =>
     accesses.isComputed(access.root, reader)
       ? computedSource(access.root, access.offset, access.strides)
-      : { kind: "memory", stream: { place: places.get(access.root)!, dtype, offset: access.offset, strides: access.strides } };
+      : {
+          kind: "memory",
+          stream: { place: places.get(access.root)!, dtype, offset: access.offset, strides: access.strides },
+        };
   const operand = (x: Node): Source => (own.has(x) ? { kind: "value", node: x } : fromAccess(accesses.of(x), x.dtype));
   const sources = (node: Node): Source[] => {
     if (accesses.copies.has(node)) return [fromAccess(accesses.sourceOf(node), node.dtype, node)];
     return node.op === "gather" ? [rowSource(plan, node)] : node.inputs.map(operand);
   };
-  const target = (node: Node, strides: readonly number[]): Stream => ({ place: places.get(node)!, dtype: node.dtype, offset: 0, strides });
+  const target = (node: Node, strides: readonly number[]): Stream => ({
+    place: places.get(node)!,
+    dtype: node.dtype,
+    offset: 0,
+    strides,
+  });
   return {
     name,
     shape: kernel.shape,
-    items: kernel.body.map((node) => ({ node, sources: sources(node), copies: accesses.copies.has(node) || node.op === "gather" })),
-    stores: kernel.stored.map((node) => ({ source: { kind: "value", node }, target: target(node, stridesOf(node.shape)) })),
+    items: kernel.body.map((node) => ({
+      node,
+      sources: sources(node),
+      copies: accesses.copies.has(node) || node.op === "gather",
+    })),
+    stores: kernel.stored.map((node) => ({
+      source: { kind: "value", node },
+      target: target(node, stridesOf(node.shape)),
+    })),
     reductions: kernel.reductions.map((node) => ({
       op: node.op as "sum" | "max",
       source: operand(node.inputs[0]!),
@@ -269,8 +286,18 @@ function rowSource(plan: Plan, node: Node): Source {
   const by = plan.accesses.of(index);
   return {
     kind: "row",
-    stream: { place: plan.places.get(at.root)!, dtype: table.dtype, offset: at.offset, strides: [...ofIndex.map(() => 0), ...inRow] },
-    index: { place: plan.places.get(by.root)!, dtype: index.dtype, offset: by.offset, strides: node.shape.map((_, axis) => (axis < lead ? ofIndex[axis]! : 0)) },
+    stream: {
+      place: plan.places.get(at.root)!,
+      dtype: table.dtype,
+      offset: at.offset,
+      strides: [...ofIndex.map(() => 0), ...inRow],
+    },
+    index: {
+      place: plan.places.get(by.root)!,
+      dtype: index.dtype,
+      offset: by.offset,
+      strides: node.shape.map((_, axis) => (axis < lead ? ofIndex[axis]! : 0)),
+    },
     rows: table.shape[0]!,
     rowStride: sizeOf(table.shape.slice(1)),
   };

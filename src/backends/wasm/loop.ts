@@ -1,65 +1,21 @@
 import { bytesOf, type DType } from "../../base/dtype.ts";
-import { type Shape, sizeOf } from "../../base/shape.ts";
+import { sizeOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import type { Place } from "../../passes/plan.ts";
 import { type Expr, type FuncRef, i32, i32x4, memory, select, v128 } from "./assembler/expr.ts";
 import type { FuncBuilder, Local, ModuleBuilder } from "./assembler/module.ts";
 import { mergeAxes } from "./loop-nest.ts";
+import {
+  countKey, dtypeOf, identityOf, type LoopItem, type LoopSpec, type Reduction, type Source, type Stream,sourceKey, 
+} from "./loop-spec.ts"; // biome-ignore format: one import
 import { binary, emitScalar, unary } from "./scalar.ts";
 import {
   constant, finishLanes, type Lanes, loadLane, loadSplat, loadStrided, loadVector, lowLanes, storeVector,
 } from "./vector.ts"; // biome-ignore format: one import
 
-/** Where a loop reads or writes: elements from `place`, by strides over the loop's axes. */
-export interface Stream {
-  readonly place: Place;
-  readonly dtype: DType;
-  readonly offset: number;
-  readonly strides: readonly number[];
-}
-
-export type Source =
-  | { readonly kind: "value"; readonly node: Node }
-  | { readonly kind: "memory"; readonly stream: Stream }
-  | { readonly kind: "constant"; readonly dtype: DType; readonly value: number }
-  | { readonly kind: "count"; readonly dtype: DType; readonly offset: number; readonly strides: readonly number[] }
-  /** Row `index` (clamped to the table) of a table whose rows start `rowStride` elements apart. */
-  | { readonly kind: "row"; readonly stream: Stream; readonly index: Stream; readonly rows: number; readonly rowStride: number };
-
-export interface LoopItem {
-  readonly node: Node;
-  readonly sources: readonly Source[];
-  /** The value is its source: a gather, or a copy of a view. */
-  readonly copies: boolean;
-}
-
-export interface Reduction {
-  readonly op: "sum" | "max";
-  readonly source: Source;
-  /** Strides are 0 along the reduced axes. */
-  readonly target: Stream;
-}
-
-/** A loop nest, told completely: what `emitLoop` writes. */
-export interface LoopSpec {
-  readonly name: string;
-  readonly shape: Shape;
-  readonly items: readonly LoopItem[];
-  readonly stores: readonly { readonly source: Source; readonly target: Stream }[];
-  readonly reductions: readonly Reduction[];
-}
-
-const dtypeOf = (source: Source): DType =>
-  source.kind === "value" ? source.node.dtype : source.kind === "memory" || source.kind === "row" ? source.stream.dtype : source.dtype; // biome-ignore format: one choice
-
 /** The byte address of a place: its region's address from the program's table, plus the offset. */
 export const placeAddress = (table: Expr, place: Place): Expr =>
-  place.offset
-    ? i32.add(i32.load(table, 4 * place.slot), i32.const(place.offset))
-    : i32.load(table, 4 * place.slot);
-
-const identityOf = (op: "sum" | "max", dtype: DType): number =>
-  op === "sum" ? 0 : dtype === "i32" ? -(2 ** 31) : dtype === "u32" ? 0 : -Infinity;
+  place.offset ? i32.add(i32.load(table, 4 * place.slot), i32.const(place.offset)) : i32.load(table, 4 * place.slot);
 
 /** A kernel as functions of (table, part): with `parallel`, each part does its share, after `before` was done once. */
 export interface EmittedKernel {
@@ -82,7 +38,9 @@ export function emitLoop(m: ModuleBuilder, spec: LoopSpec, parts = 1): EmittedKe
     if (sizeOf(spec.shape) > 0) loop.emit();
   });
   if (share && accumulates) {
-    before = m.function(`${spec.name} before`, ["i32", "i32"], [], (f, table, part) => emitter(f, table!, part!).initialise());
+    before = m.function(`${spec.name} before`, ["i32", "i32"], [], (f, table, part) =>
+      emitter(f, table!, part!).initialise(),
+    );
   }
   return { before, run, parallel: share !== null };
 }
@@ -166,7 +124,10 @@ class LoopEmitter {
   emit(): void {
     const { f } = this;
     const nest = (axis: number): void => {
-      if (axis === this.indices.length) return this.row();
+      if (axis === this.indices.length) {
+        this.row();
+        return;
+      }
       const size = this.sizes[axis]!;
       const [from, to] =
         this.share?.axis === axis ? [this.bound(size, 0), f.let(this.bound(size, 1))] : [i32.const(0), i32.const(size)];
@@ -216,7 +177,7 @@ class LoopEmitter {
         this.f.do(memory.fill(address, i32.const(0), i32.const(count * bytesOf(dtype))));
         continue;
       }
-      const value = this.f.let(constant(dtype, dtype === "f64" ? 2 : 4, identityOf(r.op, dtype)));
+      const value = this.f.let(constant(dtype, identityOf(r.op, dtype)));
       const end = this.f.let(i32.add(address, i32.const(count * bytesOf(dtype))));
       this.f.while(
         () => i32.lt_u(address, end),
@@ -364,7 +325,7 @@ class LoopEmitter {
       if (this.reducesInner(r)) {
         const acc = this.accumulators.get(r) ?? f.local("v128");
         this.accumulators.set(r, acc);
-        f.set(acc, constant(dtypeOf(r.source), lanes, identityOf(r.op, dtypeOf(r.source))));
+        f.set(acc, constant(dtypeOf(r.source), identityOf(r.op, dtypeOf(r.source))));
       } else this.cursor(r.target);
     }
 
@@ -383,7 +344,8 @@ class LoopEmitter {
         },
       );
       if (rest) f.if(last, () => this.turn(varying, rest));
-      return this.flush();
+      this.flush();
+      return;
     }
     if (whole === 1) {
       this.turn(varying, lanes);
@@ -441,7 +403,7 @@ class LoopEmitter {
     const { lanes } = this;
     switch (source.kind) {
       case "constant":
-        return constant(source.dtype, lanes, source.value);
+        return constant(source.dtype, source.value);
       case "count":
         return this.countTo(source.dtype, i32x4.splat(this.countStart(source)));
       case "memory":
@@ -540,13 +502,16 @@ class LoopEmitter {
     const dtype = dtypeOf(r.source);
     if (this.reducesInner(r)) {
       const acc = this.accumulators.get(r)!;
-      const identity = constant(dtype, lanes, identityOf(r.op, dtype));
+      const identity = constant(dtype, identityOf(r.op, dtype));
       const used = count === lanes ? value : v128.bitselect(value, identity, lowLanes(lanes, dtype, count));
       f.set(acc, this.combine(r.op, dtype, acc, used));
       return;
     }
     const { pointer, inner } = this.cursor(r.target);
-    const old = count === lanes && inner === 1 ? loadVector(dtype, lanes, pointer) : loadStrided(dtype, lanes, pointer, inner, count);
+    const old =
+      count === lanes && inner === 1
+        ? loadVector(dtype, lanes, pointer)
+        : loadStrided(dtype, lanes, pointer, inner, count);
     const sum = f.let(this.combine(r.op, dtype, old, value));
     this.store(r.target, sum, count);
   }
@@ -583,26 +548,9 @@ class LoopEmitter {
 const isCall = (op: string): boolean => op in unary && !CHEAP.has(op);
 const CHEAP = new Set(["neg", "abs", "sign", "floor", "sqrt", "not"]);
 
-const streamKey = (s: Stream): string => `${s.place.slot} ${s.place.offset} ${s.offset} ${s.dtype} ${s.strides.join()}`;
-const countKey = (s: Extract<Source, { kind: "count" }>): string => `count ${s.dtype} ${s.offset} ${s.strides.join()}`;
-
-function sourceKey(source: Exclude<Source, { kind: "value" }>): string {
-  switch (source.kind) {
-    case "constant":
-      return `constant ${source.dtype} ${Object.is(source.value, -0) ? "-0" : source.value}`;
-    case "count":
-      return countKey(source);
-    case "memory":
-      return `memory ${streamKey(source.stream)}`;
-    default:
-      return `row ${streamKey(source.stream)} by ${streamKey(source.index)}`;
-  }
-}
-
 /** Moves lane `by` to lane 0. */
 function shiftLanes(lanes: Lanes, dtype: DType, value: Expr, by: number): Expr {
   const wide = lanes === 2 && (bytesOf(dtype) === 8 || dtype === "bool");
   const bytes = by * (wide ? 8 : 4);
   return v128.shuffle(value, value, Array.from({ length: 16 }, (_, i) => (i + bytes) % 16)); // biome-ignore format: short
 }
-

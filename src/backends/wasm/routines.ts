@@ -1,6 +1,6 @@
 import { bytesOf } from "../../base/dtype.ts";
-import { sizeOf, stridesOf } from "../../base/shape.ts";
 import { InternalError } from "../../base/errors.ts";
+import { sizeOf, stridesOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import { matmulSizes } from "../../ops/contract.ts";
 import { batchStride } from "../../passes/fuse.ts";
@@ -8,7 +8,8 @@ import type { Plan } from "../../passes/plan.ts";
 import { call, type Expr, type FuncRef, f32, f64, i32, i64, memory } from "./assembler/expr.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
 import { gemmFunction } from "./gemm.ts";
-import { type EmittedKernel, emitLoop, type LoopSpec, placeAddress, type Source, type Stream } from "./loop.ts";
+import { type EmittedKernel, emitLoop, placeAddress } from "./loop.ts";
+import type { LoopSpec, Source, Stream } from "./loop-spec.ts";
 
 /** What an emitter of a routine works with. */
 export interface RoutineContext {
@@ -81,7 +82,11 @@ function matmul(c: RoutineContext, f: FuncBuilder, table: Expr, part: Expr, node
   const transB = (node.attrs.transB as boolean) !== right.flipped;
   const { backend, routine } = matmulRoutine(c, node);
   const size = bytesOf(node.dtype);
-  const pointers = [f.let(addressOf(c.plan, table, a)), f.let(addressOf(c.plan, table, b)), f.let(addressOf(c.plan, table, node))];
+  const pointers = [
+    f.let(addressOf(c.plan, table, a)),
+    f.let(addressOf(c.plan, table, b)),
+    f.let(addressOf(c.plan, table, node)),
+  ];
   const [pa, pb, pc] = pointers as [(typeof pointers)[0], (typeof pointers)[0], (typeof pointers)[0]];
   const shared = isShared(c, node);
   const axis = !shared ? "none" : batch >= c.parts ? "batch" : m >= n ? "rows" : "columns";
@@ -117,7 +122,10 @@ function matmul(c: RoutineContext, f: FuncBuilder, table: Expr, part: Expr, node
     const own = shared ? i32.add(scratch, i32.mul(part, i32.const(c.scratchBytes))) : scratch;
     f.do(call(routine, ...(backend === "blas" ? args : [...args, own])));
   };
-  if (batch === 1) return once();
+  if (batch === 1) {
+    once();
+    return;
+  }
   const at = f.local("i32");
   const turns = axis === "batch" ? range(batch, 1) : { from: i32.const(0), end: i32.const(batch) };
   if (axis === "batch") {
@@ -213,7 +221,14 @@ function shuffle(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, no
 }
 
 /** Copies x into part of a larger array: the loop that pad and concat are made of. */
-function placeInto(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node, x: Node, start: readonly number[]): void {
+function placeInto(
+  c: RoutineContext,
+  f: FuncBuilder,
+  table: Expr,
+  node: Node,
+  x: Node,
+  start: readonly number[],
+): void {
   if (sizeOf(x.shape) === 0) return;
   const strides = stridesOf(node.shape);
   const access = c.plan.accesses.of(x);
@@ -226,7 +241,13 @@ function placeInto(c: RoutineContext, f: FuncBuilder, table: Expr, node: Node, x
     offset: start.reduce((n, s, axis) => n + s * strides[axis]!, 0),
     strides,
   };
-  const spec: LoopSpec = { name: `${node.op} piece`, shape: x.shape, items: [], stores: [{ source, target }], reductions: [] };
+  const spec: LoopSpec = {
+    name: `${node.op} piece`,
+    shape: x.shape,
+    items: [],
+    stores: [{ source, target }],
+    reductions: [],
+  };
   f.do(call(emitLoop(c.m, spec).run, table, i32.const(0)));
 }
 
@@ -253,7 +274,11 @@ function concat(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, nod
     const place = c.plan.places.get(root);
     const bytes = at * strides[axis]! * bytesOf(node.dtype);
     // A piece that the planner put here needs no copy.
-    const there = place?.slot === home.slot && place.offset === home.offset + bytes && offset === 0 && sizeOf(node.shape.slice(0, axis)) === 1;
+    const there =
+      place?.slot === home.slot &&
+      place.offset === home.offset + bytes &&
+      offset === 0 &&
+      sizeOf(node.shape.slice(0, axis)) === 1;
     if (!there) placeInto(c, f, table, node, piece, node.shape.map((_, d) => (d === axis ? at : 0))); // biome-ignore format: short
     at += piece.shape[axis]!;
   }

@@ -55,13 +55,13 @@ const typed2 =
     choose(op, rows, dtype)(x, y);
 
 /** (x > 0) − (x < 0), and NaN for NaN. */
-const sign: Unary = ({ lanes }, x, dtype) => {
-  const zero = constant(dtype, lanes, 0);
-  const one = constant(dtype, lanes, 1);
+const sign: Unary = (_c, x, dtype) => {
+  const zero = constant(dtype, 0);
+  const one = constant(dtype, 1);
   if (dtype === "i32") return i32x4.sub(i32x4.gt_s(zero, x), i32x4.gt_s(x, zero));
   if (dtype === "u32") return v128.and(i32x4.ne(x, zero), one);
   const v = dtype === "f32" ? f32x4 : f64x2;
-  const signed = v128.or(one, v128.and(x, constant(dtype, lanes, -0)));
+  const signed = v128.or(one, v128.and(x, constant(dtype, -0)));
   return v128.bitselect(x, signed, v128.or(v.eq(x, zero), v.ne(x, x)));
 };
 
@@ -143,7 +143,7 @@ function cast(lanes: Lanes, x: Expr, from: DType, to: DType): Expr {
   }
   switch (from) {
     case "bool":
-      return to === "f64" ? v128.and(x, f64x2.const(1)) : v128.and(mask32(lanes, x), constant(to, lanes, 1));
+      return to === "f64" ? v128.and(x, f64x2.const(1)) : v128.and(mask32(lanes, x), constant(to, 1));
     case "f32":
       if (to === "f64") return f64x2.promote_low_f32x4(x);
       if (to === "i32") return i32x4.trunc_sat_f32x4_s(x);
@@ -151,7 +151,9 @@ function cast(lanes: Lanes, x: Expr, from: DType, to: DType): Expr {
     case "f64":
       if (to === "f32") return f32x4.demote_f64x2_zero(x);
       if (to === "i32") return i32x4.trunc_sat_f64x2_s_zero(x);
-      return to === "u32" ? i32x4.trunc_sat_f64x2_u_zero(x) : i32x4.min_u(i32x4.trunc_sat_f64x2_u_zero(x), i32x4.const(255));
+      return to === "u32"
+        ? i32x4.trunc_sat_f64x2_u_zero(x)
+        : i32x4.min_u(i32x4.trunc_sat_f64x2_u_zero(x), i32x4.const(255));
     default:
       if (to === "f32") return from === "u32" ? f32x4.convert_i32x4_u(x) : f32x4.convert_i32x4_s(x);
       if (to === "f64") return from === "i32" ? f64x2.convert_low_i32x4_s(x) : f64x2.convert_low_i32x4_u(x);

@@ -46,7 +46,8 @@ export function loadLane(dtype: DType, vector: Expr, lane: number, address: Expr
 /** `count` elements, `stride` elements apart, in the low lanes; the others are 0. */
 export function loadStrided(dtype: DType, lanes: Lanes, address: Expr, stride: number, count: number): Expr {
   let vector = i32x4.const(0);
-  for (let lane = 0; lane < count; lane++) vector = loadLane(dtype, vector, lane, address, 0 + lane * stride * bytesOf(dtype));
+  for (let lane = 0; lane < count; lane++)
+    vector = loadLane(dtype, vector, lane, address, 0 + lane * stride * bytesOf(dtype));
   return fromMemory(dtype, lanes, vector);
 }
 
@@ -92,7 +93,7 @@ export function storeVector(dtype: DType, lanes: Lanes, address: Expr, value: Ex
 }
 
 /** The same number in every lane. */
-export function constant(dtype: DType, lanes: Lanes, value: number): Expr {
+export function constant(dtype: DType, value: number): Expr {
   switch (dtype) {
     case "f64":
       return f64x2.const(value);

@@ -1,5 +1,5 @@
 // What the browser test's page runs: the library by its public names, as a page's author would import it.
-import { type VaeOptions, trainVae } from "ansatz";
+import { trainVae, type VaeOptions } from "ansatz";
 import { digits } from "ansatz/digits";
 
 const train = async (options: VaeOptions) => (await trainVae(await digits(), options)).summary;

@@ -1,6 +1,16 @@
 import { InternalError } from "../../../base/errors.ts";
 import { u32, utf8 } from "./encoding.ts";
-import { call, type Expr, type FuncRef, i32, instr, type Token, type ValType, type VectorConstant, write } from "./expr.ts";
+import {
+  call,
+  type Expr,
+  type FuncRef,
+  i32,
+  instr,
+  type Token,
+  type ValType,
+  type VectorConstant,
+  write,
+} from "./expr.ts";
 
 const VALTYPE: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 const VOID_BLOCK = 0x40;
@@ -36,7 +46,8 @@ export class FuncBuilder {
   }
 
   set(local: Local, value: Expr): void {
-    if (local.type !== value.type) throw new InternalError(`wasm: cannot set a ${local.type} local to a ${value.type} value`);
+    if (local.type !== value.type)
+      throw new InternalError(`wasm: cannot set a ${local.type} local to a ${value.type} value`);
     write(value, this.code);
     this.code.push(0x21, ...u32(local.index));
   }

@@ -1,1 +1,8 @@
-export { inlineMath, loadSpecialMath, MATH_NAMES, type MathName, mathFunction, SPECIAL_NAMES } from "./math-function.ts";
+export {
+  inlineMath,
+  loadSpecialMath,
+  MATH_NAMES,
+  type MathName,
+  mathFunction,
+  SPECIAL_NAMES,
+} from "./math-function.ts";

@@ -1,6 +1,6 @@
+import { InternalError } from "../../../base/errors.ts";
 import type { Expr, FuncRef } from "../assembler/expr.ts";
 import type { FuncBuilder, Local, ModuleBuilder } from "../assembler/module.ts";
-import { InternalError } from "../../../base/errors.ts";
 import { EXP_KERNELS } from "./exp.ts";
 import { defineKernel, type Kernel } from "./kernel.ts";
 import { LOG_KERNELS } from "./log.ts";
@@ -26,7 +26,8 @@ export async function loadSpecialMath(): Promise<void> {
 }
 
 function kernelOf(name: MathName, dtype: "f32" | "f64"): Kernel {
-  const row = name in COMMON_KERNELS ? COMMON_KERNELS[name as keyof typeof COMMON_KERNELS] : special?.[name as SpecialName];
+  const row =
+    name in COMMON_KERNELS ? COMMON_KERNELS[name as keyof typeof COMMON_KERNELS] : special?.[name as SpecialName];
   if (!row) throw new InternalError(`wasm: ${name} was not loaded before it was emitted`);
   return row[dtype];
 }
