@@ -156,7 +156,8 @@ describe("an emitted loop", () => {
         const source = { kind: "memory", stream: bench.stream(from, dtype!, stridesOf(shape)) } as const;
         bench.run({ name: "place", shape, items: [], reductions: [], stores: [{ source, target: bench.stream(to, dtype!, strides) }] });
         const want = new Array(length).fill(1);
-        for (const [i, index] of indices(shape).entries()) want[at(index, strides)] = whole(dtype!, sizeOf(shape))[i];
+        const values = whole(dtype!, sizeOf(shape));
+        for (const [i, index] of indices(shape).entries()) want[at(index, strides)] = values[i];
         expect([...bench.read(to, dtype!, length)]).toEqual(want);
       }),
       { seed: 3, numRuns: 150 },
@@ -215,9 +216,10 @@ describe("a loop that is cut into parts", () => {
       const strides = stridesOf(shape);
       const target = axes ? reducedStrides(shape, axes) : strides;
       const length = axes ? sizeOf(keptAxes(shape, axes).map((axis) => shape[axis]!)) : n;
+      const values = whole(dtype, n);
       const results = [[1, [0]], [2, [1, 0]], [3, [2, 0, 1]], [5, [4, 1, 3, 0, 2]]].map(([parts, order]) => {
         const bench = new Bench();
-        const from = bench.region(dtype, whole(dtype, n));
+        const from = bench.region(dtype, values);
         const to = bench.region(dtype, new Array(length).fill(5));
         const source = { kind: "memory", stream: bench.stream(from, dtype, strides) } as const;
         const place = bench.stream(to, dtype, target);
@@ -232,7 +234,7 @@ describe("a loop that is cut into parts", () => {
       }); // biome-ignore format: short
       for (const other of results.slice(1)) expect(other).toEqual(results[0]);
       const want = new Array(length).fill(0);
-      for (const [i, index] of indices(shape).entries()) want[at(index, target)] += whole(dtype, n)[i]!;
+      for (const [i, index] of indices(shape).entries()) want[at(index, target)] += values[i]!;
       expect(results[0]).toEqual(want);
     }
   });
