@@ -5,6 +5,7 @@ import {
   readOption,
   type VaeOptionName,
   type VaeOptions,
+  vaeOptionHelp,
   vaeOptions,
 } from "../src/node.ts";
 
@@ -59,10 +60,10 @@ export function chosenVaeOptions(command: Command): VaeOptions {
   return Object.fromEntries(given) as VaeOptions;
 }
 
-function optionOf(name: string, spec: OptionSpec): Option {
+function optionOf(name: VaeOptionName, spec: OptionSpec): Option {
   const flag = flagOf(name);
-  if (spec.kind === "flag") return new Option(flag, spec.help);
-  return new Option(`${flag} <${placeholders[spec.kind]}>`, helpOf(spec)).argParser((text) => read(flag, spec, text));
+  if (spec.kind === "flag") return new Option(flag, vaeOptionHelp[name]);
+  return new Option(`${flag} <${placeholders[spec.kind]}>`, helpOf(vaeOptionHelp[name], spec)).argParser((text) => read(flag, spec, text));
 }
 
 function read(flag: string, spec: OptionSpec, text: string): unknown {
@@ -75,13 +76,13 @@ function read(flag: string, spec: OptionSpec, text: string): unknown {
   }
 }
 
-function helpOf(spec: OptionSpec): string {
+function helpOf(help: string, spec: OptionSpec): string {
   const values = spec.kind === "choice" ? spec.choices : spec.kind === "form" ? spec.forms : [];
   const list = values.length > 0 ? `; one of ${values.join(", ")}` : "";
   if (spec.default === null) {
     // The text says in parentheses how the default is decided; the values stand before that.
-    const at = spec.help.lastIndexOf(" (default");
-    return at < 0 ? spec.help + list : `${spec.help.slice(0, at)}${list}${spec.help.slice(at)}`;
+    const at = help.lastIndexOf(" (default");
+    return at < 0 ? help + list : `${help.slice(0, at)}${list}${help.slice(at)}`;
   }
-  return `${spec.help}${list} (default: ${String(spec.default)})`;
+  return `${help}${list} (default: ${String(spec.default)})`;
 }

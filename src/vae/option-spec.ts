@@ -1,17 +1,16 @@
 import { OptionError } from "../base/errors.ts";
 
 /**
- * How one option is written. A default of null is decided from the data or from other options; `help` then says how. A form is a
+ * How one option is written. A default of null is decided from the data or from other options; its text in option-help.ts then says how. A form is a
  * word with numbers after colons: `step:3:0.1` has the form `step:PARTS:FACTOR`.
  */
-export type OptionSpec = { readonly help: string } & (
+export type OptionSpec =
   | { readonly kind: "choice"; readonly choices: readonly string[]; readonly default: string | null }
   | { readonly kind: "form"; readonly forms: readonly string[]; readonly default: string }
   | { readonly kind: "integer"; readonly min: number; readonly default: number | null }
   | { readonly kind: "number"; readonly min: number; readonly below?: number; readonly default: number | null }
   | { readonly kind: "integers"; readonly min: number; readonly default: readonly number[] }
-  | { readonly kind: "flag"; readonly default: boolean }
-);
+  | { readonly kind: "flag"; readonly default: boolean };
 
 type FormValue<F> = F extends `${infer Head}:${string}:${string}`
   ? `${Head}:${number}:${number}`

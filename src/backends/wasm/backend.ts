@@ -15,7 +15,7 @@ import { gemmScratchBytes } from "./gemm.ts";
 import { type EmittedKernel, emitLoop, placeAddress } from "./loop.ts";
 import type { LoopSpec, Source, Stream } from "./loop-spec.ts";
 import { loadSpecialMath, SPECIAL_NAMES } from "./math/index.ts";
-import { meetingFunctions } from "./meeting.ts";
+import type { Meeting } from "./meeting.ts";
 import { computedSource, emitRoutine, matmulRoutine, type RoutineContext } from "./routines.ts";
 
 export interface WasmOptions {
@@ -39,7 +39,9 @@ export function wasmBackend(options: WasmOptions): Backend {
     keeps: (op) => !LOWERED.has(op),
     compile: async (plan) => {
       if (nodesOf(plan.graph).some((node) => SPECIAL_NAMES.includes(node.op as "erf"))) await loadSpecialMath();
-      const { module, nodes, scratchBytes, parallel } = emitModule(plan, options);
+      // Loaded only where there are threads: a page has none.
+      const meeting = parts > 1 ? (await import("./meeting.ts")).meetingFunctions : null;
+      const { module, nodes, scratchBytes, parallel } = emitModule(plan, options, meeting);
       const code = module.encode();
       const compiled = await WebAssembly.compile(code);
       const executable: Executable = {
@@ -83,9 +85,12 @@ export function wasmBackend(options: WasmOptions): Backend {
   };
 }
 
+/** Writes the functions by which threads meet. */
+type MeetingEmitter = (m: ModuleBuilder) => Meeting;
+
 const GEMM_PARAMS: ValType[] = Array.from({ length: 11 }, () => "i32");
 
-function emitModule(plan: Plan, options: WasmOptions) {
+function emitModule(plan: Plan, options: WasmOptions, meeting: MeetingEmitter | null) {
   const module = new ModuleBuilder({ module: "env", name: "memory", shared: options.sharedMemory });
   const scratchBytes = scratchFor(plan, options);
   const context: RoutineContext = {
@@ -115,7 +120,7 @@ function emitModule(plan: Plan, options: WasmOptions) {
     return emitRoutine(context, node, name);
   });
   const parallel = kernels.some((k) => k.parallel);
-  emitRun(module, plan, kernels, parallel ? options.parts : 1);
+  emitRun(module, plan, kernels, options.parts, parallel ? meeting : null);
   const reported = new Set(nodes.map((n) => n.node));
   for (const node of nodesOf(plan.graph)) {
     // Inputs, constants, counts and views are read where they lie.
@@ -142,7 +147,13 @@ function scratchFor(plan: Plan, options: WasmOptions): number {
  * bits do not depend on who did what. The loop body is a function of its own, so that it is replaced when the optimised code
  * is ready.
  */
-function emitRun(m: ModuleBuilder, plan: Plan, kernels: readonly EmittedKernel[], parts: number): void {
+function emitRun(
+  m: ModuleBuilder,
+  plan: Plan,
+  kernels: readonly EmittedKernel[],
+  parts: number,
+  meeting: MeetingEmitter | null,
+): void {
   const finish = m.function("finish", ["i32", "i32"], [], (f, table, ring) => {
     for (const { from, to } of plan.finalCopies) {
       const bytes = sizeOf(from.shape) * bytesOf(from.dtype);
@@ -150,13 +161,13 @@ function emitRun(m: ModuleBuilder, plan: Plan, kernels: readonly EmittedKernel[]
     }
     emitRecord(f, plan, table!, ring!);
   });
-  const rounds = parts > 1 ? phases(kernels) : [];
+  const rounds = meeting ? phases(kernels) : [];
   const step = m.function("step", ["i32", "i32", "i32"], [], (f, table, ring, phase) => {
-    if (!rounds.length) {
+    if (!meeting) {
       for (const { run } of kernels) f.do(call(run, table!, i32.const(0)));
       return f.do(call(finish, table!, ring!));
     }
-    const { enter, leave } = meetingFunctions(m);
+    const { enter, leave } = meeting(m);
     const block = f.let(i32.load(table!, 4 * (plan.slots.length + 2)));
     const part = f.local("i32");
     for (const [i, { runs, shared }] of rounds.entries()) {

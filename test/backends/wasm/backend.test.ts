@@ -30,9 +30,11 @@ async function codeOf(graph: Graph, options: WasmOptions): Promise<{ code: Uint8
 
 /** What an independent decoder reads from the module, after it has validated it. */
 function decode(code: Uint8Array, relaxed = false): string {
-  const module = wabt.readWasm(code, { readDebugNames: false, ...FEATURES, relaxed_simd: relaxed });
+  const features = { ...FEATURES, relaxed_simd: relaxed };
+  const module = wabt.readWasm(code, { readDebugNames: false, ...features });
   try {
-    module.validate();
+    // Its types do not tell that it takes them.
+    (module as { validate(features: object): void }).validate(features);
     return module.toText({ foldExprs: false, inlineExport: false });
   } finally {
     module.destroy();

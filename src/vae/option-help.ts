@@ -1,0 +1,35 @@
+import type { VaeOptionName } from "./options.ts";
+
+/** What each option does, for `--help` and documents: apart from the options, so that a page need not carry it. */
+// biome-ignore format: a table reads best with one row a line
+export const vaeOptionHelp: Readonly<Record<VaeOptionName, string>> = {
+  likelihood: "p(x given z): gaussian learns mean and variance, gaussian-shared one variance for all (default: bernoulli for images, else gaussian)",
+  binarize: "make values in [0, 1] binary: at 0.5, or drawn anew at each step (default: dynamic where bernoulli was chosen for gray images, else none)",
+  categories: "categories of the categorical likelihood (default: the greatest value plus 1)",
+  encoder: "widths of the encoder's hidden layers, separated by commas; none for an affine map",
+  decoder: "widths of the decoder's hidden layers",
+  activation: "between layers",
+  latent: "latent dimensions",
+  posterior: "covariance of q(z given x)",
+  estimator: "KL from draws, or in closed form (default: analytic, but generic under a mixture prior)",
+  draws: "Monte Carlo draws for each example (the paper's L)",
+  prior: "p(z): N(0, I), or learned",
+  map: "prior on the decoder's weights: MAP instead of maximum likelihood",
+  init: "first weights; normal:SD draws the biases too",
+  optimizer: "how the parameters move",
+  lr: "learning rate (default: 0.001; 0.01 for adagrad)",
+  beta1: "adam and adamw: memory of the mean gradient",
+  beta2: "adam and adamw: memory of the mean square; rmsprop's default is 0.99",
+  epsilon: "added to the root of the mean square (default: 1e-8; 1e-10 for adagrad)",
+  momentum: "sgd",
+  weightDecay: "adamw (default: 0.01)",
+  schedule: "learning rate over the whole fit; step multiplies it by FACTOR at the end of each of PARTS equal parts",
+  warmup: "steps over which the learning rate grows to its full size",
+  clip: "bound the gradient's length, or each of its elements",
+  batch: "examples in a step",
+  dropLast: "leave out an epoch's last batch where it is not full",
+  epochs: "passes over the training data",
+  seed: "of all random numbers",
+  deterministic: "the same bits on every machine: no BLAS, no relaxed SIMD",
+  dtype: "arithmetic of the networks",
+};
