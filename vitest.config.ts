@@ -17,6 +17,6 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: ["test/acceptance/**", "node_modules/**"],
     environment: "node",
-    testTimeout: 20_000,
+    testTimeout: 120_000,
   },
 });

@@ -39,12 +39,12 @@ function summary(directory: string, manifest: RunManifest, result: TrainResult):
   const next =
     result.status === "done"
       ? [
-          `ansatz sample ${run} --count 16 --out samples.npy`,
-          `ansatz score ${run} --out scores.csv`,
-          `ansatz nll ${run}`,
-          `ansatz train --resume ${run} --epochs ${2 * Number(options.epochs)}`,
+          `npx ansatz sample ${run} --count 16 --out samples.npy`,
+          `npx ansatz score ${run} --out scores.csv`,
+          `npx ansatz nll ${run}`,
+          `npx ansatz train --resume ${run} --epochs ${2 * Number(options.epochs)}`,
         ]
-      : [`ansatz train --resume ${run}`];
+      : [`npx ansatz train --resume ${run}`];
   lines.push(result.status === "done" ? "Next:" : "To go on:", ...next.map((command) => `  ${command}`));
   return lines.join("\n");
 }

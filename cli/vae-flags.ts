@@ -63,7 +63,9 @@ export function chosenVaeOptions(command: Command): VaeOptions {
 function optionOf(name: VaeOptionName, spec: OptionSpec): Option {
   const flag = flagOf(name);
   if (spec.kind === "flag") return new Option(flag, vaeOptionHelp[name]);
-  return new Option(`${flag} <${placeholders[spec.kind]}>`, helpOf(vaeOptionHelp[name], spec)).argParser((text) => read(flag, spec, text));
+  return new Option(`${flag} <${placeholders[spec.kind]}>`, helpOf(vaeOptionHelp[name], spec)).argParser((text) =>
+    read(flag, spec, text),
+  );
 }
 
 function read(flag: string, spec: OptionSpec, text: string): unknown {

@@ -20,7 +20,8 @@ let packed = "";
 for (let i = 0; i < count * width; i += 3) {
   const [a, b = 0, c = 0] = table.values.subarray(i, i + 3);
   const triple = (a! * 17 + b) * 17 + c;
-  for (const digit of [Math.floor(triple / 71), triple % 71]) packed += String.fromCharCode(digit < 57 ? 35 + digit : 36 + digit);
+  for (const digit of [Math.floor(triple / 71), triple % 71])
+    packed += String.fromCharCode(digit < 57 ? 35 + digit : 36 + digit);
 }
 
 const target = new URL("../src/data/digits-packed.ts", import.meta.url);

@@ -64,8 +64,8 @@ export type { Encoding } from "./vae/encoding.ts";
 // Variational autoencoders
 export type { Fit, TrainingSummary, VaeEvent } from "./vae/events.ts";
 export type { LogLikelihood } from "./vae/log-likelihood.ts";
-export { allowedText, type OptionSpec, readOption } from "./vae/option-spec.ts";
 export { vaeOptionHelp } from "./vae/option-help.ts";
+export { allowedText, type OptionSpec, readOption } from "./vae/option-spec.ts";
 export { type VaeConfig, type VaeOptionName, type VaeOptions, vaeOptions } from "./vae/options.ts";
 export type { Matrix, RowsInput } from "./vae/rows.ts";
 export { type TrainedVae, type TrainingControl, type TrainingInput, trainVae } from "./vae/train.ts";

@@ -92,14 +92,8 @@ export function versionOf(name: string): string {
  *
  * @param step  runs one training step to its end and returns negElbo in nats
  */
-export async function serve(about: About, step: () => number | Promise<number>): Promise<void> {
-  for (let i = 0; i < warmUp; i++) await step();
-  console.log(JSON.stringify({ ...about, node: process.version }));
-  for await (const line of createInterface({ input: process.stdin })) {
-    if (line === "quit") break;
-    const count = Number(/^run (\d+)$/.exec(line)?.[1]);
-    if (Number.isNaN(count))
-      throw new Error(`expected "run N" or "quit" on standard input, got ${JSON.stringify(line)}`);
+export function serve(about: About, step: () => number | Promise<number>): Promise<void> {
+  return serveBlocks(about, async (count) => {
     const ms: number[] = [];
     let negElbo = Number.NaN;
     for (let i = 0; i < count; i++) {
@@ -107,7 +101,26 @@ export async function serve(about: About, step: () => number | Promise<number>):
       negElbo = await step();
       ms.push(performance.now() - before);
     }
-    console.log(JSON.stringify({ ms, negElbo }));
+    return { ms, negElbo };
+  });
+}
+
+/**
+ * The same for a peer that runs many steps in one call: `block` gives the milliseconds of each step, which may be the block's
+ * mean, and the last bound.
+ */
+export async function serveBlocks(
+  about: About,
+  block: (count: number) => Promise<{ ms: number[]; negElbo: number }>,
+): Promise<void> {
+  await block(warmUp);
+  console.log(JSON.stringify({ ...about, node: process.version }));
+  for await (const line of createInterface({ input: process.stdin })) {
+    if (line === "quit") break;
+    const count = Number(/^run (\d+)$/.exec(line)?.[1]);
+    if (Number.isNaN(count))
+      throw new Error(`expected "run N" or "quit" on standard input, got ${JSON.stringify(line)}`);
+    console.log(JSON.stringify(await block(count)));
   }
   process.exit(0);
 }

@@ -2,7 +2,7 @@ import { real } from "../constraints/support.ts";
 import { normal as standardNormal } from "../tensor/random.ts";
 import type { Distribution } from "./distribution.ts";
 
-export const LOG_2PI = Math.log(2 * Math.PI);
+export const LOG_2PI = 1.8378770664093453;
 
 // log p(x) = −½ ((x − mean) / sd)² − log sd − ½ log 2π        mean, logSd = log sd
 export const normal: Distribution<"mean" | "logSd"> = {

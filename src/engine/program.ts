@@ -71,6 +71,8 @@ export class GraphProgram {
   private readonly own: Record<string, Buffer> = {};
   private readonly scalars: readonly string[];
   private busy = false;
+  /** Steps that take about SLICE_MS, as far as is known. */
+  private slice = 1;
   /** Buffers that change while a step runs, which an input must not. */
   private readonly written: ReadonlySet<Buffer>;
 
@@ -122,16 +124,18 @@ export class GraphProgram {
       this.bindInputs(inputs);
       const metrics: Record<string, Float64Array> = {};
       for (const name of this.scalars) metrics[name.slice(7)] = new Float64Array(steps);
-      let slice = 1;
       for (let done = 0; done < steps; ) {
         options.signal?.throwIfAborted();
-        const count = Math.min(slice, steps - done, RING_ROWS);
+        const count = Math.min(this.slice, steps - done, RING_ROWS);
         const started = performance.now();
         this.bound.run(this.table.address, count, 0);
         const elapsed = performance.now() - started;
         this.collect(metrics, done, count);
         done += count;
-        slice = Math.max(1, Math.min(RING_ROWS, slice * 2, Math.floor((count * SLICE_MS) / Math.max(elapsed, 0.01))));
+        this.slice = Math.max(
+          1,
+          Math.min(RING_ROWS, this.slice * 2, Math.floor((count * SLICE_MS) / Math.max(elapsed, 0.01))),
+        );
         options.onSlice?.(done);
         if (done < steps) await yieldToHost();
       }

@@ -122,7 +122,10 @@ export function defaultRuntime(): Promise<Runtime> {
   shared ??= import("ansatz/blas").then(async ({ loadBlas, createThreads, defaultThreads }) => {
     const count = defaultThreads();
     const threads: RuntimeOptions["threads"] = (memory, meeting, blas) => createThreads(memory, meeting, count, blas);
-    return new Runtime({ blas: await loadBlas(), threads: count > 1 ? threads : undefined });
+    const blas = await loadBlas();
+    // One thread in all means one in BLAS too; with more, each part of a step calls it with one.
+    if (count === 1) blas?.setThreads(1);
+    return new Runtime({ blas, threads: count > 1 ? threads : undefined });
   });
   return shared;
 }

@@ -15,6 +15,7 @@ import { type FuncBuilder, type Local, ModuleBuilder } from "../../src/backends/
 import { inlineMath, loadSpecialMath, mathFunction } from "../../src/backends/wasm/math/index.ts";
 
 await loadSpecialMath();
+
 import { type Expectation, expectations, type UnaryName } from "./math-regions.ts";
 
 export { UNARY_NAMES, type UnaryName } from "./math-regions.ts";

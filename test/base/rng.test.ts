@@ -3,10 +3,22 @@ import { seedWords, siteWord, threefry2x32, type Words } from "../../src/base/rn
 
 /** Known answers of threefry2x32 with 20 rounds, from Random123's file kat_vectors (Salmon et al. 2011): counter, key, result. */
 const KNOWN: readonly (readonly [Words, Words, Words])[] = [
-  [[0x00000000, 0x00000000], [0x00000000, 0x00000000], [0x6b200159, 0x99ba4efe]],
-  [[0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], [0x1cb996fc, 0xbb002be7]],
-  [[0x243f6a88, 0x85a308d3], [0x13198a2e, 0x03707344], [0xc4923a9c, 0x483df7a0]],
-]; // biome-ignore format: a table
+  [
+    [0x00000000, 0x00000000],
+    [0x00000000, 0x00000000],
+    [0x6b200159, 0x99ba4efe],
+  ],
+  [
+    [0xffffffff, 0xffffffff],
+    [0xffffffff, 0xffffffff],
+    [0x1cb996fc, 0xbb002be7],
+  ],
+  [
+    [0x243f6a88, 0x85a308d3],
+    [0x13198a2e, 0x03707344],
+    [0xc4923a9c, 0x483df7a0],
+  ],
+];
 
 test.each(KNOWN)("counter %j and key %j give %j", (counter, key, result) => {
   expect(threefry2x32(key, counter)).toEqual(result);

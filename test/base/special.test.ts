@@ -30,7 +30,9 @@ describe.each(Object.entries(functions))("%s", (_name, { relative, absolute = 0,
       const want = toNumber(row.expected, "f64");
       const near = Math.abs(got - want) <= relative * Math.abs(want) + absolute + 2 ** -1070;
       const same = Object.is(got, want) || ulpError(bitsOf(got), row, "f64") === 0;
-      return same || (near && !Object.is(want, 0) && !Object.is(want, -0)) || (near && absolute > 0) ? [] : [`${_name}(${x}) = ${got}, not ${want}`];
+      return same || (near && !Object.is(want, 0) && !Object.is(want, -0)) || (near && absolute > 0)
+        ? []
+        : [`${_name}(${x}) = ${got}, not ${want}`];
     });
     expect(misses).toEqual([]);
   });

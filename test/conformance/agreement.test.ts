@@ -1,10 +1,10 @@
 import v8 from "node:v8";
 import { describe, expect, test } from "vitest";
-import { isFloat, type TypedArray } from "../../src/base/dtype.ts";
-import { type Shape, sizeOf } from "../../src/base/shape.ts";
+import { loadBlas } from "../../src/backends/blas/load.ts";
 import type { Blas } from "../../src/backends/native.ts";
 import { evaluateGraph } from "../../src/backends/reference/backend.ts";
-import { loadBlas } from "../../src/backends/blas/load.ts";
+import { isFloat, type TypedArray } from "../../src/base/dtype.ts";
+import { type Shape, sizeOf } from "../../src/base/shape.ts";
 import { graphProgram } from "../../src/engine/program.ts";
 import { hasRelaxedSimd, Runtime } from "../../src/engine/runtime.ts";
 import type { Graph } from "../../src/ir/graph.ts";
@@ -49,17 +49,32 @@ const layouts: Record<string, Layout> = {
     view: (b, x, shape) => b.transpose(x, reversed(shape)),
   },
   "through a slice": {
-    store: (x) => rearranged(x, x.shape.map((d) => d + 2), (index) => (index.every((v, axis) => v > 0 && v <= x.shape[axis]!) ? index.map((v) => v - 1) : null)),
-    view: (b, x, shape) => b.slice(x, shape.map(() => 1), shape),
+    store: (x) =>
+      rearranged(
+        x,
+        x.shape.map((d) => d + 2),
+        (index) => (index.every((v, axis) => v > 0 && v <= x.shape[axis]!) ? index.map((v) => v - 1) : null),
+      ),
+    view: (b, x, shape) =>
+      b.slice(
+        x,
+        shape.map(() => 1),
+        shape,
+      ),
   },
   "with a stride": {
     store: (x) => rearranged(x, [...x.shape, 3], (index) => (index.at(-1) === 1 ? index.slice(0, -1) : null)),
     view: (b, x, shape) => b.reshape(b.slice(x, [...shape.map(() => 0), 1], [...shape, 1]), shape),
   },
-}; // biome-ignore format: a table
+};
 
 /** The cases of a row as one graph, an output for each. */
-function build(b: Trace, cases: readonly OpCase[], layout: Layout, input: (name: string, x: Operand) => Node): Record<string, Node> {
+function build(
+  b: Trace,
+  cases: readonly OpCase[],
+  layout: Layout,
+  input: (name: string, x: Operand) => Node,
+): Record<string, Node> {
   const outputs: Record<string, Node> = {};
   for (const [i, c] of cases.entries()) {
     const xs = c.args.map((x, k) => layout.view(b, input(`${i}_${k}`, layout.store(x)), x.shape));
@@ -70,7 +85,13 @@ function build(b: Trace, cases: readonly OpCase[], layout: Layout, input: (name:
 
 const tiny = { f32: 2 ** -148, f64: 2 ** -1072 };
 
-function firstDifference(got: ArrayLike<number>, want: ArrayLike<number>, c: OpCase, row: OpRow, node: Node): string | null {
+function firstDifference(
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  c: OpCase,
+  row: OpRow,
+  node: Node,
+): string | null {
   const { dtype } = node;
   const relative = row.relative?.[dtype] ?? 0;
   const absolute = (row.absolute?.[dtype] ?? 0) + (c.tolerance ?? 0) * (isFloat(dtype) ? 1 : 0);
@@ -79,7 +100,8 @@ function firstDifference(got: ArrayLike<number>, want: ArrayLike<number>, c: OpC
     const [x, y] = [got[i]!, want[i]!];
     if (Object.is(x, y) || (!exact && x === y)) continue;
     const near = Math.abs(x - y) <= relative * Math.abs(y) + absolute + (exact ? 0 : tiny[dtype as "f32"]);
-    if (!near) return `element ${i}: ${x} instead of ${y}; operands ${c.args.map((a) => (a.values.length === want.length ? a.values[i] : "…"))}`;
+    if (!near)
+      return `element ${i}: ${x} instead of ${y}; operands ${c.args.map((a) => (a.values.length === want.length ? a.values[i] : "…"))}`;
   }
   return null;
 }
@@ -95,7 +117,9 @@ async function compare(row: OpRow, layout: Layout, runtime: Runtime, determinist
   const graph: Graph = { outputs: new Map(Object.entries(build(b, row.cases, layout, bind))) };
   const want = evaluateGraph(graph, values);
   const inputs = Object.fromEntries(
-    row.cases.flatMap((c, i) => c.args.map((x, k) => [`${i}_${k}`, { dtype: x.dtype, shape: layout.store(x).shape, upTo: false }])),
+    row.cases.flatMap((c, i) =>
+      c.args.map((x, k) => [`${i}_${k}`, { dtype: x.dtype, shape: layout.store(x).shape, upTo: false }]),
+    ),
   );
   const program = await graphProgram({
     state: {},

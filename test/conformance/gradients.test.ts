@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { evaluateGraph } from "../../src/backends/reference/backend.ts";
 import type { TypedArray } from "../../src/base/dtype.ts";
 import { type Shape, sizeOf } from "../../src/base/shape.ts";
-import { evaluateGraph } from "../../src/backends/reference/backend.ts";
 import { graphProgram } from "../../src/engine/program.ts";
 import { Runtime } from "../../src/engine/runtime.ts";
 import type { Node } from "../../src/ir/node.ts";
@@ -26,21 +26,59 @@ interface Differentiable {
 
 /** Where each elementwise function is smooth, and not so steep that finite differences drown. */
 const INTERVALS: Partial<Record<UnaryName, readonly [number, number]>> = {
-  neg: [-3, 3], abs: [0.1, 3], sqrt: [0.3, 4], exp: [-3, 3], log: [0.2, 5], log1p: [-0.7, 4], expm1: [-3, 3], tanh: [-3, 3],
-  sigmoid: [-5, 5], softplus: [-5, 5], sin: [-5, 5], cos: [-5, 5], lgamma: [0.3, 8], digamma: [0.3, 8], erf: [-2.5, 2.5], erfinv: [-0.9, 0.9],
-}; // biome-ignore format: a table
+  neg: [-3, 3],
+  abs: [0.1, 3],
+  sqrt: [0.3, 4],
+  exp: [-3, 3],
+  log: [0.2, 5],
+  log1p: [-0.7, 4],
+  expm1: [-3, 3],
+  tanh: [-3, 3],
+  sigmoid: [-5, 5],
+  softplus: [-5, 5],
+  sin: [-5, 5],
+  cos: [-5, 5],
+  lgamma: [0.3, 8],
+  digamma: [0.3, 8],
+  erf: [-2.5, 2.5],
+  erfinv: [-0.9, 0.9],
+};
 
-const unary = Object.entries(INTERVALS).map(([name, between]): Differentiable => ({
-  name, between, shapes: [[3, 4]], build: (b, x) => b[name as UnaryName](x), kinked: name === "abs",
-})); // biome-ignore format: short
-const row = (name: string, shapes: readonly Shape[], build: Build, more: Partial<Differentiable> = {}): Differentiable => ({
-  name, shapes, build, between: [-2, 2], ...more,
-}); // biome-ignore format: short
+const unary = Object.entries(INTERVALS).map(
+  ([name, between]): Differentiable => ({
+    name,
+    between,
+    shapes: [[3, 4]],
+    build: (b, x) => b[name as UnaryName](x),
+    kinked: name === "abs",
+  }),
+);
+const row = (
+  name: string,
+  shapes: readonly Shape[],
+  build: Build,
+  more: Partial<Differentiable> = {},
+): Differentiable => ({
+  name,
+  shapes,
+  build,
+  between: [-2, 2],
+  ...more,
+});
 const binary = (["add", "sub", "mul", "div", "minimum", "maximum", "pow"] as const).map((name: BinaryName) =>
-  row(name, [[3, 4], [3, 4]], (b, x, y) => b[name](x, y!), { between: name === "div" || name === "pow" ? [0.4, 2.5] : [-2, 2], kinked: name.endsWith("imum") }),
-); // biome-ignore format: short
+  row(
+    name,
+    [
+      [3, 4],
+      [3, 4],
+    ],
+    (b, x, y) => b[name](x, y!),
+    { between: name === "div" || name === "pow" ? [0.4, 2.5] : [-2, 2], kinked: name.endsWith("imum") },
+  ),
+);
 
-const INDEX = (b: Trace): Node => b.concat([b.iota("i32", [3], 0), b.constant(1, "i32", [2]), b.constant(99, "i32", [1])], 0);
+const INDEX = (b: Trace): Node =>
+  b.concat([b.iota("i32", [3], 0), b.constant(1, "i32", [2]), b.constant(99, "i32", [1])], 0);
 
 const functions: readonly Differentiable[] = [
   ...unary,
@@ -59,20 +97,55 @@ const functions: readonly Differentiable[] = [
   row("transpose", [[2, 3, 4]], (b, x) => b.transpose(x, [2, 0, 1])),
   row("slice", [[4, 5]], (b, x) => b.slice(x, [1, 2], [2, 3])),
   row("pad", [[3, 2]], (b, x) => b.pad(x, [1, 0], [2, 3])),
-  row("concat", [[3, 2], [3, 4]], (b, x, y) => b.concat([x, y!, x], 1)),
+  row(
+    "concat",
+    [
+      [3, 2],
+      [3, 4],
+    ],
+    (b, x, y) => b.concat([x, y!, x], 1),
+  ),
   row("gather", [[4, 3]], (b, x) => b.gather(x, INDEX(b))),
   row("scatterAdd", [[6, 3]], (b, x) => b.scatterAdd(x, INDEX(b), 4)),
-  ...[[false, false], [false, true], [true, false], [true, true]].map(([p, q]) =>
+  ...[
+    [false, false],
+    [false, true],
+    [true, false],
+    [true, true],
+  ].map(([p, q]) =>
     row("matmul", [p ? [2, 4, 3] : [2, 3, 4], q ? [2, 5, 4] : [2, 4, 5]], (b, x, y) => b.matmul(x, y!, p, q)),
   ),
-  row("customVjp", [[5]], (b, x) => b.customVjp(b.mul(b.stopGradient(x), x), [x], (t, g, _y, [z]) => [t.mul(g, t.mul(z!, 2))])),
-]; // biome-ignore format: a table
+  row("customVjp", [[5]], (b, x) =>
+    b.customVjp(b.mul(b.stopGradient(x), x), [x], (t, g, _y, [z]) => [t.mul(g, t.mul(z!, 2))]),
+  ),
+];
 
 /** Ops that pass no gradient: integers, comparisons, steps; and the leaves, which have no operands. */
 const FLAT = [
-  "sign", "floor", "rem", "and", "or", "xor", "not", "eq", "ne", "lt", "le", "gt", "ge", "shl", "shr", "rotl", "bitcast", "argmax",
-  "shuffle", "stopGradient", "iota", "const", "input",
-]; // biome-ignore format: a list
+  "sign",
+  "floor",
+  "rem",
+  "and",
+  "or",
+  "xor",
+  "not",
+  "eq",
+  "ne",
+  "lt",
+  "le",
+  "gt",
+  "ge",
+  "shl",
+  "shr",
+  "rotl",
+  "bitcast",
+  "argmax",
+  "shuffle",
+  "stopGradient",
+  "iota",
+  "const",
+  "input",
+];
 
 test("every op is differentiated here, or known to be flat", () => {
   expect([...new Set([...functions.map((f) => f.name), ...FLAT])].sort()).toEqual(Object.keys(ops).sort());
@@ -84,10 +157,18 @@ const some = (n: number, [low, high]: readonly [number, number], random: Random)
 /** Σ w·f(x), its gradient with respect to every x, and Σ v·gradient's gradient. */
 function build(b: Trace, f: Differentiable, xs: readonly Node[], weight: (name: string, shape: Shape) => Node) {
   const y = f.build(b, ...xs);
-  const value = b.sum(b.mul(y, weight("w", y.shape)), y.shape.map((_, axis) => axis));
+  const value = b.sum(
+    b.mul(y, weight("w", y.shape)),
+    y.shape.map((_, axis) => axis),
+  );
   const one = b.constant(1, "f64", []);
   const first = vjp(b, [value], [one], xs);
-  const total = first.map((g, i) => b.sum(b.mul(g, weight(`v${i}`, g.shape)), g.shape.map((_, axis) => axis)));
+  const total = first.map((g, i) =>
+    b.sum(
+      b.mul(g, weight(`v${i}`, g.shape)),
+      g.shape.map((_, axis) => axis),
+    ),
+  );
   const second = f.kinked ? [] : vjp(b, [total.reduce((p, q) => b.add(p, q))], [one], xs);
   const named = (kind: string, nodes: readonly Node[]) => nodes.map((n, i) => [`${kind}${i}`, n] as const);
   return Object.fromEntries([["value", value] as const, ...named("first", first), ...named("second", second)]);
@@ -107,7 +188,10 @@ function evaluator(f: Differentiable) {
     return b.input(`input.${name}`, "f64", shape);
   });
   const given = (at: readonly Float64Array[]) =>
-    new Map<string, TypedArray>([...at.map((x, i) => [`input.x${i}`, x] as const), ...[...weights].map(([name, w]) => [`input.${name}`, w] as const)]);
+    new Map<string, TypedArray>([
+      ...at.map((x, i) => [`input.x${i}`, x] as const),
+      ...[...weights].map(([name, w]) => [`input.${name}`, w] as const),
+    ]);
   const graph = { outputs: new Map(Object.entries(outputs)) };
   return { points, weights, shapes, outputs, run: (at: readonly Float64Array[]) => evaluateGraph(graph, given(at)) };
 }
@@ -115,7 +199,10 @@ function evaluator(f: Differentiable) {
 const STEP = 1e-3;
 
 /** ∂/∂x of a scalar function by central differences of fourth order: error h⁴, about 1e-11 here. */
-function finiteDifferences(at: readonly Float64Array[], scalar: (at: readonly Float64Array[]) => number): Float64Array[] {
+function finiteDifferences(
+  at: readonly Float64Array[],
+  scalar: (at: readonly Float64Array[]) => number,
+): Float64Array[] {
   return at.map((x, k) =>
     x.map((_, i) => {
       const moved = (by: number) => scalar(at.map((v, j) => (j === k ? v.with(i, v[i]! + by) : v)));
@@ -127,40 +214,59 @@ function finiteDifferences(at: readonly Float64Array[], scalar: (at: readonly Fl
 const largestError = (got: ArrayLike<number>, want: ArrayLike<number>): number =>
   Math.max(0, ...Array.from(want, (w, i) => Math.abs(got[i]! - w) / (1 + Math.abs(w))));
 
-const dot = (x: ArrayLike<number>, y: ArrayLike<number>): number => Array.from(x, (v, i) => v * y[i]!).reduce((p, q) => p + q, 0);
+const dot = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
+  Array.from(x, (v, i) => v * y[i]!).reduce((p, q) => p + q, 0);
 
 const runtime = new Runtime({ relaxed: false });
 
-describe.each(functions.map((f) => [`${f.name} of [${f.shapes.join("], [")}] in [${f.between}]`, f] as const))("%s", (_name, f) => {
-  const e = evaluator(f);
-  const at = e.run(e.points);
-  test("its vjp is the derivative", () => {
-    for (const [i, want] of finiteDifferences(e.points, (x) => e.run(x).get("value")![0]!).entries()) {
-      expect(largestError(at.get(`first${i}`)!, want)).toBeLessThan(1e-8);
-    }
-  });
-  if (!f.kinked) test("the vjp of its vjp is the second derivative", () => {
-    const directional = (x: readonly Float64Array[]) => {
-      const r = e.run(x);
-      return e.points.reduce((n, _, i) => n + dot(r.get(`first${i}`)!, e.weights.get(`v${i}`)!), 0);
-    };
-    for (const [i, want] of finiteDifferences(e.points, directional).entries()) {
-      expect(largestError(at.get(`second${i}`)!, want)).toBeLessThan(1e-7);
-    }
-  });
-  test("compiled, both are the same", async () => {
-    const spec = (shape: Shape) => ({ dtype: "f64" as const, shape, upTo: false });
-    const inputs = Object.fromEntries([...f.shapes.map((s, i) => [`x${i}`, spec(s)] as const), ...[...e.shapes].map(([name, s]) => [name, spec(s)] as const)]);
-    const program = await graphProgram({
-      state: {}, inputs, runtime, deterministic: true,
-      trace: (b, _state, nodes) => ({ state: {}, outputs: build(b, f, f.shapes.map((_, i) => nodes[`x${i}`]!), (name) => nodes[name]!) }),
-    }); // biome-ignore format: short
-    await program.run(Object.fromEntries([...e.points.map((x, i) => [`x${i}`, x] as const), ...e.weights]));
-    for (const name of Object.keys(e.outputs)) {
-      expect(largestError(program.outputs[name]!.view(), at.get(name)!), name).toBeLessThan(1e-11);
-    }
-  });
-});
+describe.each(functions.map((f) => [`${f.name} of [${f.shapes.join("], [")}] in [${f.between}]`, f] as const))(
+  "%s",
+  (_name, f) => {
+    const e = evaluator(f);
+    const at = e.run(e.points);
+    test("its vjp is the derivative", () => {
+      for (const [i, want] of finiteDifferences(e.points, (x) => e.run(x).get("value")![0]!).entries()) {
+        expect(largestError(at.get(`first${i}`)!, want)).toBeLessThan(1e-8);
+      }
+    });
+    if (!f.kinked)
+      test("the vjp of its vjp is the second derivative", () => {
+        const directional = (x: readonly Float64Array[]) => {
+          const r = e.run(x);
+          return e.points.reduce((n, _, i) => n + dot(r.get(`first${i}`)!, e.weights.get(`v${i}`)!), 0);
+        };
+        for (const [i, want] of finiteDifferences(e.points, directional).entries()) {
+          expect(largestError(at.get(`second${i}`)!, want)).toBeLessThan(1e-7);
+        }
+      });
+    test("compiled, both are the same", async () => {
+      const spec = (shape: Shape) => ({ dtype: "f64" as const, shape, upTo: false });
+      const inputs = Object.fromEntries([
+        ...f.shapes.map((s, i) => [`x${i}`, spec(s)] as const),
+        ...[...e.shapes].map(([name, s]) => [name, spec(s)] as const),
+      ]);
+      const program = await graphProgram({
+        state: {},
+        inputs,
+        runtime,
+        deterministic: true,
+        trace: (b, _state, nodes) => ({
+          state: {},
+          outputs: build(
+            b,
+            f,
+            f.shapes.map((_, i) => nodes[`x${i}`]!),
+            (name) => nodes[name]!,
+          ),
+        }),
+      });
+      await program.run(Object.fromEntries([...e.points.map((x, i) => [`x${i}`, x] as const), ...e.weights]));
+      for (const name of Object.keys(e.outputs)) {
+        expect(largestError(program.outputs[name]!.view(), at.get(name)!), name).toBeLessThan(1e-11);
+      }
+    });
+  },
+);
 
 const BATCH = 3;
 
@@ -169,7 +275,8 @@ const subsets = (n: number): boolean[][] =>
   Array.from({ length: 2 ** n - 1 }, (_, k) => Array.from({ length: n }, (_, i) => ((k + 1) >> i) % 2 === 1));
 
 /** The i-th element of a batch made of one tensor: its numbers moved on by i places. */
-const element = (values: TypedArray, i: number): TypedArray => values.map((_, at) => values[(at + i) % values.length]!) as TypedArray;
+const element = (values: TypedArray, i: number): TypedArray =>
+  values.map((_, at) => values[(at + i) % values.length]!) as TypedArray;
 
 /** The op over operands of which some are batched, beside the op on each element. */
 function batchError(c: OpCase, batched: readonly boolean[]): string | null {
@@ -205,7 +312,9 @@ function batchError(c: OpCase, batched: readonly boolean[]): string | null {
 }
 
 describe("vmap of an op is the op on each element", () => {
-  const batchable = Object.entries(conformance).filter(([op, { cases }]) => op !== "shuffle" && cases.some((c) => c.args.length));
+  const batchable = Object.entries(conformance).filter(
+    ([op, { cases }]) => op !== "shuffle" && cases.some((c) => c.args.length),
+  );
   test.each(batchable)("%s", (_op, { cases }) => {
     const wrong: string[] = [];
     for (const c of cases) {

@@ -49,11 +49,29 @@ const declared = (node: Node, bitsOnly: boolean): Entry =>
 
 export function randomStep(seed: number, options: GeneratorOptions = {}): RandomStep {
   const random = new Random(seed);
-  const sizes = options.sizes ?? random.pick([[2, 3, 4], [1, 3, 5], [2, 7, 8], [1, 4, 9], [3, 16, 17], [5, 13, 2], [2, 2, 2], [16, 33], [20, 24, 3], [37, 12]]); // biome-ignore format: short
+  const sizes =
+    options.sizes ??
+    random.pick([
+      [2, 3, 4],
+      [1, 3, 5],
+      [2, 7, 8],
+      [1, 4, 9],
+      [3, 16, 17],
+      [5, 13, 2],
+      [2, 2, 2],
+      [16, 33],
+      [20, 24, 3],
+      [37, 12],
+    ]);
   const limit = options.limit ?? 3000;
   const some = random.chance(0.05) ? [...sizes, 0] : sizes;
-  const shape = (): number[] => Array.from({ length: random.pick([0, 1, 1, 2, 2, 2, 3, 3, 4]) }, () => random.pick(some)).slice(0, 4);
-  const favourites: Shape[] = [[], ...Array.from({ length: 3 }, shape), ...Array.from({ length: 2 }, () => [random.pick(some), random.pick(some)])]; // biome-ignore format: short
+  const shape = (): number[] =>
+    Array.from({ length: random.pick([0, 1, 1, 2, 2, 2, 3, 3, 4]) }, () => random.pick(some)).slice(0, 4);
+  const favourites: Shape[] = [
+    [],
+    ...Array.from({ length: 3 }, shape),
+    ...Array.from({ length: 2 }, () => [random.pick(some), random.pick(some)]),
+  ];
   const small = favourites.filter((s) => sizeOf(s) <= limit);
   const spec = (): TensorSpec => ({ dtype: random.pick(DTYPES), shape: random.pick(small), upTo: false });
   const specs = (prefix: string, n: number) => {
@@ -69,9 +87,13 @@ export function randomStep(seed: number, options: GeneratorOptions = {}): Random
   const inputs = specs("x", random.below(3));
   const multi = random.chance(0.6);
   const values = new Map<string, TypedArray>();
-  for (const [kind, list] of [["state", state], ["input", inputs]] as const) {
-    for (const [name, s] of Object.entries(list)) values.set(`${kind}.${name}`, someValues(random, s.dtype, sizeOf(s.shape)));
-  } // biome-ignore format: short
+  for (const [kind, list] of [
+    ["state", state],
+    ["input", inputs],
+  ] as const) {
+    for (const [name, s] of Object.entries(list))
+      values.set(`${kind}.${name}`, someValues(random, s.dtype, sizeOf(s.shape)));
+  }
   const body = random.bits();
   const tolerance = new Map<string, number>();
 
@@ -120,9 +142,15 @@ export function randomStep(seed: number, options: GeneratorOptions = {}): Random
         () => pool.bend(r.pick([...old.values()]), r.pick(small)),
         () => updates[0] ?? null,
         () => (pool.entries[0]!.node.shape.length > 1 ? pool.transpose(pool.entries[0]!) : null),
-        () => { const e = pool.any((x) => x.error === 0); return pool.cast(pool.bend(e, []), "f64"); },
-        () => { const e = r.pick([...old.values()]); return isFloat(e.node.dtype) ? moved(b.add(e.node, 0), e) : null; },
-      ]; // biome-ignore format: a list
+        () => {
+          const e = pool.any((x) => x.error === 0);
+          return pool.cast(pool.bend(e, []), "f64");
+        },
+        () => {
+          const e = r.pick([...old.values()]);
+          return isFloat(e.node.dtype) ? moved(b.add(e.node, 0), e) : null;
+        },
+      ];
       for (const extra of extras) {
         const e = r.chance(0.3) ? extra() : null;
         if (e) give(e);
@@ -133,10 +161,19 @@ export function randomStep(seed: number, options: GeneratorOptions = {}): Random
 }
 
 /** The new value of a state: moved about, mixed with itself, exchanged with another, or something else altogether. */
-function nextState(p: Pool, old: ReadonlyMap<string, Entry>, name: string, dtype: DType, shape: Shape, multi: boolean): Entry | null {
+function nextState(
+  p: Pool,
+  old: ReadonlyMap<string, Entry>,
+  name: string,
+  dtype: DType,
+  shape: Shape,
+  multi: boolean,
+): Entry | null {
   const { random: r, b } = p;
   const self = old.get(name)!;
-  const twins = [...old].filter(([other, e]) => other !== name && e.node.dtype === dtype && sameShape(e.node.shape, shape));
+  const twins = [...old].filter(
+    ([other, e]) => other !== name && e.node.dtype === dtype && sameShape(e.node.shape, shape),
+  );
   const rank = shape.length;
   const square = rank >= 2 && shape[rank - 1] === shape[rank - 2];
   const rows = shape[0] ?? 0;
@@ -151,7 +188,12 @@ function nextState(p: Pool, old: ReadonlyMap<string, Entry>, name: string, dtype
     case 3: {
       if (rows < 2) return null;
       const at = 1 + r.below(rows - 1);
-      const part = (from: number, n: number) => b.slice(self.node, shape.map((_, i) => (i ? 0 : from)), shape.with(0, n)); // biome-ignore format: short
+      const part = (from: number, n: number) =>
+        b.slice(
+          self.node,
+          shape.map((_, i) => (i ? 0 : from)),
+          shape.with(0, n),
+        );
       return moved(b.concat([part(at, rows - at), part(0, at)], 0), self);
     }
     case 4:
@@ -159,7 +201,9 @@ function nextState(p: Pool, old: ReadonlyMap<string, Entry>, name: string, dtype
     default: {
       const value = p.like(dtype, shape, multi && isFloat(dtype));
       if (!isFloat(dtype)) return value;
-      const mixed = r.chance(0.5) ? { ...value, node: b.add(value.node, self.node), bound: value.bound + BOUND, grid: Math.max(value.grid, GRID) } : value;
+      const mixed = r.chance(0.5)
+        ? { ...value, node: b.add(value.node, self.node), bound: value.bound + BOUND, grid: Math.max(value.grid, GRID) }
+        : value;
       return quarters(p, mixed, multi);
     }
   }

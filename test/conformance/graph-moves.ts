@@ -181,7 +181,14 @@ const view: Move = (p, shape) => {
     case 1: {
       const starts = from.map((d) => random.below(d + 1));
       const sizes = from.map((d, i) => (d === 0 ? 0 : Math.max(1, random.below(d - starts[i]! + 1))));
-      return moved(b.slice(e.node, starts.map((s, i) => Math.min(s, from[i]! - sizes[i]!)), sizes), e); // biome-ignore format: short
+      return moved(
+        b.slice(
+          e.node,
+          starts.map((s, i) => Math.min(s, from[i]! - sizes[i]!)),
+          sizes,
+        ),
+        e,
+      );
     }
     case 2:
       // A reshape of a transpose.
@@ -205,7 +212,10 @@ const joining: Move = (p, shape) => {
   );
   if (p.random.chance(0.15)) parts[1] = parts[0]!;
   const worst = (key: "bound" | "grid" | "error") => Math.max(...parts.map((e) => e[key]));
-  const node = p.b.concat(parts.map((e) => e.node), axis); // biome-ignore format: short
+  const node = p.b.concat(
+    parts.map((e) => e.node),
+    axis,
+  );
   return { node, bound: worst("bound"), grid: worst("grid"), error: worst("error") };
 };
 
@@ -256,10 +266,27 @@ const passing: Move = (p, shape) => {
 };
 
 const weighted: readonly [number, Move][] = [
-  [6, arithmetic], [2, division], [2, simpleUnary], [3, smoothUnary], [1, power], [2, comparison], [3, choice], [2, bits],
-  [2, casting], [1, bitcasting], [5, reduction], [1, position], [5, view], [3, joining], [3, gathering], [2, scattering],
-  [3, product], [2, counting], [1, permuting], [1, passing],
-]; // biome-ignore format: a table
+  [6, arithmetic],
+  [2, division],
+  [2, simpleUnary],
+  [3, smoothUnary],
+  [1, power],
+  [2, comparison],
+  [3, choice],
+  [2, bits],
+  [2, casting],
+  [1, bitcasting],
+  [5, reduction],
+  [1, position],
+  [5, view],
+  [3, joining],
+  [3, gathering],
+  [2, scattering],
+  [3, product],
+  [2, counting],
+  [1, permuting],
+  [1, passing],
+];
 
 /** Every move as often as its weight says. */
 export const moves: readonly Move[] = weighted.flatMap(([n, move]) => Array.from({ length: n }, () => move));

@@ -72,7 +72,8 @@ export class Pool {
   }
 
   constant(dtype: DType, shape: Shape): Entry {
-    const values = dtype === "bool" ? [0, 1] : dtype === "u8" ? [0, 1, 7, 255] : dtype === "u32" ? [0, 1, 3, 77] : [0, 1, -1, 2, -3]; // biome-ignore format: short
+    const values =
+      dtype === "bool" ? [0, 1] : dtype === "u8" ? [0, 1, 7, 255] : dtype === "u32" ? [0, 1, 3, 77] : [0, 1, -1, 2, -3];
     const value = this.random.pick(isFloat(dtype) ? [...values, 0.5, -0.25] : values);
     return exact(this.b.constant(value, dtype, shape), Math.abs(value), 2);
   }

@@ -36,12 +36,75 @@ const random = new Random(7);
 
 /** Numbers of every kind that a float can be. */
 const SPECIALS = [
-  0, -0, 1, -1, 0.5, -0.5, 2, -2, 1.5, -1.5, 2.5, -2.5, 0.1, -0.1, 3.7, -3.7, 10, -10, 20.5, -20.5, 88, -88, 104, -104, 709, -745,
-  1e-3, -1e-3, 1e-8, -1e-8, 1e-20, -1e-20, 2 ** -126, -(2 ** -126), 2 ** -149, -(2 ** -149), 2 ** -140, 5e-324, -5e-324, 1e-310,
-  2 ** 23, 2 ** 24 + 2, 2 ** 31, -(2 ** 31), 2 ** 32, 2 ** 53, 1e10, -1e10, 1e38, -1e38, 1e300, -1e300,
-  Infinity, -Infinity, Number.NaN, Math.PI, -Math.PI, 1 - 2 ** -24, 1 + 2 ** -23, 1 - 2 ** -53, 255, 256, 254.9, -0.9, 127.5,
-]; // biome-ignore format: a list
-const INTEGERS = [0, 1, -1, 2, 3, -3, 7, 100, -100, 255, 256, 65535, 65536, 0x7fffffff, -0x80000000, 0x12345678, -0x12345678, 31]; // biome-ignore format: a list
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  -0.5,
+  2,
+  -2,
+  1.5,
+  -1.5,
+  2.5,
+  -2.5,
+  0.1,
+  -0.1,
+  3.7,
+  -3.7,
+  10,
+  -10,
+  20.5,
+  -20.5,
+  88,
+  -88,
+  104,
+  -104,
+  709,
+  -745,
+  1e-3,
+  -1e-3,
+  1e-8,
+  -1e-8,
+  1e-20,
+  -1e-20,
+  2 ** -126,
+  -(2 ** -126),
+  2 ** -149,
+  -(2 ** -149),
+  2 ** -140,
+  5e-324,
+  -5e-324,
+  1e-310,
+  2 ** 23,
+  2 ** 24 + 2,
+  2 ** 31,
+  -(2 ** 31),
+  2 ** 32,
+  2 ** 53,
+  1e10,
+  -1e10,
+  1e38,
+  -1e38,
+  1e300,
+  -1e300,
+  Infinity,
+  -Infinity,
+  Number.NaN,
+  Math.PI,
+  -Math.PI,
+  1 - 2 ** -24,
+  1 + 2 ** -23,
+  1 - 2 ** -53,
+  255,
+  256,
+  254.9,
+  -0.9,
+  127.5,
+];
+const INTEGERS = [
+  0, 1, -1, 2, 3, -3, 7, 100, -100, 255, 256, 65535, 65536, 0x7fffffff, -0x80000000, 0x12345678, -0x12345678, 31,
+];
 
 const specials = (dtype: DType): readonly number[] =>
   isFloat(dtype) ? SPECIALS : dtype === "bool" ? [0, 1, 1, 0, 1] : INTEGERS;
@@ -91,8 +154,16 @@ function binaryCases(dtypes: readonly DType[], build: OpCase["build"]): OpCase[]
         args: [tensor(dtype, [n], list), tensor(dtype, [n], list)],
         build: (b: Trace, x: Node, y: Node) => build(b, b.broadcast(x, [n, n], [0]), b.broadcast(y, [n, n], [1])),
       },
-      ...SHAPES.map((shape) => ({ name: `${dtype}[${shape}]`, args: [moderate(dtype, shape), moderate(dtype, shape)], build })),
-      { name: `${dtype} with a number`, args: [moderate(dtype, [5])], build: (b: Trace, x: Node) => build(b, x, b.fill(x, 1)) },
+      ...SHAPES.map((shape) => ({
+        name: `${dtype}[${shape}]`,
+        args: [moderate(dtype, shape), moderate(dtype, shape)],
+        build,
+      })),
+      {
+        name: `${dtype} with a number`,
+        args: [moderate(dtype, [5])],
+        build: (b: Trace, x: Node) => build(b, x, b.fill(x, 1)),
+      },
     ];
   });
 }
@@ -139,7 +210,9 @@ const select: OpRow = {
 };
 
 const cast: OpRow = {
-  cases: ALL.flatMap((from) => ALL.filter((to) => to !== from).flatMap((to) => unaryCases([from], (b, x) => b.cast(x, to)))),
+  cases: ALL.flatMap((from) =>
+    ALL.filter((to) => to !== from).flatMap((to) => unaryCases([from], (b, x) => b.cast(x, to))),
+  ),
 };
 
 const WORDS: readonly DType[] = ["f32", "i32", "u32"];
@@ -148,7 +221,11 @@ const bitcast: OpRow = {
     WORDS.filter((to) => to !== from).map((to) => ({
       name: `${from} to ${to}`,
       // Without NaN: JavaScript does not keep its bits.
-      args: [tensor(from, [17], (i) => (from === "f32" ? [0, -0, 1, -1.5, 1e38, 2 ** -149, Infinity][i % 7]! : 0x3f000000 + i))],
+      args: [
+        tensor(from, [17], (i) =>
+          from === "f32" ? [0, -0, 1, -1.5, 1e38, 2 ** -149, Infinity][i % 7]! : 0x3f000000 + i,
+        ),
+      ],
       build: (b, x) => b.bitcast(x, to),
     })),
   ),
@@ -160,10 +237,19 @@ const AXES: readonly [Shape, readonly number[]][] = [
   [[103], [0]],
   [[3, 5], [0]],
   [[3, 5], [1]],
-  [[3, 5], [0, 1]],
+  [
+    [3, 5],
+    [0, 1],
+  ],
   [[3, 4, 6], [1]],
-  [[3, 4, 6], [0, 2]],
-  [[2, 3, 2, 5], [1, 2]],
+  [
+    [3, 4, 6],
+    [0, 2],
+  ],
+  [
+    [2, 3, 2, 5],
+    [1, 2],
+  ],
   [[5, 1, 3], [1]],
   [[17, 33], [0]],
   [[17, 33], [1]],
@@ -175,7 +261,11 @@ const EMPTY: readonly [Shape, readonly number[]][] = [
   [[3, 0], [0]],
 ];
 
-function reductionCases(dtypes: readonly DType[], build: (b: Trace, x: Node, axes: readonly number[]) => Node, empty = true): OpCase[] {
+function reductionCases(
+  dtypes: readonly DType[],
+  build: (b: Trace, x: Node, axes: readonly number[]) => Node,
+  empty = true,
+): OpCase[] {
   return dtypes.flatMap((dtype) => {
     const epsilon = dtype === "f32" ? E32 : E64;
     const plain = [...AXES, ...(empty ? EMPTY : [])].map(([shape, axes]) => ({
@@ -195,8 +285,17 @@ function reductionCases(dtypes: readonly DType[], build: (b: Trace, x: Node, axe
       build: (b: Trace, x: Node) => build(b, x, [1]),
     });
     const lists: [string, readonly number[]][] = isFloat(dtype)
-      ? [["with NaN", [1, Number.NaN, 2, 3, 4]], ["with infinity", [1, Infinity, -2, 0, 5]], ["of both infinities", [1, Infinity, -Infinity]], ["of −∞", [-Infinity, -Infinity, -Infinity]], ["of zeros", [-0, 0, -0]]]
-      : [["of extremes", [-0x80000000, 0x7fffffff, -1, 0, 5]], ["of the least", [-0x80000000, -0x80000000, -0x80000000]]]; // biome-ignore format: tables
+      ? [
+          ["with NaN", [1, Number.NaN, 2, 3, 4]],
+          ["with infinity", [1, Infinity, -2, 0, 5]],
+          ["of both infinities", [1, Infinity, -Infinity]],
+          ["of −∞", [-Infinity, -Infinity, -Infinity]],
+          ["of zeros", [-0, 0, -0]],
+        ]
+      : [
+          ["of extremes", [-0x80000000, 0x7fffffff, -1, 0, 5]],
+          ["of the least", [-0x80000000, -0x80000000, -0x80000000]],
+        ];
     return [...plain, ...lists.map((l) => hard(...l)), ...lists.map((l) => along(...l))];
   });
 }
@@ -204,11 +303,18 @@ function reductionCases(dtypes: readonly DType[], build: (b: Trace, x: Node, axe
 const reductionRows: Record<string, OpRow> = {
   sum: { cases: reductionCases(NUMBERS, (b, x, axes) => b.sum(x, axes)) },
   max: { cases: reductionCases(NUMBERS, (b, x, axes) => b.max(x, axes)) },
-  logsumexp: { relative: { f32: 4 * E32, f64: 1e-14 }, cases: reductionCases(BOTH, (b, x, axes) => b.logsumexp(x, axes)) },
+  logsumexp: {
+    relative: { f32: 4 * E32, f64: 1e-14 },
+    cases: reductionCases(BOTH, (b, x, axes) => b.logsumexp(x, axes)),
+  },
   argmax: {
     cases: [
       ...reductionCases(NUMBERS, (b, x, axes) => b.argmax(x, axes[0]!), false),
-      { name: "ties give the first", args: [tensor("f32", [4, 6], [1, 3, 3, 0, 3, 2])], build: (b, x) => b.argmax(x, 1) },
+      {
+        name: "ties give the first",
+        args: [tensor("f32", [4, 6], [1, 3, 3, 0, 3, 2])],
+        build: (b, x) => b.argmax(x, 1),
+      },
     ],
   },
 };
@@ -219,12 +325,18 @@ const everyDtype = (shape: Shape, name: string, build: OpCase["build"]): OpCase[
 const movementRows: Record<string, OpRow> = {
   iota: {
     cases: (["f32", "f64", "i32", "u32"] as const).flatMap((dtype) =>
-      [[[7], 0], [[3, 5], 0], [[3, 5], 1], [[2, 3, 4], 1], [[1], 0]].map(([shape, axis]) => ({
+      [
+        [[7], 0],
+        [[3, 5], 0],
+        [[3, 5], 1],
+        [[2, 3, 4], 1],
+        [[1], 0],
+      ].map(([shape, axis]) => ({
         name: `${dtype}[${shape}] along ${axis}`,
         args: [],
         build: (b: Trace) => b.iota(dtype, shape as Shape, axis as number),
       })),
-    ), // biome-ignore format: a table
+    ),
   },
   reshape: {
     cases: [
@@ -271,7 +383,14 @@ const movementRows: Record<string, OpRow> = {
   },
   concat: {
     cases: ALL.flatMap((dtype) => [
-      ...([[0, [3, 4], [2, 4]], [1, [3, 4], [3, 3]], [0, [5], [0]], [2, [2, 3, 1], [2, 3, 4]]] as const).map(([axis, s, t]) => ({
+      ...(
+        [
+          [0, [3, 4], [2, 4]],
+          [1, [3, 4], [3, 3]],
+          [0, [5], [0]],
+          [2, [2, 3, 1], [2, 3, 4]],
+        ] as const
+      ).map(([axis, s, t]) => ({
         name: `${dtype} [${s}] and [${t}] along ${axis}`,
         args: [tensor(dtype, s), tensor(dtype, t)],
         build: (b: Trace, x: Node, y: Node) => b.concat([x, y, x], axis),
@@ -279,9 +398,10 @@ const movementRows: Record<string, OpRow> = {
       {
         name: `${dtype} of a transpose, a broadcast and a constant`,
         args: [tensor(dtype, [3, 3]), tensor(dtype, [3])],
-        build: (b: Trace, x: Node, y: Node) => b.concat([b.transpose(x, [1, 0]), b.broadcast(y, [2, 3], [1]), b.constant(1, dtype, [1, 3]), x], 0),
+        build: (b: Trace, x: Node, y: Node) =>
+          b.concat([b.transpose(x, [1, 0]), b.broadcast(y, [2, 3], [1]), b.constant(1, dtype, [1, 3]), x], 0),
       },
-    ]), // biome-ignore format: a table
+    ]),
   },
 };
 
@@ -293,7 +413,7 @@ const indexCases = (make: (index: Operand, rest: Shape, dtype: DType) => OpCase,
         ([[], [4], [3, 2], [1], [0]] as const).map((rest) => make(tensor(index, lead, INDICES), rest, dtype)),
       ),
     ),
-  ); // biome-ignore format: nested
+  );
 
 const gatherRows: Record<string, OpRow> = {
   gather: {
@@ -318,12 +438,36 @@ const gatherRows: Record<string, OpRow> = {
       NUMBERS,
     ),
   },
-  shuffle: { cases: [0, 1, 2, 7, 100].map((n) => ({ name: `of ${n}`, args: [tensor("u32", [n])], build: (b, x) => b.shuffle(x) })) },
+  shuffle: {
+    cases: [0, 1, 2, 7, 100].map((n) => ({
+      name: `of ${n}`,
+      args: [tensor("u32", [n])],
+      build: (b, x) => b.shuffle(x),
+    })),
+  },
 };
 
 /** m, n, k; the last ones are worth a call to BLAS. */
-const SIZES = [[1, 1, 1], [3, 5, 4], [1, 7, 9], [7, 1, 9], [1, 1, 33], [4, 4, 0], [0, 3, 2], [8, 16, 12], [13, 17, 31], [40, 24, 50], [1, 200, 90], [130, 1, 77]] as const; // biome-ignore format: a table
-const FLAGS = [[false, false], [true, false], [false, true], [true, true]] as const; // biome-ignore format: a table
+const SIZES = [
+  [1, 1, 1],
+  [3, 5, 4],
+  [1, 7, 9],
+  [7, 1, 9],
+  [1, 1, 33],
+  [4, 4, 0],
+  [0, 3, 2],
+  [8, 16, 12],
+  [13, 17, 31],
+  [40, 24, 50],
+  [1, 200, 90],
+  [130, 1, 77],
+] as const;
+const FLAGS = [
+  [false, false],
+  [true, false],
+  [false, true],
+  [true, true],
+] as const;
 
 const stored = (transposed: boolean, lead: Shape, rows: number, columns: number): Shape =>
   transposed ? [...lead, columns, rows] : [...lead, rows, columns];
@@ -370,8 +514,12 @@ const controlRows: Record<string, OpRow> = {
   input: { cases: everyDtype([3, 4], "read", (_b, x) => x) },
   const: {
     cases: ALL.flatMap((dtype) =>
-      [0, 1, 200].map((value) => ({ name: `${dtype} ${value}`, args: [], build: (b: Trace) => b.constant(dtype === "bool" ? value & 1 : value, dtype, [5]) })),
-    ), // biome-ignore format: short
+      [0, 1, 200].map((value) => ({
+        name: `${dtype} ${value}`,
+        args: [],
+        build: (b: Trace) => b.constant(dtype === "bool" ? value & 1 : value, dtype, [5]),
+      })),
+    ),
   },
   copy: { cases: everyDtype([3, 5], "copied", (b, x) => b.builder.append("copy", [x])) },
   stopGradient: { cases: everyDtype([5], "passed on", (b, x) => b.stopGradient(x)) },

@@ -10,7 +10,8 @@ export function graphOfStep(step: RandomStep): Graph {
   const declare = (kind: string, specs: Readonly<Record<string, TensorSpec>>): Nodes =>
     Object.fromEntries(Object.entries(specs).map(([name, s]) => [name, b.input(`${kind}.${name}`, s.dtype, s.shape)]));
   const { state, outputs } = step.trace(b, declare("state", step.state), declare("input", step.inputs));
-  const named = (kind: string, nodes: Nodes) => Object.entries(nodes).map(([name, n]) => [`${kind}.${name}`, n] as const);
+  const named = (kind: string, nodes: Nodes) =>
+    Object.entries(nodes).map(([name, n]) => [`${kind}.${name}`, n] as const);
   return { outputs: new Map([...named("state", state), ...named("output", outputs)]) };
 }
 

@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
-import type { TypedArray } from "../../src/base/dtype.ts";
+import { createThreads, loadBlas } from "../../src/backends/blas/load.ts";
 import { blasWorthwhile } from "../../src/backends/native.ts";
 import { evaluateGraph } from "../../src/backends/reference/backend.ts";
 import { wasmBackend } from "../../src/backends/wasm/backend.ts";
+import type { TypedArray } from "../../src/base/dtype.ts";
 import { planGraph } from "../../src/engine/executable.ts";
 import type { Explanation } from "../../src/engine/explain.ts";
-import { matmulSizes } from "../../src/ops/contract.ts";
-import { ops } from "../../src/ops/table.ts";
 import { graphProgram } from "../../src/engine/program.ts";
 import { type Buffer, Runtime } from "../../src/engine/runtime.ts";
-import type { Node } from "../../src/ir/node.ts";
 import { type Graph, nodesOf, printGraph } from "../../src/ir/graph.ts";
-import { createThreads, loadBlas } from "../../src/backends/blas/load.ts";
-import { randomStep, type RandomStep } from "./graph-generator.ts";
+import type { Node } from "../../src/ir/node.ts";
+import { matmulSizes } from "../../src/ops/contract.ts";
+import { ops } from "../../src/ops/table.ts";
+import { type RandomStep, randomStep } from "./graph-generator.ts";
 import { graphOfStep } from "./random-graph.ts";
 
 /** The meaning of a step by the op table alone: no passes, no memory plan, all states replaced at once. */
@@ -51,18 +51,29 @@ function difference(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: 
 const POISON = 0xff;
 
 /** Runs a random step on this runtime and compares everything that can be seen with the oracle. */
-async function check(seed: number, runtime: Runtime, deterministic: boolean, step = randomStep(seed)): Promise<Explanation> {
+async function check(
+  seed: number,
+  runtime: Runtime,
+  deterministic: boolean,
+  step = randomStep(seed),
+): Promise<Explanation> {
   const oracle = new Oracle(step);
   const complain = (what: string): never => expect.fail(`seed ${seed}: ${what}\n${printGraph(oracle.graph)}`) as never;
-  const program = await graphProgram({ ...step, runtime, deterministic }).catch((error: Error) => complain(error.stack!));
+  const program = await graphProgram({ ...step, runtime, deterministic }).catch((error: Error) =>
+    complain(error.stack!),
+  );
   if (program.nodes.some((n) => n.backend === "reference")) complain("a node runs on reference");
   const { held } = program as unknown as { held: Record<string, Buffer> };
   for (const buffer of [held.arena!, held.scratch!, ...Object.values(program.outputs)]) {
     new Uint8Array(runtime.memory.buffer, buffer.address, buffer.view().byteLength).fill(POISON);
   }
-  for (const name of Object.keys(step.state)) program.state[name]!.view().set(step.values.get(`state.${name}`)! as never);
+  for (const name of Object.keys(step.state))
+    program.state[name]!.view().set(step.values.get(`state.${name}`)! as never);
   const given = Object.fromEntries(
-    Object.entries(step.inputs).map(([name, s]) => [name, runtime.buffer(s.dtype, s.shape, step.values.get(`input.${name}`))]),
+    Object.entries(step.inputs).map(([name, s]) => [
+      name,
+      runtime.buffer(s.dtype, s.shape, step.values.get(`input.${name}`)),
+    ]),
   );
 
   for (let turn = 0; turn < 2; turn++) {
@@ -109,7 +120,19 @@ test("random graphs of larger shapes, shared between threads, give what the op t
   const runtime = new Runtime({ blas, relaxed: false, threads: (memory, at, b) => createThreads(memory, at, 2, b) });
   for (let i = 0; i < COUNT / 10; i++) {
     const seed = FIRST + i;
-    await check(seed, runtime, false, randomStep(seed, { sizes: [[40, 128], [300, 17], [64, 65]][i % 3]!, limit: 50_000 })); // biome-ignore format: short
+    await check(
+      seed,
+      runtime,
+      false,
+      randomStep(seed, {
+        sizes: [
+          [40, 128],
+          [300, 17],
+          [64, 65],
+        ][i % 3]!,
+        limit: 50_000,
+      }),
+    );
   }
 });
 

@@ -37,16 +37,18 @@ describe.skipIf(!collect)("what is garbage gives its memory back", () => {
   });
   test("a thousand programs, one after the other, take the place of a few", async () => {
     const runtime = new Runtime({ relaxed: false });
-    const fit = async (i: number) => {
+    const fitOne = async (i: number) => {
       const p = await graphProgram({
-        state: { x: { dtype: "f64", shape: [1000], upTo: false } }, inputs: {}, runtime,
+        state: { x: { dtype: "f64", shape: [1000], upTo: false } },
+        inputs: {},
+        runtime,
         trace: (b, { x }) => ({ state: { x: b.add(x!, i % 3) }, outputs: { y: b.sum(x!, [0]) } }),
-      }); // biome-ignore format: short
+      });
       await p.run({}, 2);
     };
     const sizes: number[] = [];
     for (let i = 0; i < 1000; i++) {
-      await fit(i);
+      await fitOne(i);
       if (i % 100 === 99) {
         await settle();
         sizes.push(runtime.memory.buffer.byteLength);

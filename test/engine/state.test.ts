@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { TypedArray } from "../../src/base/dtype.ts";
 import { evaluateGraph } from "../../src/backends/reference/backend.ts";
-import { graphProgram, type GraphProgramSpec, type Nodes } from "../../src/engine/program.ts";
+import type { TypedArray } from "../../src/base/dtype.ts";
+import { type GraphProgramSpec, graphProgram, type Nodes } from "../../src/engine/program.ts";
 import { Runtime, type TensorSpec } from "../../src/engine/runtime.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { createTrace } from "../../src/ops/trace.ts";
@@ -27,7 +27,10 @@ const steps: Record<string, Step> = {
   },
   "a view of the old state": {
     state: { s: spec(4, 3) },
-    trace: (b, { s }) => ({ state: { s: b.mul(s!, 2) }, outputs: { part: b.slice(s!, [1, 1], [2, 2]), turned: b.transpose(s!, [1, 0]) } }),
+    trace: (b, { s }) => ({
+      state: { s: b.mul(s!, 2) },
+      outputs: { part: b.slice(s!, [1, 1], [2, 2]), turned: b.transpose(s!, [1, 0]) },
+    }),
   },
   "a square state that becomes its transpose": {
     state: { s: spec(5, 5) },
@@ -39,7 +42,10 @@ const steps: Record<string, Step> = {
   },
   "a state replaced by something else in the loop that sums it": {
     state: { s: spec(4, 4) },
-    trace: (b, { s }) => ({ state: { s: b.iota("f32", [4, 4], 1) }, outputs: { rows: b.sum(s!, [1]), columns: b.max(s!, [0]) } }),
+    trace: (b, { s }) => ({
+      state: { s: b.iota("f32", [4, 4], 1) },
+      outputs: { rows: b.sum(s!, [1]), columns: b.max(s!, [0]) },
+    }),
   },
   "two states exchanged, and summed": {
     state: { s: spec(9), t: spec(9) },
@@ -59,7 +65,10 @@ const steps: Record<string, Step> = {
   },
   "a state that becomes a product of itself, beside another": {
     state: { s: spec(4, 4) },
-    trace: (b, { s }) => ({ state: { s: b.minimum(b.maximum(b.matmul(s!, s!), -8), 8) }, outputs: { product: b.matmul(s!, s!, true, false) } }),
+    trace: (b, { s }) => ({
+      state: { s: b.minimum(b.maximum(b.matmul(s!, s!), -8), 8) },
+      outputs: { product: b.matmul(s!, s!, true, false) },
+    }),
   },
   "one value for two states and an output": {
     state: { s: spec(5), t: spec(5) },
@@ -91,7 +100,9 @@ const steps: Record<string, Step> = {
 describe.each(Object.entries(steps))("%s", (_name, step) => {
   test("is what all states replaced at once would give", async () => {
     const b = createTrace();
-    const nodes = Object.fromEntries(Object.entries(step.state).map(([name, s]) => [name, b.input(name, s.dtype, s.shape)]));
+    const nodes = Object.fromEntries(
+      Object.entries(step.state).map(([name, s]) => [name, b.input(name, s.dtype, s.shape)]),
+    );
     const { state, outputs } = step.trace(b, nodes);
     const p = await graphProgram({ ...step, inputs: {}, runtime, deterministic: true } satisfies GraphProgramSpec);
     const values = new Map<string, TypedArray>();
@@ -102,11 +113,14 @@ describe.each(Object.entries(steps))("%s", (_name, step) => {
     }
     for (let turn = 0; turn < 3; turn++) {
       await p.run();
-      const named = (kind: string, all: Record<string, Node>) => Object.entries(all).map(([name, n]) => [`${kind}.${name}`, n] as const);
+      const named = (kind: string, all: Record<string, Node>) =>
+        Object.entries(all).map(([name, n]) => [`${kind}.${name}`, n] as const);
       const want = evaluateGraph({ outputs: new Map([...named("state", state), ...named("output", outputs)]) }, values);
       for (const name of Object.keys(state)) values.set(name, want.get(`state.${name}`)!);
-      for (const name of Object.keys(outputs)) expect([...p.outputs[name]!.read()], name).toEqual([...want.get(`output.${name}`)!]);
-      for (const name of Object.keys(step.state)) expect([...p.state[name]!.read()], name).toEqual([...values.get(name)!]);
+      for (const name of Object.keys(outputs))
+        expect([...p.outputs[name]!.read()], name).toEqual([...want.get(`output.${name}`)!]);
+      for (const name of Object.keys(step.state))
+        expect([...p.state[name]!.read()], name).toEqual([...values.get(name)!]);
     }
   });
 });

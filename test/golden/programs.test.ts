@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { type Graph, printGraph } from "../../src/ir/graph.ts";
-import type { Node } from "../../src/ir/node.ts";
 import { wasmBackend } from "../../src/backends/wasm/backend.ts";
 import { planGraph } from "../../src/engine/executable.ts";
+import { type Graph, printGraph } from "../../src/ir/graph.ts";
+import type { Node } from "../../src/ir/node.ts";
 import { createTrace } from "../../src/ops/trace.ts";
 import type { Trace } from "../../src/ops/vocabulary.ts";
 import { gradient } from "../../src/transforms/vjp.ts";
@@ -42,7 +42,10 @@ const programs: Record<string, (b: Trace) => Record<string, Node>> = {
     const data = b.input("input.data", "u8", [1000, 7]);
     const order = b.input("state.order", "u32", [16]);
     const rows = b.gather(data, order);
-    return { "output.mean": b.mul(b.sum(b.cast(rows, "f32"), [0]), 1 / (16 * 255)), "output.bright": b.gt(b.cast(rows, "f32"), 127.5) };
+    return {
+      "output.mean": b.mul(b.sum(b.cast(rows, "f32"), [0]), 1 / (16 * 255)),
+      "output.bright": b.gt(b.cast(rows, "f32"), 127.5),
+    };
   },
   // Two states exchanged, one read as it was: both are written in one loop after they are read.
   exchange: (b) => {
@@ -54,7 +57,12 @@ const programs: Record<string, (b: Trace) => Record<string, Node>> = {
   views: (b) => {
     const x = b.input("input.x", "f32", [4, 6]);
     const y = b.reshape(b.transpose(x, [1, 0]), [24]);
-    return { "output.y": y, "output.z": b.add(y, 1), "output.column": b.slice(x, [0, 2], [4, 1]), "output.one": b.constant(1, "i32", [3]) };
+    return {
+      "output.y": y,
+      "output.z": b.add(y, 1),
+      "output.column": b.slice(x, [0, 2], [4, 1]),
+      "output.one": b.constant(1, "i32", [3]),
+    };
   },
 };
 
@@ -62,7 +70,17 @@ describe.each(Object.entries(programs))("%s", (name, build) => {
   const graph: Graph = { outputs: new Map(Object.entries(build(createTrace()))) };
   test("prints as stored, and compiles to the stored kernels", async () => {
     const plan = planGraph(graph, backend);
-    const text = ["# as traced", printGraph(graph), "", "# simplified", printGraph(plan.graph), "", "# kernels", showPlan(plan), ""].join("\n");
+    const text = [
+      "# as traced",
+      printGraph(graph),
+      "",
+      "# simplified",
+      printGraph(plan.graph),
+      "",
+      "# kernels",
+      showPlan(plan),
+      "",
+    ].join("\n");
     await expect(text).toMatchFileSnapshot(`./${name}.txt`);
   });
 });

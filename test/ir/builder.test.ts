@@ -34,13 +34,17 @@ describe("equal nodes are one node", () => {
 test("an input has one type", () => {
   const b = createTrace();
   expect(b.input("x", "f32", [3])).toBe(b.input("x", "f32", [3]));
-  expect(() => b.input("x", "f32", [4])).toThrow('input "x" was declared f32[3], then f32[4]; an input has one type: use another name');
+  expect(() => b.input("x", "f32", [4])).toThrow(
+    'input "x" was declared f32[3], then f32[4]; an input has one type: use another name',
+  );
   expect(() => b.input("x", "f64", [3])).toThrow("then f64[3]");
   expect(b.input('x" y', "f64", [])).not.toBe(b.input("x", "f32", [3]));
 });
 
 test("an unknown op says which row to write", () => {
-  expect(() => createTrace().builder.append("frobnicate", [])).toThrow('no op "frobnicate": add a row { infer, vjp, batch, evaluate }');
+  expect(() => createTrace().builder.append("frobnicate", [])).toThrow(
+    'no op "frobnicate": add a row { infer, vjp, batch, evaluate }',
+  );
 });
 
 test("operands of numbers alone are refused", () => {
@@ -73,8 +77,13 @@ test("nodes come after their operands, each once, and only those that are needed
   const y = b.exp(x);
   b.log(x);
   const z = b.add(y, y);
-  const nodes = nodesOf({ outputs: new Map([["z", z], ["y", y]]) });
+  const nodes = nodesOf({
+    outputs: new Map([
+      ["z", z],
+      ["y", y],
+    ]),
+  });
   expect(nodes).toEqual([x, y, z]);
   expect(reachable([y])).toEqual([x, y]);
   expect(usersOf(nodes).get(y)).toEqual([z]);
-}); // biome-ignore format: short
+});

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Shape, sizeOf, stridesOf } from "../../src/base/shape.ts";
 import { evaluateGraph } from "../../src/backends/reference/backend.ts";
+import { type Shape, sizeOf, stridesOf } from "../../src/base/shape.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { createTrace } from "../../src/ops/trace.ts";
 import { Accesses, isContiguous, reshapeStrides } from "../../src/passes/access.ts";
@@ -32,8 +32,20 @@ const factorizations = (n: number): fc.Arbitrary<number[]> =>
 
 /** Shapes with strides as views make them: any order of axes, gaps, and axes that were made by copying. */
 const layouts = fc
-  .array(fc.record({ size: fc.integer({ min: 1, max: 4 }), gap: fc.integer({ min: 1, max: 2 }), copied: fc.boolean() }), { maxLength: 4 })
-  .chain((axes) => fc.record({ axes: fc.constant(axes), order: fc.shuffledSubarray(axes.map((_, i) => i), { minLength: axes.length }), gaps: fc.boolean() }))
+  .array(
+    fc.record({ size: fc.integer({ min: 1, max: 4 }), gap: fc.integer({ min: 1, max: 2 }), copied: fc.boolean() }),
+    { maxLength: 4 },
+  )
+  .chain((axes) =>
+    fc.record({
+      axes: fc.constant(axes),
+      order: fc.shuffledSubarray(
+        axes.map((_, i) => i),
+        { minLength: axes.length },
+      ),
+      gaps: fc.boolean(),
+    }),
+  )
   .map(({ axes, order, gaps }) => {
     const strides: number[] = new Array(axes.length);
     let stride = 1;
@@ -42,7 +54,7 @@ const layouts = fc
       stride *= axes[axis]!.size * (gaps ? axes[axis]!.gap : 1);
     }
     return { shape: axes.map((a) => a.size), strides };
-  }); // biome-ignore format: one pipeline
+  });
 
 const reshapes = layouts.chain(({ shape, strides }) =>
   fc.record({ shape: fc.constant(shape), strides: fc.constant(strides), to: factorizations(sizeOf(shape)) }),
@@ -93,9 +105,16 @@ test("isContiguous is row-major order from the first element, whatever axes of s
 });
 
 /** A chain of views as the choices that made it. */
-const chains = fc.array(fc.record({ kind: fc.nat({ max: 3 }), a: fc.nat(), b: fc.nat() }), { minLength: 1, maxLength: 6 });
+const chains = fc.array(fc.record({ kind: fc.nat({ max: 3 }), a: fc.nat(), b: fc.nat() }), {
+  minLength: 1,
+  maxLength: 6,
+});
 
-function apply(x: Node, { kind, a, b: c }: { kind: number; a: number; b: number }, trace: ReturnType<typeof createTrace>): Node {
+function apply(
+  x: Node,
+  { kind, a, b: c }: { kind: number; a: number; b: number },
+  trace: ReturnType<typeof createTrace>,
+): Node {
   const { shape } = x;
   switch (kind) {
     case 0: {
@@ -105,7 +124,11 @@ function apply(x: Node, { kind, a, b: c }: { kind: number; a: number; b: number 
     }
     case 1: {
       const starts = shape.map((d, i) => (a + i) % Math.ceil(d / 2));
-      return trace.slice(x, starts, shape.map((d, i) => Math.max(1, (d - starts[i]! + (c % 2)) >> (c % 2)))); // biome-ignore format: short
+      return trace.slice(
+        x,
+        starts,
+        shape.map((d, i) => Math.max(1, (d - starts[i]! + (c % 2)) >> (c % 2))),
+      );
     }
     case 2: {
       const size = sizeOf(shape);
@@ -114,7 +137,13 @@ function apply(x: Node, { kind, a, b: c }: { kind: number; a: number; b: number 
       return trace.reshape(x, [d, size / d]);
     }
     default:
-      return shape.length < 4 ? trace.broadcast(x, [2, ...shape], shape.map((_, i) => i + 1)) : x; // biome-ignore format: short
+      return shape.length < 4
+        ? trace.broadcast(
+            x,
+            [2, ...shape],
+            shape.map((_, i) => i + 1),
+          )
+        : x;
   }
 }
 

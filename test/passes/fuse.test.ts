@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { wasmBackend } from "../../src/backends/wasm/backend.ts";
 import { type Graph, nodesOf } from "../../src/ir/graph.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { scalar } from "../../src/ops/scalar.ts";
 import { createTrace } from "../../src/ops/trace.ts";
 import type { Trace } from "../../src/ops/vocabulary.ts";
 import { isView } from "../../src/passes/access.ts";
-import { batchStride, fuse, type Fused, isMatrixLayout, readsOf, writesOf } from "../../src/passes/fuse.ts";
+import { batchStride, type Fused, fuse, isMatrixLayout, readsOf, writesOf } from "../../src/passes/fuse.ts";
 import { simplify } from "../../src/passes/simplify.ts";
-import { wasmBackend } from "../../src/backends/wasm/backend.ts";
 import { randomGraph } from "../conformance/random-graph.ts";
 
 const wasm = wasmBackend({ blas: null, relaxed: false, parts: 1, sharedMemory: false });
@@ -87,12 +87,14 @@ function faults(graph: Graph): string[] {
     const needed = !isView(node) && !["input", "const", "iota"].includes(node.op);
     if (needed && !done.has(node)) out.push(`%${node.id} ${node.op} is in no kernel`);
   }
-  for (const [name, node] of graph.outputs) if (node.op !== "input" && !writer.has(node)) out.push(`${name} is not written`);
+  for (const [name, node] of graph.outputs)
+    if (node.op !== "input" && !writer.has(node)) out.push(`${name} is not written`);
   for (const name of f.inPlace) {
     const old = nodes.find((n) => n.attrs.name === name);
     const at = writer.get(graph.outputs.get(name)!)!;
     for (const [i, kernel] of f.kernels.entries()) {
-      if (old && i > at && readsOf(kernel, f.accesses).has(old)) out.push(`kernel ${i} reads ${name} after it was overwritten`);
+      if (old && i > at && readsOf(kernel, f.accesses).has(old))
+        out.push(`kernel ${i} reads ${name} after it was overwritten`);
     }
   }
   return out;
@@ -100,17 +102,20 @@ function faults(graph: Graph): string[] {
 
 test("in random graphs nothing is read before it is written, nor a state after it is overwritten", () => {
   let loops = 0;
-  for (let seed = 1; seed <= 500; seed++) {
+  for (let seed = 1; seed <= 300; seed++) {
     const graph = simplify(randomGraph(seed), wasm.keeps);
     expect(faults(graph), `seed ${seed}`).toEqual([]);
-    loops += fuse(graph).kernels.filter((k) => k.kind === "loop" && k.body.filter((n) => n.op in scalar).length > 2).length;
+    loops += fuse(graph).kernels.filter(
+      (k) => k.kind === "loop" && k.body.filter((n) => n.op in scalar).length > 2,
+    ).length;
   }
-  expect(loops).toBeGreaterThan(500);
+  expect(loops).toBeGreaterThan(300);
 });
 
 describe("a state is overwritten in place", () => {
   const state = (b: Trace, shape = [3, 3]) => b.input("state.s", "f32", shape);
-  const inPlace = (build: (b: Trace, s: Node) => Record<string, Node>) => fused((b) => build(b, state(b))).inPlace.has("state.s");
+  const inPlace = (build: (b: Trace, s: Node) => Record<string, Node>) =>
+    fused((b) => build(b, state(b))).inPlace.has("state.s");
 
   test("by a function of itself", () => {
     expect(inPlace((b, s) => ({ "state.s": b.add(s, 1) }))).toBe(true);

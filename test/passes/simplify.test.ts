@@ -20,17 +20,52 @@ const X = '%0: f32[3, 4] = input() {name="x"}';
 const unchanged = [X, "%1: f32[3, 4] = copy(%0)", "return r = %1"];
 
 /** What each rule makes of what it is for; `null` where it must leave things alone. */
-const rules: Record<string, readonly [string, (b: Trace, x: Node, y: Node, n: Node) => Node, readonly string[] | null][]> = {
+const rules: Record<
+  string,
+  readonly [string, (b: Trace, x: Node, y: Node, n: Node) => Node, readonly string[] | null][]
+> = {
   "constants are folded where that is exact": [
-    ["arithmetic", (b) => b.mul(b.add(b.constant(2, "f32", [2]), 3), 4), ["%0: f32[2] = const() {value=20}", "return r = %0"]],
-    ["in the dtype's own arithmetic", (b) => b.add(b.constant(0.1, "f32", []), b.constant(0.2, "f32", [])), [`%0: f32[] = const() {value=${Math.fround(Math.fround(0.1) + Math.fround(0.2))}}`, "return r = %0"]],
-    ["integers wrap", (b) => b.add(b.constant(0x7fffffff, "i32", []), 1), ["%0: i32[] = const() {value=-2147483648}", "return r = %0"]],
-    ["casts saturate", (b) => b.cast(b.constant(-5.5, "f32", []), "u32"), ["%0: u32[] = const() {value=0}", "return r = %0"]],
-    ["bits", (b) => b.bitcast(b.constant(1, "f32", []), "u32"), ["%0: u32[] = const() {value=1065353216}", "return r = %0"]],
+    [
+      "arithmetic",
+      (b) => b.mul(b.add(b.constant(2, "f32", [2]), 3), 4),
+      ["%0: f32[2] = const() {value=20}", "return r = %0"],
+    ],
+    [
+      "in the dtype's own arithmetic",
+      (b) => b.add(b.constant(0.1, "f32", []), b.constant(0.2, "f32", [])),
+      [`%0: f32[] = const() {value=${Math.fround(Math.fround(0.1) + Math.fround(0.2))}}`, "return r = %0"],
+    ],
+    [
+      "integers wrap",
+      (b) => b.add(b.constant(0x7fffffff, "i32", []), 1),
+      ["%0: i32[] = const() {value=-2147483648}", "return r = %0"],
+    ],
+    [
+      "casts saturate",
+      (b) => b.cast(b.constant(-5.5, "f32", []), "u32"),
+      ["%0: u32[] = const() {value=0}", "return r = %0"],
+    ],
+    [
+      "bits",
+      (b) => b.bitcast(b.constant(1, "f32", []), "u32"),
+      ["%0: u32[] = const() {value=1065353216}", "return r = %0"],
+    ],
     ["functions are left to the kernels", (b) => b.exp(b.constant(1, "f32", [])), null],
-    ["sums of a constant", (b) => b.sum(b.constant(2, "f32", [3, 4]), [1]), ["%0: f32[3] = const() {value=8}", "return r = %0"]],
-    ["sums of nothing", (b) => b.sum(b.constant(Infinity, "f32", [3, 0]), [1]), ["%0: f32[3] = const() {value=0}", "return r = %0"]],
-    ["moved constants", (b) => b.transpose(b.broadcast(b.constant(2, "f32", [3]), [3, 4], [0]), [1, 0]), ["%0: f32[4, 3] = const() {value=2}", "return r = %0"]],
+    [
+      "sums of a constant",
+      (b) => b.sum(b.constant(2, "f32", [3, 4]), [1]),
+      ["%0: f32[3] = const() {value=8}", "return r = %0"],
+    ],
+    [
+      "sums of nothing",
+      (b) => b.sum(b.constant(Infinity, "f32", [3, 0]), [1]),
+      ["%0: f32[3] = const() {value=0}", "return r = %0"],
+    ],
+    [
+      "moved constants",
+      (b) => b.transpose(b.broadcast(b.constant(2, "f32", [3]), [3, 4], [0]), [1, 0]),
+      ["%0: f32[4, 3] = const() {value=2}", "return r = %0"],
+    ],
     ["a pad of a constant is none", (b) => b.pad(b.constant(2, "f32", [3]), [1], [0]), null],
   ],
   "neutral elements vanish": [
@@ -47,8 +82,16 @@ const rules: Record<string, readonly [string, (b: Trace, x: Node, y: Node, n: No
     ["x − x stays", (b, x) => b.sub(x, x), null],
   ],
   "division by a power of two is a multiplication": [
-    ["by 8", (b, x) => b.div(x, 8), [X, "%1: f32[3, 4] = const() {value=0.125}", "%2: f32[3, 4] = mul(%0, %1)", "return r = %2"]],
-    ["by −1/4", (b, x) => b.div(x, -0.25), [X, "%1: f32[3, 4] = const() {value=-4}", "%2: f32[3, 4] = mul(%0, %1)", "return r = %2"]],
+    [
+      "by 8",
+      (b, x) => b.div(x, 8),
+      [X, "%1: f32[3, 4] = const() {value=0.125}", "%2: f32[3, 4] = mul(%0, %1)", "return r = %2"],
+    ],
+    [
+      "by −1/4",
+      (b, x) => b.div(x, -0.25),
+      [X, "%1: f32[3, 4] = const() {value=-4}", "%2: f32[3, 4] = mul(%0, %1)", "return r = %2"],
+    ],
     ["by 3 stays", (b, x) => b.div(x, 3), null],
     ["by the number next to 1024 stays", (b, x) => b.div(b.cast(x, "f64"), 1024 * (1 + 2 ** -52)), null],
     ["by a number whose inverse is not normal stays", (b, x) => b.div(x, 2 ** 120), null],
@@ -61,22 +104,65 @@ const rules: Record<string, readonly [string, (b: Trace, x: Node, y: Node, n: No
     ["a slice of everything", (b, x) => b.slice(x, [0, 0], [3, 4]), unchanged],
     ["a pad by nothing", (b, x) => b.pad(x, [0, 0], [0, 0]), unchanged],
     ["a broadcast to itself", (b, x) => b.broadcast(x, [3, 4], [0, 1]), unchanged],
-    ["slices of slices are one", (b, x) => b.slice(b.slice(x, [1, 0], [2, 4]), [1, 2], [1, 2]), [X, "%1: f32[1, 2] = slice(%0) {sizes=[1,2] starts=[2,2]}", "return r = %1"]],
-    ["broadcasts of broadcasts are one", (b, x) => b.broadcast(b.broadcast(x, [3, 2, 4], [0, 2]), [5, 3, 2, 4], [1, 2, 3]), [X, "%1: f32[5, 3, 2, 4] = broadcast(%0) {dims=[1,3] shape=[5,3,2,4]}", "return r = %1"]],
-    ["transposes of transposes are one", (b) => b.transpose(b.transpose(b.input("z", "f32", [2, 3, 4]), [1, 2, 0]), [1, 0, 2]), ['%0: f32[2, 3, 4] = input() {name="z"}', "%1: f32[4, 3, 2] = transpose(%0) {permutation=[2,1,0]}", "return r = %1"]],
+    [
+      "slices of slices are one",
+      (b, x) => b.slice(b.slice(x, [1, 0], [2, 4]), [1, 2], [1, 2]),
+      [X, "%1: f32[1, 2] = slice(%0) {sizes=[1,2] starts=[2,2]}", "return r = %1"],
+    ],
+    [
+      "broadcasts of broadcasts are one",
+      (b, x) => b.broadcast(b.broadcast(x, [3, 2, 4], [0, 2]), [5, 3, 2, 4], [1, 2, 3]),
+      [X, "%1: f32[5, 3, 2, 4] = broadcast(%0) {dims=[1,3] shape=[5,3,2,4]}", "return r = %1"],
+    ],
+    [
+      "transposes of transposes are one",
+      (b) => b.transpose(b.transpose(b.input("z", "f32", [2, 3, 4]), [1, 2, 0]), [1, 0, 2]),
+      [
+        '%0: f32[2, 3, 4] = input() {name="z"}',
+        "%1: f32[4, 3, 2] = transpose(%0) {permutation=[2,1,0]}",
+        "return r = %1",
+      ],
+    ],
     ["a slice of a broadcast stays", (b, x) => b.slice(b.broadcast(x, [2, 3, 4], [1, 2]), [0, 0, 0], [1, 3, 4]), null],
   ],
   "a transposed operand is a flag of the product": [
-    ["on the left", (b, x, y) => b.matmul(b.transpose(b.transpose(x, [1, 0]), [1, 0]), y), [X, '%1: f32[4, 5] = input() {name="y"}', "%2: f32[3, 5] = matmul(%0, %1) {transA=false transB=false}", "return r = %2"]],
-    ["on the right", (b, x) => b.matmul(x, b.transpose(x, [1, 0])), [X, "%1: f32[3, 3] = matmul(%0, %0) {transA=false transB=true}", "return r = %1"]],
-    ["two make none", (b, x, y) => b.matmul(b.transpose(x, [1, 0]), b.transpose(y, [1, 0]), true, true), [X, '%1: f32[4, 5] = input() {name="y"}', "%2: f32[3, 5] = matmul(%0, %1) {transA=false transB=false}", "return r = %2"]],
+    [
+      "on the left",
+      (b, x, y) => b.matmul(b.transpose(b.transpose(x, [1, 0]), [1, 0]), y),
+      [
+        X,
+        '%1: f32[4, 5] = input() {name="y"}',
+        "%2: f32[3, 5] = matmul(%0, %1) {transA=false transB=false}",
+        "return r = %2",
+      ],
+    ],
+    [
+      "on the right",
+      (b, x) => b.matmul(x, b.transpose(x, [1, 0])),
+      [X, "%1: f32[3, 3] = matmul(%0, %0) {transA=false transB=true}", "return r = %1"],
+    ],
+    [
+      "two make none",
+      (b, x, y) => b.matmul(b.transpose(x, [1, 0]), b.transpose(y, [1, 0]), true, true),
+      [
+        X,
+        '%1: f32[4, 5] = input() {name="y"}',
+        "%2: f32[3, 5] = matmul(%0, %1) {transA=false transB=false}",
+        "return r = %2",
+      ],
+    ],
   ],
-}; // biome-ignore format: a table
+};
 
 describe.each(Object.entries(rules))("%s", (_rule, cases) => {
   test.each(cases)("%s", (_name, build, want) => {
     const before = createTrace();
-    const node = build(before, before.input("x", "f32", [3, 4]), before.input("y", "f32", [4, 5]), before.input("n", "i32", [3]));
+    const node = build(
+      before,
+      before.input("x", "f32", [3, 4]),
+      before.input("y", "f32", [4, 5]),
+      before.input("n", "i32", [3]),
+    );
     expect(simplified(build)).toBe(want ? want.join("\n") : printGraph({ outputs: new Map([["r", node]]) }));
   });
 });
@@ -86,13 +172,27 @@ test("what nothing needs is gone, and equal values are one", () => {
     b.exp(b.log(x));
     return b.add(b.mul(b.add(x, 0), 2), b.mul(b.div(x, 1), 2));
   });
-  expect(text).toBe([X, "%1: f32[3, 4] = const() {value=2}", "%2: f32[3, 4] = mul(%0, %1)", "%3: f32[3, 4] = add(%2, %2)", "return r = %3"].join("\n")); // biome-ignore format: short
+  expect(text).toBe(
+    [
+      X,
+      "%1: f32[3, 4] = const() {value=2}",
+      "%2: f32[3, 4] = mul(%0, %1)",
+      "%3: f32[3, 4] = add(%2, %2)",
+      "return r = %3",
+    ].join("\n"),
+  );
 });
 
 test("ops without an emitter are lowered by their rows, and what that makes is simplified", () => {
-  const text = simplified((b, x) => b.stopGradient(b.customVjp(b.mul(x, 1), [x], () => [null])), (op) => op !== "stopGradient" && op !== "customVjp"); // biome-ignore format: short
+  const text = simplified(
+    (b, x) => b.stopGradient(b.customVjp(b.mul(x, 1), [x], () => [null])),
+    (op) => op !== "stopGradient" && op !== "customVjp",
+  );
   expect(text).toBe(unchanged.join("\n"));
-  const lowered = simplified((b, x) => b.logsumexp(x, [1]), (op) => op !== "logsumexp" && op !== "stopGradient");
+  const lowered = simplified(
+    (b, x) => b.logsumexp(x, [1]),
+    (op) => op !== "logsumexp" && op !== "stopGradient",
+  );
   expect(lowered).not.toContain("logsumexp");
   expect(lowered).toContain("max(%0) {axes=[1]}");
 });

@@ -18,7 +18,11 @@ test("a graph that rules made passes, and is returned", () => {
 describe("a planted fault is found and named", () => {
   test.each([
     ["a shape that its rule does not give", { shape: [4] }, "node %1 exp: is f32[4] but its rule gives f32[3]"],
-    ["a dtype that its rule does not give", { dtype: "f64" as const }, "node %1 exp: is f64[3] but its rule gives f32[3]"],
+    [
+      "a dtype that its rule does not give",
+      { dtype: "f64" as const },
+      "node %1 exp: is f64[3] but its rule gives f32[3]",
+    ],
     ["an operand that comes later", { id: 0 }, "operand %0 does not come before it"],
     ["an op that nobody knows", { op: "frobnicate" }, 'no op "frobnicate"'],
   ])("%s", (_what, change, text) => {

@@ -26,7 +26,10 @@ test("gradient descent on a least-squares problem reaches the solution of the no
     inputs: { x: f64([4, 2]), y: f64([4]) },
     runtime,
     body: ({ state: { w }, inputs: { x, y } }) => {
-      const error = x.matmul(w.reshape([2, 1])).reshape([4]).sub(y);
+      const error = x
+        .matmul(w.reshape([2, 1]))
+        .reshape([4])
+        .sub(y);
       const cost = error.square().sum();
       const [dw] = gradient(cost, [w]);
       return { state: { w: w.sub(dw!.mul(0.02)) }, outputs: { cost } };
@@ -51,7 +54,11 @@ test("a state that is not returned stays, and a body may have no state at all", 
   p.state.b.write([5, 6]);
   await p.run({ x: 3 }, 2);
   expect([...p.state.a.read(), ...p.state.b.read()]).toEqual([6, 6, 5, 6]);
-  const pure = await program({ inputs: { x: f32([2]) }, runtime, body: ({ inputs: { x } }) => ({ outputs: { y: x.mul(2) } }) });
+  const pure = await program({
+    inputs: { x: f32([2]) },
+    runtime,
+    body: ({ inputs: { x } }) => ({ outputs: { y: x.mul(2) } }),
+  });
   await pure.run({ x: [1, 2] });
   expect([...pure.outputs.y.read()]).toEqual([2, 4]);
 });
@@ -80,7 +87,11 @@ test("counts of rows reach the body; a fixed input has none", async () => {
     },
   });
   expect((await p.run({ x: [1, 2, 6] })).metrics.mean![0]).toBe(3);
-  const fixed = program({ inputs: { x: f64([4]) }, runtime, body: ({ inputs: { x }, count }) => ({ outputs: { y: x.mul(count("x").cast("f64")) } }) });
+  const fixed = program({
+    inputs: { x: f64([4]) },
+    runtime,
+    body: ({ inputs: { x }, count }) => ({ outputs: { y: x.mul(count("x").cast("f64")) } }),
+  });
   await expect(fixed).rejects.toThrow('input "x" has a fixed number of rows: declare it with upTo(…) to count them');
 });
 
@@ -88,7 +99,10 @@ describe("the seed", () => {
   const draws = program({
     state: { t: u32([]) },
     runtime,
-    body: ({ state: { t }, rng }) => ({ state: { t: t.add(1) }, outputs: { same: normal(rng, [], "f64"), fresh: normal(rng.fold(t), [], "f64") } }),
+    body: ({ state: { t }, rng }) => ({
+      state: { t: t.add(1) },
+      outputs: { same: normal(rng, [], "f64"), fresh: normal(rng.fold(t), [], "f64") },
+    }),
   });
   test("makes the key of a run; what is not folded into it is drawn again in each step", async () => {
     const p = await draws;
@@ -106,7 +120,12 @@ describe("the seed", () => {
 });
 
 test("names of states, inputs and outputs are typed", async () => {
-  const p = await program({ state: { a: f32([1]) }, inputs: { x: f32([1]) }, runtime, body: ({ state, inputs }) => ({ outputs: { y: state.a.add(inputs.x) } }) });
+  const p = await program({
+    state: { a: f32([1]) },
+    inputs: { x: f32([1]) },
+    runtime,
+    body: ({ state, inputs }) => ({ outputs: { y: state.a.add(inputs.x) } }),
+  });
   expectTypeOf(p.state).toHaveProperty("a");
   expectTypeOf(p.outputs).toHaveProperty("y");
   // @ts-expect-error there is no such output
@@ -114,7 +133,11 @@ test("names of states, inputs and outputs are typed", async () => {
 });
 
 test("shapes that do not fit are found while the body is traced", async () => {
-  const wrong = program({ inputs: { x: f32([3]), y: f32([4]) }, runtime, body: ({ inputs: { x, y } }) => ({ outputs: { z: x.add(y) } }) });
+  const wrong = program({
+    inputs: { x: f32([3]), y: f32([4]) },
+    runtime,
+    body: ({ inputs: { x, y } }) => ({ outputs: { z: x.add(y) } }),
+  });
   await expect(wrong).rejects.toThrow(ShapeError);
   await expect(wrong).rejects.toThrow("add of shapes [3] and [4], which do not broadcast");
 });

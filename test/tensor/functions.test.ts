@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { TypedArray } from "../../src/base/dtype.ts";
 import { evaluateGraph } from "../../src/backends/reference/backend.ts";
+import type { TypedArray } from "../../src/base/dtype.ts";
 import { createTrace } from "../../src/ops/trace.ts";
 import * as f from "../../src/tensor/functions.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
@@ -11,7 +11,14 @@ const values = new Map<string, TypedArray>();
 /** A tensor of these numbers, row-major. */
 function tensor(shape: readonly number[], numbers: readonly number[], dtype: "f64" | "i32" | "bool" = "f64"): Tensor {
   const name = `x${values.size}`;
-  values.set(name, dtype === "f64" ? Float64Array.from(numbers) : dtype === "i32" ? Int32Array.from(numbers) : Uint8Array.from(numbers));
+  values.set(
+    name,
+    dtype === "f64"
+      ? Float64Array.from(numbers)
+      : dtype === "i32"
+        ? Int32Array.from(numbers)
+        : Uint8Array.from(numbers),
+  );
   return new Tensor(b, b.input(name, dtype, shape));
 }
 const read = (x: Tensor): number[] => [...evaluateGraph({ outputs: new Map([["y", x.node]]) }, values).get("y")!];
@@ -33,7 +40,9 @@ describe("operands broadcast as NumPy's do", () => {
     expect(read(f.where(matrix.gt(3), matrix, tensor([3], [-1, -2, -3])))).toEqual([-1, -2, -3, 4, 5, 6]);
   });
   test("or say why they cannot", () => {
-    expect(() => matrix.add(tensor([2], [1, 2]))).toThrow("add of shapes [2, 3] and [2], which do not broadcast: sizes must agree from the last axis on, or be 1");
+    expect(() => matrix.add(tensor([2], [1, 2]))).toThrow(
+      "add of shapes [2, 3] and [2], which do not broadcast: sizes must agree from the last axis on, or be 1",
+    );
     expect(() => matrix.broadcastTo([3, 3])).toThrow("[2, 3] does not broadcast to [3, 3]");
     expect(() => f.where(tensor([4], [0, 0, 0, 0], "bool"), matrix, 0)).toThrow("where");
     expect(() => f.add(1, 2)).toThrow("numbers alone");

@@ -31,7 +31,12 @@ export function momentErrors(sample: ArrayLike<number>): number[] {
   const n = sample.length;
   const sums = [0, 0, 0, 0];
   for (let i = 0; i < n; i++) for (let k = 0; k < 4; k++) sums[k]! += sample[i]! ** (k + 1);
-  return [[0, 1], [1, 2], [0, 15], [3, 96]].map(([mean, variance], k) => (sums[k]! / n - mean!) / Math.sqrt(variance! / n)); // biome-ignore format: short
+  return [
+    [0, 1],
+    [1, 2],
+    [0, 15],
+    [3, 96],
+  ].map(([mean, variance], k) => (sums[k]! / n - mean!) / Math.sqrt(variance! / n));
 }
 
 /** A count of successes against n trials of probability p, in standard errors. */
@@ -39,8 +44,14 @@ export const countError = (count: number, n: number, p: number): number => (coun
 
 /** Draws beyond ±2, ±3 and ±4; published two-sided tail probabilities of the normal. */
 export function tailErrors(sample: ArrayLike<number>): number[] {
-  const tails = [[2, 0.0455002638963584], [3, 0.0026997960632602], [4, 6.334248366624e-5]] as const; // biome-ignore format: short
-  return tails.map(([at, p]) => countError(Array.from(sample).filter((x) => Math.abs(x) > at).length, sample.length, p));
+  const tails = [
+    [2, 0.0455002638963584],
+    [3, 0.0026997960632602],
+    [4, 6.334248366624e-5],
+  ] as const;
+  return tails.map(([at, p]) =>
+    countError(Array.from(sample).filter((x) => Math.abs(x) > at).length, sample.length, p),
+  );
 }
 
 /** χ² of counts against equal expectations, in standard errors above its mean (k − 1, variance 2 (k − 1)). */

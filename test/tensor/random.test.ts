@@ -1,15 +1,24 @@
 import { describe, expect, test } from "vitest";
-import type { TypedArray } from "../../src/base/dtype.ts";
-import type { Shape } from "../../src/base/shape.ts";
 import { evaluateGraph, reference } from "../../src/backends/reference/backend.ts";
+import type { TypedArray } from "../../src/base/dtype.ts";
+import { threefry2x32, type Words } from "../../src/base/rng.ts";
+import type { Shape } from "../../src/base/shape.ts";
 import { graphProgram } from "../../src/engine/program.ts";
 import { Runtime } from "../../src/engine/runtime.ts";
 import { createTrace } from "../../src/ops/trace.ts";
 import { program, u32 } from "../../src/program/program.ts";
 import * as f from "../../src/tensor/functions.ts";
-import { bernoulli, Key, normal, randomWords, threefry, uniform, unit32, unit64 } from "../../src/tensor/random.ts";
+import {
+  bernoulli,
+  type Key,
+  normal,
+  randomWords,
+  threefry,
+  uniform,
+  unit32,
+  unit64,
+} from "../../src/tensor/random.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
-import { threefry2x32, type Words } from "../../src/base/rng.ts";
 import * as d from "./normality.ts";
 
 const runtime = new Runtime({ relaxed: false });
@@ -21,11 +30,23 @@ describe.each([
   test("gives Random123's known answers, and the host's words for every counter", async () => {
     // Counter, key: kat_vectors' three, then others.
     const rows: [Words, Words][] = [
-      [[0, 0], [0, 0]],
-      [[0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff]],
-      [[0x243f6a88, 0x85a308d3], [0x13198a2e, 0x03707344]],
-      ...Array.from({ length: 30 }, (_, i): [Words, Words] => [[i, i * 77], [i * 1234567, 9]]),
-    ]; // biome-ignore format: a table
+      [
+        [0, 0],
+        [0, 0],
+      ],
+      [
+        [0xffffffff, 0xffffffff],
+        [0xffffffff, 0xffffffff],
+      ],
+      [
+        [0x243f6a88, 0x85a308d3],
+        [0x13198a2e, 0x03707344],
+      ],
+      ...Array.from({ length: 30 }, (_, i): [Words, Words] => [
+        [i, i * 77],
+        [i * 1234567, 9],
+      ]),
+    ];
     const p = await graphProgram({
       state: {},
       inputs: Object.fromEntries(["c0", "c1", "k0", "k1"].map((name) => [name, u32([rows.length])])),
@@ -40,7 +61,11 @@ describe.each([
     const column = (i: 0 | 1, j: 0 | 1) => rows.map((r) => r[i][j]);
     await p.run({ c0: column(0, 0), c1: column(0, 1), k0: column(1, 0), k1: column(1, 1) });
     const got = rows.map((_, i) => [p.outputs.w0!.view()[i], p.outputs.w1!.view()[i]]);
-    expect(got.slice(0, 3)).toEqual([[0x6b200159, 0x99ba4efe], [0x1cb996fc, 0xbb002be7], [0xc4923a9c, 0x483df7a0]]); // biome-ignore format: short
+    expect(got.slice(0, 3)).toEqual([
+      [0x6b200159, 0x99ba4efe],
+      [0x1cb996fc, 0xbb002be7],
+      [0xc4923a9c, 0x483df7a0],
+    ]);
     expect(got).toEqual(rows.map(([counter, key]) => threefry2x32(key, counter)));
   });
 });
@@ -49,7 +74,11 @@ type Draw = (key: Key<Tensor>, like: Tensor) => Tensor;
 
 /** What a draw gives for this seed, compiled. */
 async function drawn(draw: Draw, seed = 1): Promise<TypedArray> {
-  const p = await program({ runtime, deterministic: true, body: ({ rng }) => ({ outputs: { y: draw(rng, rng.words[0]) } }) });
+  const p = await program({
+    runtime,
+    deterministic: true,
+    body: ({ rng }) => ({ outputs: { y: draw(rng, rng.words[0]) } }),
+  });
   await p.run({}, 1, { seed });
   return p.outputs.y.read();
 }
@@ -80,15 +109,19 @@ describe.each(["f32", "f64"] as const)("normal draws in %s", (dtype) => {
     for (const e of [...d.momentErrors(x), ...d.tailErrors(x)]) expect(Math.abs(e)).toBeLessThan(LIMIT);
   });
   test("have a tail beyond 4.5 of the right weight", async () => {
-    const x = await drawn((key) => f.cast(f.sum(f.cast(f.gt(f.abs(normal(key, [4_000_000], dtype)), 4.5), "u32")), "f64"));
+    const x = await drawn((key) =>
+      f.cast(f.sum(f.cast(f.gt(f.abs(normal(key, [4_000_000], dtype)), 4.5), "u32")), "f64"),
+    );
     // P(|z| > 4.5) = 6.795e-6, so 27.2 expected.
     expect(Math.abs(d.countError(x[0]!, 4_000_000, 6.795346e-6))).toBeLessThan(3);
   });
   test("do not depend on their neighbours", async () => {
     const x = await drawn(right);
-    for (const lag of [1, 2, 100, 101]) expect(Math.abs(d.correlationError(x.subarray(lag), x.subarray(0, -lag)))).toBeLessThan(LIMIT);
+    for (const lag of [1, 2, 100, 101])
+      expect(Math.abs(d.correlationError(x.subarray(lag), x.subarray(0, -lag)))).toBeLessThan(LIMIT);
     const square = x.map((v) => (v * v - 1) / Math.SQRT2);
-    for (const lag of [1, 100]) expect(Math.abs(d.correlationError(square.subarray(lag), square.subarray(0, -lag)))).toBeLessThan(LIMIT);
+    for (const lag of [1, 100])
+      expect(Math.abs(d.correlationError(square.subarray(lag), square.subarray(0, -lag)))).toBeLessThan(LIMIT);
   });
 
   describe("a sampler that is slightly wrong is found out", () => {
@@ -132,7 +165,10 @@ describe.each(["f32", "f64"] as const)("uniform draws in %s", (dtype) => {
     expect(Math.abs(d.chiSquareError(cells))).toBeLessThan(LIMIT);
   });
   test("a missing bit is found out", async () => {
-    const dropped = (bit: number): Draw => (key) => f.and(randomWords(key, SHAPE), ~(1 << bit) >>> 0);
+    const dropped =
+      (bit: number): Draw =>
+      (key) =>
+        f.and(randomWords(key, SHAPE), ~(1 << bit) >>> 0);
     for (const bit of [31, 12, 0]) expect(badBits(await drawn(dropped(bit)))).toBe(true);
     const unit = dtype === "f32" ? (w: Tensor) => unit32(w) : (w: Tensor) => unit64(w, w);
     expect(badUniform(await drawn((key, like) => unit(dropped(31)(key, like))))).toBe(true);
@@ -156,7 +192,8 @@ describe("Bernoulli draws", () => {
     return Array.from(x).reduce((s, v) => s + v, 0);
   };
   test.each([0.5, 0.3, 0.01, 0.999])("of probability %d are 1 that often", async (p) => {
-    for (const dtype of ["f32", "f64"] as const) expect(Math.abs(d.countError(await share(p, dtype), N, p))).toBeLessThan(LIMIT);
+    for (const dtype of ["f32", "f64"] as const)
+      expect(Math.abs(d.countError(await share(p, dtype), N, p))).toBeLessThan(LIMIT);
   });
   test("of probability 0 and 1 are sure", async () => {
     expect(await share(0)).toBe(0);
@@ -168,8 +205,7 @@ describe("Bernoulli draws", () => {
 });
 
 describe("draws follow their key and their rows, and nothing else", () => {
-  const rows = (list: readonly number[], like: Tensor) =>
-    f.concat(list.map((r) => f.full(like, [1], r, "u32")));
+  const rows = (list: readonly number[], like: Tensor) => f.concat(list.map((r) => f.full(like, [1], r, "u32")));
   test("a row's draw is the same in any batch, order and layout", async () => {
     for (const dtype of ["f32", "f64"] as const) {
       const all = await drawn((key) => normal(key, [10, 7], dtype));
@@ -181,7 +217,10 @@ describe("draws follow their key and their rows, and nothing else", () => {
     }
   });
   test("a row's draw does not depend on how many follow it", async () => {
-    const [long, short] = [await drawn((key) => normal(key, [10, 7], "f32")), await drawn((key) => normal(key, [4, 7], "f32"))];
+    const [long, short] = [
+      await drawn((key) => normal(key, [10, 7], "f32")),
+      await drawn((key) => normal(key, [4, 7], "f32")),
+    ];
     expect(short).toEqual(long.slice(0, 28));
   });
   test("sites, steps and seeds have draws of their own", async () => {
@@ -202,7 +241,9 @@ describe("draws follow their key and their rows, and nothing else", () => {
     }
   });
   test("the same seed gives the same bits", async () => {
-    expect(await drawn((key) => normal(key, [50], "f32"), 9)).toEqual(await drawn((key) => normal(key, [50], "f32"), 9));
+    expect(await drawn((key) => normal(key, [50], "f32"), 9)).toEqual(
+      await drawn((key) => normal(key, [50], "f32"), 9),
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { TypedArray } from "../../src/base/dtype.ts";
 import { evaluateGraph } from "../../src/backends/reference/backend.ts";
+import type { TypedArray } from "../../src/base/dtype.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { ops } from "../../src/ops/table.ts";
 import { createTrace } from "../../src/ops/trace.ts";
@@ -55,8 +55,15 @@ describe("the gradient", () => {
   test("does not pass stopGradient, integers, comparisons or steps", () => {
     const b = createTrace();
     const x = b.input("x", "f64", [2]);
-    const through = [b.stopGradient(x), b.floor(x), b.sign(x), b.cast(b.cast(x, "i32"), "f64"), b.cast(b.gt(x, 0), "f64")];
-    for (const y of through) expect(value(gradient(b, b.sum(b.mul(y, 2), [0]), [x])[0]!, { x: [1.5, -2] })).toEqual([0, 0]);
+    const through = [
+      b.stopGradient(x),
+      b.floor(x),
+      b.sign(x),
+      b.cast(b.cast(x, "i32"), "f64"),
+      b.cast(b.gt(x, 0), "f64"),
+    ];
+    for (const y of through)
+      expect(value(gradient(b, b.sum(b.mul(y, 2), [0]), [x])[0]!, { x: [1.5, -2] })).toEqual([0, 0]);
   });
   test("of a choice goes to what was chosen", () => {
     const b = createTrace();
@@ -106,7 +113,9 @@ describe("vjp", () => {
   test("takes the rule of customVjp and not the way its value was made", () => {
     const b = createTrace();
     const x = b.input("x", "f64", []);
-    const y = b.customVjp(b.exp(x), [x], (t, g, value, [z]) => [t.add(t.mul(g, 100), t.mul(t.sub(value, t.exp(z!)), 7))]);
+    const y = b.customVjp(b.exp(x), [x], (t, g, value, [z]) => [
+      t.add(t.mul(g, 100), t.mul(t.sub(value, t.exp(z!)), 7)),
+    ]);
     expect(value(gradient(b, y, [x])[0]!, { x: [1.5] })).toEqual([100]);
   });
   test("leaves an output that is not a float alone", () => {
@@ -122,7 +131,9 @@ describe("vjp", () => {
     const original = ops.sin!;
     (ops as Record<string, typeof original>).sin = { ...original, vjp: null };
     try {
-      expect(() => gradient(b, b.sum(b.sin(x), [0]), [x])).toThrow('op "sin" has no gradient: write the vjp of its row under src/ops');
+      expect(() => gradient(b, b.sum(b.sin(x), [0]), [x])).toThrow(
+        'op "sin" has no gradient: write the vjp of its row under src/ops',
+      );
     } finally {
       (ops as Record<string, typeof original>).sin = original;
     }

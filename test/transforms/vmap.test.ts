@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { TypedArray } from "../../src/base/dtype.ts";
 import { evaluateGraph } from "../../src/backends/reference/backend.ts";
+import type { TypedArray } from "../../src/base/dtype.ts";
 import { nodesOf } from "../../src/ir/graph.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { createTrace } from "../../src/ops/trace.ts";
@@ -38,7 +38,10 @@ const close = (got: readonly number[], want: readonly number[]) => {
 describe("over examples", () => {
   const b = createTrace();
   const { x, y, v, w, cost } = network(b);
-  const batch = new Map([[x, b.input("xs", "f64", [N, D])], [y, b.input("ys", "f64", [N])]]); // biome-ignore format: short
+  const batch = new Map([
+    [x, b.input("xs", "f64", [N, D])],
+    [y, b.input("ys", "f64", [N])],
+  ]);
   const parts = gradient(b, cost, [v, w]);
   const all = { ...data, xs: data.x!, ys: data.y! };
   const single = (i: number) => ({ ...data, x: data.x!.slice(i * D, (i + 1) * D), y: data.y!.slice(i, i + 1) });
@@ -50,7 +53,10 @@ describe("over examples", () => {
   });
   test("the gradients are those of each example", () => {
     const [dv, dw] = vmap(b, parts, batch, N);
-    expect([dv!.shape, dw!.shape]).toEqual([[N, D, H], [N, H, 1]]); // biome-ignore format: short
+    expect([dv!.shape, dw!.shape]).toEqual([
+      [N, D, H],
+      [N, H, 1],
+    ]);
     const got = evaluate({ dv: dv!, dw: dw! }, all);
     for (let i = 0; i < N; i++) {
       const want = evaluate({ dv: parts[0]!, dw: parts[1]! }, single(i));
@@ -68,7 +74,10 @@ describe("over examples", () => {
   test("a shared right operand makes one product of all rows", () => {
     const [costs] = vmap(b, [cost], batch, N);
     const products = nodesOf({ outputs: new Map([["c", costs!]]) }).filter((n) => n.op === "matmul");
-    expect(products.map((n) => n.shape)).toEqual([[N, H], [N, 1]]); // biome-ignore format: short
+    expect(products.map((n) => n.shape)).toEqual([
+      [N, H],
+      [N, 1],
+    ]);
   });
 });
 
@@ -77,14 +86,27 @@ test("nests: particles of examples", () => {
   const { x, y, v, w, cost } = network(b);
   const P = 2;
   const many = { xs: b.input("xs", "f64", [N, D]), ys: b.input("ys", "f64", [N]), vs: b.input("vs", "f64", [P, D, H]) };
-  const [examples] = vmap(b, [cost], new Map([[x, many.xs], [y, many.ys]]), N); // biome-ignore format: short
+  const [examples] = vmap(
+    b,
+    [cost],
+    new Map([
+      [x, many.xs],
+      [y, many.ys],
+    ]),
+    N,
+  );
   const [particles] = vmap(b, [examples!], new Map([[v, many.vs]]), P);
   expect(particles!.shape).toEqual([P, N]);
   const vs = numbers(P * D * H);
   const got = evaluate({ particles: particles! }, { ...data, xs: data.x!, ys: data.y!, vs }).particles!;
   for (let p = 0; p < P; p++) {
     for (let i = 0; i < N; i++) {
-      const one = { ...data, v: vs.slice(p * D * H, (p + 1) * D * H), x: data.x!.slice(i * D, (i + 1) * D), y: data.y!.slice(i, i + 1) };
+      const one = {
+        ...data,
+        v: vs.slice(p * D * H, (p + 1) * D * H),
+        x: data.x!.slice(i * D, (i + 1) * D),
+        y: data.y!.slice(i, i + 1),
+      };
       expect(got[p * N + i]).toBeCloseTo(evaluate({ cost }, one).cost![0]!, 13);
     }
   }
@@ -98,5 +120,12 @@ test("what does not depend on the batch is computed once and repeated", () => {
   const [a, c] = vmap(b, [b.add(x, shared), shared], new Map([[x, b.input("xs", "f64", [3, 2])]]), 3);
   expect(nodesOf({ outputs: new Map([["a", a!]]) })).toContain(shared);
   expect(c!.shape).toEqual([3, 2]);
-  expect(evaluate({ c: c! }, { z: Float64Array.of(0, 1), xs: new Float64Array(6) }).c).toEqual([1, Math.E, 1, Math.E, 1, Math.E]);
+  expect(evaluate({ c: c! }, { z: Float64Array.of(0, 1), xs: new Float64Array(6) }).c).toEqual([
+    1,
+    Math.E,
+    1,
+    Math.E,
+    1,
+    Math.E,
+  ]);
 });

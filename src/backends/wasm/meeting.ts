@@ -3,7 +3,7 @@ import { atomic, call, type Expr, type FuncRef, i32, i64, unreachable } from "./
 import type { ModuleBuilder } from "./assembler/module.ts";
 
 /** How often to look before going to sleep. */
-const LOOKS = 20_000;
+const LOOKS = 100_000;
 /** Longest sleep before looking again, in nanoseconds. */
 const PATIENCE = 100_000_000n;
 

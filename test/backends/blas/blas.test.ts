@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import * as absent from "../../../src/backends/blas/absent.ts";
-import { blasWorthwhile, type GemmImport } from "../../../src/backends/native.ts";
 import { platformCandidates, requestedCandidates } from "../../../src/backends/blas/candidates.ts";
 import { coreTypeToSet } from "../../../src/backends/blas/core-type.ts";
 import { blasAttempts, loadBlas } from "../../../src/backends/blas/load.ts";
+import { blasWorthwhile, type GemmImport } from "../../../src/backends/native.ts";
 
 const coreTypeBefore = process.env.OPENBLAS_CORETYPE;
 const blas = await loadBlas();

@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { allocate, type DType, dtypes, type TypedArray } from "../../../src/base/dtype.ts";
 import { evaluateGraph } from "../../../src/backends/reference/backend.ts";
+import { allocate, type DType, dtypes, type TypedArray } from "../../../src/base/dtype.ts";
 import type { Node } from "../../../src/ir/node.ts";
 import { castNumber } from "../../../src/ops/scalar.ts";
 import { createTrace } from "../../../src/ops/trace.ts";
 import type { Trace } from "../../../src/ops/vocabulary.ts";
 
 /** The reference is the oracle of the other backends, so here its meanings stand beside numbers worked out by hand. */
-function run(build: (b: Trace, ...xs: Node[]) => Node, ...args: (readonly [DType, readonly number[], readonly number[]])[]): number[] {
+function run(
+  build: (b: Trace, ...xs: Node[]) => Node,
+  ...args: (readonly [DType, readonly number[], readonly number[]])[]
+): number[] {
   const b = createTrace();
   const values = new Map<string, TypedArray>();
   const xs = args.map(([dtype, shape, numbers], i) => {
@@ -28,8 +31,12 @@ describe("integers", () => {
     expect(run((b, x) => b.abs(x), ["i32", [1], [-0x80000000]])).toEqual([-0x80000000]);
   });
   test("divide towards zero, by zero to 0, and wrap where there is no quotient", () => {
-    expect(run((b, x, y) => b.div(x, y!), ["i32", [5], [7, -7, 7, 5, -0x80000000]], ["i32", [5], [2, 2, -2, 0, -1]])).toEqual([3, -3, -3, 0, -0x80000000]);
-    expect(run((b, x, y) => b.rem(x, y!), ["i32", [5], [7, -7, 7, 5, -0x80000000]], ["i32", [5], [2, 2, -2, 0, -1]])).toEqual([1, -1, 1, 0, 0]);
+    expect(
+      run((b, x, y) => b.div(x, y!), ["i32", [5], [7, -7, 7, 5, -0x80000000]], ["i32", [5], [2, 2, -2, 0, -1]]),
+    ).toEqual([3, -3, -3, 0, -0x80000000]);
+    expect(
+      run((b, x, y) => b.rem(x, y!), ["i32", [5], [7, -7, 7, 5, -0x80000000]], ["i32", [5], [2, 2, -2, 0, -1]]),
+    ).toEqual([1, -1, 1, 0, 0]);
     expect(run((b, x) => b.div(x, 3), ["u32", [1], [0xffffffff]])).toEqual([0x55555555]);
   });
   test("shift and turn", () => {
@@ -68,10 +75,17 @@ describe("casts", () => {
 
 describe("floats", () => {
   test("keep NaN, infinities and signed zeros as IEEE 754 has them", () => {
-    expect(run((b, x, y) => b.minimum(x, y!), ["f64", [3], [Number.NaN, -0, 1]], ["f64", [3], [1, 0, Infinity]])).toEqual([Number.NaN, -0, 1]);
-    expect(run((b, x, y) => b.maximum(x, y!), ["f64", [2], [1, -0]], ["f64", [2], [Number.NaN, 0]])).toEqual([Number.NaN, 0]);
+    expect(
+      run((b, x, y) => b.minimum(x, y!), ["f64", [3], [Number.NaN, -0, 1]], ["f64", [3], [1, 0, Infinity]]),
+    ).toEqual([Number.NaN, -0, 1]);
+    expect(run((b, x, y) => b.maximum(x, y!), ["f64", [2], [1, -0]], ["f64", [2], [Number.NaN, 0]])).toEqual([
+      Number.NaN,
+      0,
+    ]);
     expect(run((b, x) => b.sign(x), ["f64", [4], [-0, 3, -2, Number.NaN]])).toEqual([-0, 1, -1, Number.NaN]);
-    expect(run((b, x, y) => b.pow(x, y!), ["f64", [4], [1, -1, 0, 2]], ["f64", [4], [Number.NaN, Infinity, 0, -1]])).toEqual([1, 1, 1, 0.5]);
+    expect(
+      run((b, x, y) => b.pow(x, y!), ["f64", [4], [1, -1, 0, 2]], ["f64", [4], [Number.NaN, Infinity, 0, -1]]),
+    ).toEqual([1, 1, 1, 0.5]);
     expect(run((b, x) => b.eq(x, Number.NaN), ["f64", [1], [Number.NaN]])).toEqual([0]);
     expect(run((b, x) => b.ne(x, Number.NaN), ["f64", [1], [Number.NaN]])).toEqual([1]);
   });
@@ -97,20 +111,28 @@ describe("reductions", () => {
 
 describe("rows", () => {
   test("outside are the nearest ones", () => {
-    expect(run((b, x, i) => b.gather(x, i!), ["f64", [3], [10, 20, 30]], ["i32", [4], [-5, 0, 2, 99]])).toEqual([10, 10, 30, 30]);
+    expect(run((b, x, i) => b.gather(x, i!), ["f64", [3], [10, 20, 30]], ["i32", [4], [-5, 0, 2, 99]])).toEqual([
+      10, 10, 30, 30,
+    ]);
     expect(run((b, x, i) => b.gather(x, i!), ["f64", [3], [10, 20, 30]], ["u32", [1], [0xffffffff]])).toEqual([30]);
   });
   test("that come twice are added twice", () => {
-    expect(run((b, x, i) => b.scatterAdd(x, i!, 2), ["f64", [3, 2], [1, 2, 3, 4, 5, 6]], ["i32", [3], [1, 0, 1]])).toEqual([3, 4, 6, 8]);
+    expect(
+      run((b, x, i) => b.scatterAdd(x, i!, 2), ["f64", [3, 2], [1, 2, 3, 4, 5, 6]], ["i32", [3], [1, 0, 1]]),
+    ).toEqual([3, 4, 6, 8]);
   });
   test("shuffle is Fisher and Yates, inside out, with the high word of word · (i + 1)", () => {
     // Words that choose j = i leave everything in place; words of 0 put each new one first.
-    expect(run((b, x) => b.shuffle(x), ["u32", [4], [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff]])).toEqual([0, 1, 2, 3]);
+    expect(run((b, x) => b.shuffle(x), ["u32", [4], [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff]])).toEqual([
+      0, 1, 2, 3,
+    ]);
     expect(run((b, x) => b.shuffle(x), ["u32", [4], [0, 0, 0, 0]])).toEqual([3, 0, 1, 2]);
   });
 });
 
 test("an input that was not given is named", () => {
   const b = createTrace();
-  expect(() => evaluateGraph({ outputs: new Map([["y", b.input("x", "f32", [1])]]) }, new Map())).toThrow('no value was bound to input "x"');
+  expect(() => evaluateGraph({ outputs: new Map([["y", b.input("x", "f32", [1])]]) }, new Map())).toThrow(
+    'no value was bound to input "x"',
+  );
 });

@@ -1,7 +1,7 @@
-import loadWabt from "wabt";
 import { describe, expect, test, vi } from "vitest";
+import loadWabt from "wabt";
 import { loadBlas } from "../../../src/backends/blas/load.ts";
-import { wasmBackend, type WasmOptions } from "../../../src/backends/wasm/backend.ts";
+import { type WasmOptions, wasmBackend } from "../../../src/backends/wasm/backend.ts";
 import { binary, unary } from "../../../src/backends/wasm/scalar.ts";
 import { planGraph } from "../../../src/engine/executable.ts";
 import type { Graph } from "../../../src/ir/graph.ts";
@@ -41,7 +41,8 @@ function decode(code: Uint8Array, relaxed = false): string {
   }
 }
 
-const importsOf = (text: string): string[] => [...text.matchAll(/\(import "([^"]*)" "([^"]*)"/g)].map(([, m, n]) => `${m}.${n}`);
+const importsOf = (text: string): string[] =>
+  [...text.matchAll(/\(import "([^"]*)" "([^"]*)"/g)].map(([, m, n]) => `${m}.${n}`);
 
 /** A layer's step at a size that is worth a call to BLAS. */
 function layer(dtype: "f32" | "f64"): Graph {
@@ -49,7 +50,12 @@ function layer(dtype: "f32" | "f64"): Graph {
   const [w, x] = [b.input("state.w", dtype, [40, 30]), b.input("input.x", dtype, [200, 40])];
   const cost = b.sum(b.lgamma(b.exp(b.tanh(b.matmul(x, w)))), [0, 1]);
   const [dw] = gradient(b, cost, [w]);
-  return { outputs: new Map([["state.w", b.sub(w, b.mul(dw!, 0.1))], ["output.cost", cost]]) }; // biome-ignore format: short
+  return {
+    outputs: new Map([
+      ["state.w", b.sub(w, b.mul(dw!, 0.1))],
+      ["output.cost", cost],
+    ]),
+  };
 }
 
 describe("an independent decoder accepts what is emitted", () => {
@@ -97,6 +103,12 @@ test("every elementwise op of the table has an emitter", () => {
 });
 
 test("the name of a backend tells apart all that changes its code", () => {
-  const names = [STRICT, { ...STRICT, relaxed: true }, { ...STRICT, parts: 2, sharedMemory: true }, { ...STRICT, sharedMemory: true }, ...(blas ? [{ ...STRICT, blas }] : [])].map((o) => wasmBackend(o).name); // biome-ignore format: short
+  const names = [
+    STRICT,
+    { ...STRICT, relaxed: true },
+    { ...STRICT, parts: 2, sharedMemory: true },
+    { ...STRICT, sharedMemory: true },
+    ...(blas ? [{ ...STRICT, blas }] : []),
+  ].map((o) => wasmBackend(o).name);
   expect(new Set(names).size).toBe(names.length);
 });

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { bytesOf, type DType, dtypes, isFloat, type TypedArray } from "../../../src/base/dtype.ts";
-import { type Shape, sizeOf, stridesOf } from "../../../src/base/shape.ts";
 import { ModuleBuilder } from "../../../src/backends/wasm/assembler/module.ts";
 import { emitLoop } from "../../../src/backends/wasm/loop.ts";
-import type { LoopSpec, Stream } from "../../../src/backends/wasm/loop-spec.ts";
 import { mergeAxes } from "../../../src/backends/wasm/loop-nest.ts";
+import type { LoopSpec, Stream } from "../../../src/backends/wasm/loop-spec.ts";
+import { bytesOf, type DType, dtypes, isFloat, type TypedArray } from "../../../src/base/dtype.ts";
+import { type Shape, sizeOf, stridesOf } from "../../../src/base/shape.ts";
 import { keptAxes } from "../../../src/ops/reduce.ts";
 
 /** Every index of a shape, in row-major order. */
@@ -17,7 +17,8 @@ function indices(shape: Shape): number[][] {
     return copy;
   });
 }
-const at = (index: readonly number[], strides: readonly number[]): number => index.reduce((n, v, axis) => n + v * strides[axis]!, 0);
+const at = (index: readonly number[], strides: readonly number[]): number =>
+  index.reduce((n, v, axis) => n + v * strides[axis]!, 0);
 
 const shapes = fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 4 });
 
@@ -27,7 +28,10 @@ describe("merged axes", () => {
       fc.record({
         shape: fc.constant(shape),
         vectors: fc.array(
-          fc.oneof(fc.constant(stridesOf(shape)), fc.array(fc.constantFrom(0, 1, 2, 3, 9), { minLength: shape.length, maxLength: shape.length })),
+          fc.oneof(
+            fc.constant(stridesOf(shape)),
+            fc.array(fc.constantFrom(0, 1, 2, 3, 9), { minLength: shape.length, maxLength: shape.length }),
+          ),
           { minLength: 1, maxLength: 3 },
         ),
       }),
@@ -44,8 +48,30 @@ describe("merged axes", () => {
     );
   });
   test("are one loop where all lie in row-major order", () => {
-    expect(mergeAxes([2, 3, 4], [[12, 4, 1], [12, 4, 1]])).toEqual({ sizes: [24], strides: [[1], [1]] }); // biome-ignore format: short
-    expect(mergeAxes([2, 3, 4], [[12, 4, 1], [0, 4, 1]])).toEqual({ sizes: [2, 12], strides: [[12, 1], [0, 1]] }); // biome-ignore format: short
+    expect(
+      mergeAxes(
+        [2, 3, 4],
+        [
+          [12, 4, 1],
+          [12, 4, 1],
+        ],
+      ),
+    ).toEqual({ sizes: [24], strides: [[1], [1]] });
+    expect(
+      mergeAxes(
+        [2, 3, 4],
+        [
+          [12, 4, 1],
+          [0, 4, 1],
+        ],
+      ),
+    ).toEqual({
+      sizes: [2, 12],
+      strides: [
+        [12, 1],
+        [0, 1],
+      ],
+    });
     expect(mergeAxes([1, 1], [[5, 7]])).toEqual({ sizes: [1], strides: [[0]] });
   });
 });
@@ -53,9 +79,12 @@ describe("merged axes", () => {
 const SLOTS = 16;
 const GUARD = 77;
 
-/** A memory with named regions, and what an emitted loop makes of it. */
+/** One for all: each memory reserves gigabytes of addresses until it is collected. */
+const memory = new WebAssembly.Memory({ initial: 40 });
+
+/** The memory with regions in it, and what an emitted loop makes of them. */
 class Bench {
-  readonly memory = new WebAssembly.Memory({ initial: 40 });
+  readonly memory = memory;
   private readonly addresses: number[] = [];
   private top = 4 * SLOTS;
 
@@ -96,7 +125,9 @@ class Bench {
 
 /** Small whole numbers, whose sums are exact in every dtype and order. */
 const whole = (dtype: DType, n: number): number[] =>
-  Array.from({ length: n }, (_, i) => (dtype === "bool" ? (i * 7) % 3 === 0 : (i * 37) % 19) as number).map(Number).map((v) => (dtype === "i32" || isFloat(dtype) ? v - 9 : v)); // biome-ignore format: short
+  Array.from({ length: n }, (_, i) => (dtype === "bool" ? (i * 7) % 3 === 0 : (i * 37) % 19) as number)
+    .map(Number)
+    .map((v) => (dtype === "i32" || isFloat(dtype) ? v - 9 : v));
 
 const reducedStrides = (shape: Shape, axes: readonly number[]): number[] => {
   const kept = keptAxes(shape, axes);
@@ -105,7 +136,12 @@ const reducedStrides = (shape: Shape, axes: readonly number[]): number[] => {
 };
 
 /** Axes in any order with gaps; some walked by stride 0. */
-function layout(shape: Shape, order: readonly number[], copied: readonly boolean[], gap: number): { strides: number[]; length: number } {
+function layout(
+  shape: Shape,
+  order: readonly number[],
+  copied: readonly boolean[],
+  gap: number,
+): { strides: number[]; length: number } {
   const strides: number[] = new Array(shape.length).fill(0);
   let stride = gap;
   for (const axis of order) {
@@ -120,12 +156,15 @@ const operands = shapes.chain((shape) =>
   fc.record({
     shape: fc.constant(shape),
     dtypes: fc.array(fc.constantFrom<DType>("f32", "f64", "i32", "u32", "u8", "bool"), { minLength: 1, maxLength: 3 }),
-    order: fc.shuffledSubarray(shape.map((_, i) => i), { minLength: shape.length }),
+    order: fc.shuffledSubarray(
+      shape.map((_, i) => i),
+      { minLength: shape.length },
+    ),
     copied: fc.array(fc.boolean(), { minLength: shape.length, maxLength: shape.length }),
     gap: fc.integer({ min: 1, max: 3 }),
     axes: fc.subarray(shape.map((_, i) => i)),
   }),
-); // biome-ignore format: short
+);
 
 describe("an emitted loop", () => {
   test("copies from any strides, in any mix of dtypes, and writes nothing else", () => {
@@ -133,14 +172,26 @@ describe("an emitted loop", () => {
       fc.property(operands, ({ shape, dtypes: kinds, order, copied, gap }) => {
         const bench = new Bench();
         const { strides, length } = layout(shape, order, copied, gap);
-        const jobs = kinds.map((dtype) => ({ dtype, from: bench.region(dtype, whole(dtype, length)), to: bench.region(dtype, whole(dtype, sizeOf(shape))) })); // biome-ignore format: short
+        const jobs = kinds.map((dtype) => ({
+          dtype,
+          from: bench.region(dtype, whole(dtype, length)),
+          to: bench.region(dtype, whole(dtype, sizeOf(shape))),
+        }));
         bench.run({
-          name: "copy", shape, items: [], reductions: [],
-          stores: jobs.map(({ dtype, from, to }) => ({ source: { kind: "memory", stream: bench.stream(from, dtype, strides) }, target: bench.stream(to, dtype, stridesOf(shape)) })),
-        }); // biome-ignore format: short
+          name: "copy",
+          shape,
+          items: [],
+          reductions: [],
+          stores: jobs.map(({ dtype, from, to }) => ({
+            source: { kind: "memory", stream: bench.stream(from, dtype, strides) },
+            target: bench.stream(to, dtype, stridesOf(shape)),
+          })),
+        });
         for (const { dtype, to } of jobs) {
           const source = whole(dtype, length);
-          expect([...bench.read(to, dtype, sizeOf(shape))]).toEqual(indices(shape).map((index) => source[at(index, strides)]));
+          expect([...bench.read(to, dtype, sizeOf(shape))]).toEqual(
+            indices(shape).map((index) => source[at(index, strides)]),
+          );
         }
       }),
       { seed: 2, numRuns: 250 },
@@ -152,9 +203,18 @@ describe("an emitted loop", () => {
         const bench = new Bench();
         const strides = stridesOf(shape).map((s) => s * gap);
         const length = sizeOf(shape) * gap;
-        const [from, to] = [bench.region(dtype!, whole(dtype!, sizeOf(shape))), bench.region(dtype!, new Array(length).fill(1))];
+        const [from, to] = [
+          bench.region(dtype!, whole(dtype!, sizeOf(shape))),
+          bench.region(dtype!, new Array(length).fill(1)),
+        ];
         const source = { kind: "memory", stream: bench.stream(from, dtype!, stridesOf(shape)) } as const;
-        bench.run({ name: "place", shape, items: [], reductions: [], stores: [{ source, target: bench.stream(to, dtype!, strides) }] });
+        bench.run({
+          name: "place",
+          shape,
+          items: [],
+          reductions: [],
+          stores: [{ source, target: bench.stream(to, dtype!, strides) }],
+        });
         const want = new Array(length).fill(1);
         const values = whole(dtype!, sizeOf(shape));
         for (const [i, index] of indices(shape).entries()) want[at(index, strides)] = values[i];
@@ -169,18 +229,29 @@ describe("an emitted loop", () => {
         const bench = new Bench();
         const { strides, length } = layout(shape, order, copied, gap);
         const kept = sizeOf(keptAxes(shape, axes).map((axis) => shape[axis]!));
-        const jobs = kinds.filter((d) => d !== "u8" && d !== "bool").map((dtype) => ({
-          dtype, from: bench.region(dtype, whole(dtype, length)), sum: bench.region(dtype, whole(dtype, kept)), max: bench.region(dtype, whole(dtype, kept)),
-        })); // biome-ignore format: short
+        const jobs = kinds
+          .filter((d) => d !== "u8" && d !== "bool")
+          .map((dtype) => ({
+            dtype,
+            from: bench.region(dtype, whole(dtype, length)),
+            sum: bench.region(dtype, whole(dtype, kept)),
+            max: bench.region(dtype, whole(dtype, kept)),
+          }));
         if (!jobs.length) return;
         const target = reducedStrides(shape, axes);
         bench.run({
-          name: "reduce", shape, items: [], stores: [],
+          name: "reduce",
+          shape,
+          items: [],
+          stores: [],
           reductions: jobs.flatMap(({ dtype, from, sum, max }) => {
             const source = { kind: "memory", stream: bench.stream(from, dtype, strides) } as const;
-            return [{ op: "sum" as const, source, target: bench.stream(sum, dtype, target) }, { op: "max" as const, source, target: bench.stream(max, dtype, target) }];
+            return [
+              { op: "sum" as const, source, target: bench.stream(sum, dtype, target) },
+              { op: "max" as const, source, target: bench.stream(max, dtype, target) },
+            ];
           }),
-        }); // biome-ignore format: short
+        });
         for (const { dtype, sum, max } of jobs) {
           const source = whole(dtype, length);
           const [sums, tops] = [new Array(kept).fill(0), new Array(kept).fill(-Infinity)];
@@ -217,21 +288,32 @@ describe("a loop that is cut into parts", () => {
       const target = axes ? reducedStrides(shape, axes) : strides;
       const length = axes ? sizeOf(keptAxes(shape, axes).map((axis) => shape[axis]!)) : n;
       const values = whole(dtype, n);
-      const results = [[1, [0]], [2, [1, 0]], [3, [2, 0, 1]], [5, [4, 1, 3, 0, 2]]].map(([parts, order]) => {
+      const results = [
+        [1, [0]],
+        [2, [1, 0]],
+        [3, [2, 0, 1]],
+        [5, [4, 1, 3, 0, 2]],
+      ].map(([parts, order]) => {
         const bench = new Bench();
         const from = bench.region(dtype, values);
         const to = bench.region(dtype, new Array(length).fill(5));
         const source = { kind: "memory", stream: bench.stream(from, dtype, strides) } as const;
         const place = bench.stream(to, dtype, target);
         const parallel = bench.run(
-          { name: "part", shape, items: [], stores: axes ? [] : [{ source, target: place }], reductions: axes ? [{ op: "sum", source, target: place }] : [] },
+          {
+            name: "part",
+            shape,
+            items: [],
+            stores: axes ? [] : [{ source, target: place }],
+            reductions: axes ? [{ op: "sum", source, target: place }] : [],
+          },
           parts as number,
           order as number[],
         );
         // A sum over everything has no axis to share.
         expect(parallel).toBe(parts !== 1 && !(axes?.length === shape.length));
         return [...bench.read(to, dtype, length)];
-      }); // biome-ignore format: short
+      });
       for (const other of results.slice(1)) expect(other).toEqual(results[0]);
       const want = new Array(length).fill(0);
       for (const [i, index] of indices(shape).entries()) want[at(index, target)] += values[i]!;
