@@ -42,9 +42,12 @@ export interface RunResult {
 const RING_ROWS = 4096;
 const SLICE_MS = 50;
 
+/** When the host last had its turn: runs too short to be sliced must not starve it when there are many of them. */
+let lastTurn = 0;
+
 /** Lets signals, timers and painting have their turn. */
-const yieldToHost = (): Promise<void> =>
-  new Promise((resolve) => {
+const yieldToHost = async (): Promise<void> => {
+  await new Promise<void>((resolve) => {
     if (typeof setImmediate === "function") setImmediate(resolve);
     else {
       const { port1, port2 } = new MessageChannel();
@@ -55,6 +58,8 @@ const yieldToHost = (): Promise<void> =>
       port2.postMessage(null);
     }
   });
+  lastTurn = performance.now();
+};
 
 /** A compiled step bound to memory: the only thing that executes. */
 export class GraphProgram {
@@ -137,7 +142,7 @@ export class GraphProgram {
           Math.min(RING_ROWS, this.slice * 2, Math.floor((count * SLICE_MS) / Math.max(elapsed, 0.01))),
         );
         options.onSlice?.(done);
-        if (done < steps) await yieldToHost();
+        if (done < steps || performance.now() - lastTurn > SLICE_MS) await yieldToHost();
       }
       return { steps, metrics };
     } finally {
