@@ -9,14 +9,14 @@ export { checkSupport } from "./data/check.ts";
 export { type DataSplits, type Dataset, datasetOf, firstRows, selectRows } from "./data/dataset.ts";
 export { ACTIVE_VARIANCE, columnVariances } from "./diagnostics/active-units.ts";
 // What models are made of
-export { bernoulli } from "./distributions/bernoulli.ts";
-export { categorical } from "./distributions/categorical.ts";
-export { choleskyGaussian } from "./distributions/cholesky-gaussian.ts";
-export { continuousBernoulli } from "./distributions/continuous-bernoulli.ts";
-export { diagonalGaussian } from "./distributions/diagonal-gaussian.ts";
-export type { Distribution } from "./distributions/distribution.ts";
-export type { GaussianVector } from "./distributions/gaussian-vector.ts";
-export { normal } from "./distributions/normal.ts";
+export { bernoulli } from "./nn/outputs/bernoulli.ts";
+export { categorical } from "./nn/outputs/categorical.ts";
+export { choleskyGaussian } from "./families/cholesky-gaussian.ts";
+export { continuousBernoulli } from "./nn/outputs/continuous-bernoulli.ts";
+export { diagonalGaussian } from "./families/diagonal-gaussian.ts";
+export type { Distribution } from "./nn/outputs/distribution.ts";
+export type { GaussianVector } from "./families/gaussian-vector.ts";
+export { normal } from "./nn/outputs/normal.ts";
 export type { Explanation } from "./engine/explain.ts";
 export {
   Buffer,

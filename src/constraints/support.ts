@@ -1,11 +1,58 @@
-/** Where a density is positive. `binary` is {0, 1}, `unitInterval` is [0, 1], `categories` are 0, 1, …, count − 1. */
-export type Support =
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Supports that observed data are checked for. `binary` is {0, 1}, `unitInterval` is [0, 1], `categories` are 0, 1, …, count − 1. */
+export type ObservedSupport =
   | { readonly kind: "binary" }
   | { readonly kind: "unitInterval" }
   | { readonly kind: "real" }
   | { readonly kind: "categories"; readonly count: number };
 
-export const binary: Support = { kind: "binary" };
-export const unitInterval: Support = { kind: "unitInterval" };
-export const real: Support = { kind: "real" };
-export const categories = (count: number): Support => ({ kind: "categories", count });
+/** An end of an interval: a number, or a scalar of the model that may depend on other sites. */
+export type Bound = number | Tensor;
+
+/**
+ * Where a density is positive, for one event. Vectors and matrices: `simplex` sums to one, `ordered` increases strictly,
+ * `correlationCholesky` and `cholesky` are lower triangular with positive diagonals (the rows of the first have length one),
+ * `positiveDefinite` is symmetric, `circle` is (−π, π] with its ends joined.
+ */
+export type Support =
+  | ObservedSupport
+  | { readonly kind: "positive" }
+  | { readonly kind: "interval"; readonly low: Bound; readonly high: Bound }
+  | { readonly kind: "above"; readonly low: Bound }
+  | { readonly kind: "below"; readonly high: Bound }
+  | { readonly kind: "circle" }
+  | { readonly kind: "counts"; readonly low: number; readonly high: Bound | null }
+  | { readonly kind: "countVector"; readonly total: Bound }
+  | { readonly kind: "simplex" }
+  | { readonly kind: "ordered" }
+  | { readonly kind: "positiveOrdered" }
+  | { readonly kind: "cholesky" }
+  | { readonly kind: "correlationCholesky" }
+  | { readonly kind: "positiveDefinite" };
+
+export type SupportKind = Support["kind"];
+
+export const binary: ObservedSupport = { kind: "binary" };
+export const unitInterval: ObservedSupport = { kind: "unitInterval" };
+export const real: ObservedSupport = { kind: "real" };
+export const categories = (count: number): ObservedSupport => ({ kind: "categories", count });
+export const positive: Support = { kind: "positive" };
+export const interval = (low: Bound, high: Bound): Support => ({ kind: "interval", low, high });
+export const above = (low: Bound): Support => ({ kind: "above", low });
+export const below = (high: Bound): Support => ({ kind: "below", high });
+export const circle: Support = { kind: "circle" };
+/** Integers from `low` to `high`, without end where `high` is null. */
+export const counts = (low = 0, high: Bound | null = null): Support => ({ kind: "counts", low, high });
+/** Vectors of counts with a given sum. */
+export const countVector = (total: Bound): Support => ({ kind: "countVector", total });
+export const simplex: Support = { kind: "simplex" };
+export const ordered: Support = { kind: "ordered" };
+export const positiveOrdered: Support = { kind: "positiveOrdered" };
+export const cholesky: Support = { kind: "cholesky" };
+export const correlationCholesky: Support = { kind: "correlationCholesky" };
+export const positiveDefinite: Support = { kind: "positiveDefinite" };
+
+/** Supports whose values are integers: nothing can be differentiated by them. */
+export const isDiscrete = ({ kind }: Support): boolean =>
+  kind === "binary" || kind === "categories" || kind === "counts" || kind === "countVector";

@@ -1,14 +1,34 @@
-import { binary } from "../constraints/support.ts";
-import { bernoulli as draw } from "../tensor/random.ts";
-import type { Distribution } from "./distribution.ts";
+import { binary, real, unitInterval } from "../constraints/support.ts";
+import { where } from "../tensor/functions.ts";
+import { uniform } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { distribution, parameterisations } from "./distribution.ts";
 
-// log p(x) = x l − log(1 + e^l), whose gradient in l is x − σ(l)        l = logits = log(p / (1 − p))
-export const bernoulli: Distribution<"logits"> = {
+/** −∞ where x is neither 0 nor 1. */
+const onBinary = (x: Tensor, logProb: Tensor): Tensor =>
+  where<Tensor>(x.mul(x.sub(1)).eq(0), logProb, Number.NEGATIVE_INFINITY);
+
+// P(1) = probs, P(0) = 1 − probs
+const byProbs = distribution({
   name: "bernoulli",
-  params: ["logits"],
-  support: binary,
-  logProb: (x, { logits }) => x.mul(logits).sub(logits.softplus()),
+  params: { probs: { support: unitInterval, rank: 0 } },
+  support: () => binary,
+  logProb: (x, { probs }) => onBinary(x, where<Tensor>(x.eq(1), probs, probs.neg().add(1)).log()),
+  sample: (key, { probs }, batch) => uniform(key, batch, "f64").lt(probs).cast("f64"),
+  mean: ({ probs }) => probs,
+  variance: ({ probs }) => probs.mul(probs.neg().add(1)),
+});
+
+// log P(x) = −softplus((1 − 2x) logits)
+const byLogits = distribution({
+  name: "bernoulli",
+  params: { logits: { support: real, rank: 0 } },
+  support: () => binary,
+  logProb: (x, { logits }) => onBinary(x, x.mul(-2).add(1).mul(logits).softplus().neg()),
+  sample: (key, { logits }, batch) => uniform(key, batch, "f64").lt(logits.sigmoid()).cast("f64"),
   mean: ({ logits }) => logits.sigmoid(),
-  sample: (key, { logits }, options) => draw(key, logits.sigmoid(), logits.shape, options),
-  entropy: ({ logits }) => logits.softplus().sub(logits.mul(logits.sigmoid())),
-};
+  variance: ({ logits }) => logits.sigmoid().mul(logits.neg().sigmoid()),
+});
+
+/** 1 with probability `probs` = 1 / (1 + e^−logits), else 0: `bernoulli(0.3)` or `bernoulli({ logits })`. */
+export const bernoulli = parameterisations(byProbs, byLogits);

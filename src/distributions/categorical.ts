@@ -1,33 +1,34 @@
-import { categories } from "../constraints/support.ts";
-import { argmax, iota, softmax, where } from "../tensor/functions.ts";
-import { uniform } from "../tensor/random.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import type { Distribution } from "./distribution.ts";
+import { categories, real, simplex } from "../constraints/support.ts";
+import { softmax } from "../tensor/functions.ts";
+import { drawCategory, entryAt, meanCategory, varianceOfCategory } from "./category-table.ts";
+import { distribution, parameterisations } from "./distribution.ts";
+import { onIntegers } from "./integers.ts";
 
-const outer = (logits: Tensor) => logits.shape.slice(0, -1);
-const counts = (logits: Tensor): Tensor =>
-  iota(logits, logits.shape, logits.shape.length - 1).cast(logits.dtype); // biome-ignore format: short
-
-/** Of x, shape [...], among the categories on the last axis of `logits`, shape [..., count]. */
-// log p(x) = logits[x] − log Σ_k e^logits[k]        x ∈ {0, …, count − 1}
-export const categorical = (count: number): Distribution<"logits"> => ({
+// P(x) = probs[x]
+const byProbs = distribution({
   name: "categorical",
-  params: ["logits"],
-  support: categories(count),
-  logProb: (x, { logits }) => {
-    const chosen = counts(logits).eq(x.reshape([...x.shape, 1]).broadcastTo(logits.shape));
-    return where(chosen, logits, 0).sum(-1).sub(logits.logsumexp(-1));
-  },
-  mean: ({ logits }) => softmax(logits).mul(counts(logits)).sum(-1),
-  // The greatest of logits plus Gumbel noise −log(−log u) (Gumbel 1954).
-  sample: (key, { logits }, options) => {
-    const u = uniform(key, logits.shape, logits.dtype as "f32" | "f64", options);
-    const noise = u.log().neg().log().neg();
-    return argmax(logits.add(noise), outer(logits).length).cast(logits.dtype);
-  },
-  // −Σ_k p_k log p_k, from log p_k so that large logits do not cancel.
-  entropy: ({ logits }) => {
-    const logP = logits.sub(logits.logsumexp(-1).reshape([...outer(logits), 1]));
-    return logP.exp().mul(logP).sum(-1).neg();
-  },
+  params: { probs: { support: simplex, rank: 1 } },
+  support: ({ probs }) => categories(probs.shape.at(-1)!),
+  logProb: (x, { probs }) => onIntegers(x, 0, probs.shape.at(-1)! - 1, (x) => entryAt(probs, x).log()),
+  sample: (key, { probs }, batch) => drawCategory(key, probs, batch),
+  mean: ({ probs }) => meanCategory(probs),
+  variance: ({ probs }) => varianceOfCategory(probs),
 });
+
+// log P(x) = logits[x] − log Σ e^logits
+const byLogits = distribution({
+  name: "categorical",
+  params: { logits: { support: real, rank: 1 } },
+  support: ({ logits }) => categories(logits.shape.at(-1)!),
+  logProb: (x, { logits }) =>
+    onIntegers(x, 0, logits.shape.at(-1)! - 1, (x) => entryAt(logits, x).sub(logits.logsumexp(-1))), // biome-ignore format: the formula
+  sample: (key, { logits }, batch) => drawCategory(key, softmax(logits), batch),
+  mean: ({ logits }) => meanCategory(softmax(logits)),
+  variance: ({ logits }) => varianceOfCategory(softmax(logits)),
+});
+
+/**
+ * One of the categories 0, 1, …: `categorical([0.2, 0.8])` or `categorical({ logits })`. Mean and variance are those of the
+ * category's number.
+ */
+export const categorical = parameterisations(byProbs, byLogits);

@@ -1,6 +1,7 @@
 import type { Backend, CompileOptions, Executable } from "../backends/backend.ts";
 import { InternalError } from "../base/errors.ts";
-import { type Graph, printGraph } from "../ir/graph.ts";
+import { type Graph, nodesOf, printGraph } from "../ir/graph.ts";
+import { opRow } from "../ops/table.ts";
 import { fuse } from "../passes/fuse.ts";
 import { type Plan, planMemory } from "../passes/plan.ts";
 import { simplify } from "../passes/simplify.ts";
@@ -17,8 +18,14 @@ const cache = new Map<string, Promise<CompiledGraph>>();
 const CACHE_SIZE = 256;
 
 /** The passes, in order: first those that leave a graph, then those that lay it out. */
-const simplified = (graph: Graph, backend: Backend): Graph =>
-  verify(simplify(verify(graph, "trace"), backend.keeps), "simplify");
+function simplified(traced: Graph, backend: Backend): Graph {
+  const simple = (graph: Graph) => verify(simplify(graph, backend.keeps), "simplify");
+  let graph = simple(verify(traced, "trace"));
+  for (const tidy of new Set(nodesOf(graph).map((node) => opRow(node.op).tidy))) {
+    if (tidy) graph = simple(verify(tidy(graph, (inner) => simplified(inner, backend)), "tidy"));
+  }
+  return graph;
+}
 export const planGraph = (graph: Graph, backend: Backend): Plan => planMemory(fuse(simplified(graph, backend)));
 
 export function compileGraph(traced: Graph, backend: Backend, options: CompileOptions): Promise<CompiledGraph> {

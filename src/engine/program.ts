@@ -150,6 +150,16 @@ export class GraphProgram {
     }
   }
 
+  /** Binds inputs for the steps that `step` takes. */
+  prepare(inputs: InputValues): void {
+    this.bindInputs(inputs);
+  }
+
+  /** One step now, on the inputs that are bound: what host loops call a million times. */
+  step(): void {
+    this.bound.run(this.table.address, 1, 0);
+  }
+
   /**
    * Milliseconds of one run of each kernel, alone and warm, on the inputs of the last run. For finding what a step spends its
    * time on; the state is not meaningful afterwards.

@@ -1,6 +1,6 @@
-import { choleskyGaussian } from "../distributions/cholesky-gaussian.ts";
-import { diagonalGaussian } from "../distributions/diagonal-gaussian.ts";
-import type { GaussianVector } from "../distributions/gaussian-vector.ts";
+import { choleskyGaussian } from "./cholesky-gaussian.ts";
+import { diagonalGaussian } from "./diagonal-gaussian.ts";
+import type { GaussianVector } from "./gaussian-vector.ts";
 
 /**
  * Amortized Gaussian families q(z given x): a network maps x to the parameters named in `sizes`. A full covariance costs

@@ -1,8 +1,12 @@
 import type { DType } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 
-/** What an op is told besides its operands. Functions and objects count as equal only when they are the same one. */
-export type Attr = number | string | boolean | readonly number[] | ((...args: never[]) => unknown);
+/** Something larger, with a text that is equal exactly when its content is. */
+export interface Keyed {
+  readonly key: string;
+}
+/** What an op is told besides its operands. Functions count as equal only when they are the same one. */
+export type Attr = number | string | boolean | readonly number[] | Keyed | ((...args: never[]) => unknown);
 export type Attrs = Readonly<Record<string, Attr>>;
 
 /** One value of a graph: immutable, of static shape and dtype. Equal nodes of one trace are the same object. */
@@ -37,7 +41,7 @@ function identityOf(value: object): string {
 /** A text that is equal exactly when two attributes are: 0 and −0 differ, NaN equals itself. */
 export function attrKey(value: Attr): string {
   if (typeof value === "number") return Object.is(value, -0) ? "-0" : String(value);
-  if (typeof value === "object") return `[${value.join(",")}]`;
+  if (typeof value === "object") return "key" in value ? value.key : `[${value.join(",")}]`;
   if (typeof value === "function") return identityOf(value);
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

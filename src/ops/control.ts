@@ -49,8 +49,9 @@ const customVjp: Op = {
     const [, ...xs] = node.inputs;
     return [null, ...(node.attrs.rule as unknown as CustomRule)(b, g, node, xs)];
   },
-  // The rule is written for one element: its gradients under vmap come from the graph vjp made before batching.
-  batch: (b, [y], batched, _node, size) => (batched[0] ? y! : b.broadcast(y!, [size, ...y!.shape], y!.shape.map((_, d) => d + 1))), // biome-ignore format: short
+  batch: () => {
+    throw new InternalError("customVjp is vectorised by vmap itself, with its rule");
+  },
   evaluate: ([y]) => y!,
   lower: (_b, node) => node.inputs[0]!,
 };

@@ -7,13 +7,22 @@ import { reduce } from "./reduce.ts";
 import { scalar } from "./scalar.ts";
 import type { Op } from "./vocabulary.ts";
 
-const families: readonly Readonly<Record<string, Op>>[] = [control, scalar, reduce, movement, contract, gathering];
+const rows: Record<string, Op> = {};
 
 /** Every op there is. */
-export const ops: Readonly<Record<string, Op>> = Object.assign({}, ...families);
-if (Object.keys(ops).length !== families.reduce((n, family) => n + Object.keys(family).length, 0)) {
-  throw new InternalError("two ops have one name");
+export const ops: Readonly<Record<string, Op>> = rows;
+
+/**
+ * Adds ops that are not in the core, so that a program without them need not load them. Whoever appends such an op calls this
+ * first; adding a row again changes nothing.
+ */
+export function extendOps(added: Readonly<Record<string, Op>>): void {
+  for (const name in added) {
+    rows[name] ??= added[name]!;
+    if (rows[name] !== added[name]) throw new InternalError(`two ops have the name "${name}"`);
+  }
 }
+for (const family of [control, scalar, reduce, movement, contract, gathering]) extendOps(family);
 
 /** The row of an op; an unknown name says which row to write. */
 export function opRow(name: string): Op {

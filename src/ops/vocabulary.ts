@@ -1,6 +1,7 @@
 import type { DType, TypedArray } from "../base/dtype.ts";
 import type { Shape } from "../base/shape.ts";
 import type { Builder, InferRule } from "../ir/builder.ts";
+import type { Graph } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
 
 /** Elementwise ops of one operand. A new one is a name here and a row in scalar.ts; the compiler finds what is missing. */
@@ -64,6 +65,10 @@ export type Trace = { readonly builder: Builder } & { readonly [K in UnaryName]:
 
 export type CustomRule = (b: Trace, g: Node, y: Node, xs: readonly Node[]) => readonly (Node | null)[];
 
+/** Reverse-mode differentiation and vectorisation, as the rules of an op with a body of its own are handed them. */
+export type Differentiate = (b: Trace, outputs: readonly Node[], cotangents: readonly Node[], wrt: readonly Node[]) => Node[];
+export type Vectorise = (b: Trace, outputs: readonly Node[], replacements: ReadonlyMap<Node, Node>, size: number) => Node[];
+
 /**
  * One row of the op table: all that an op means. Emitters of a backend are the only other place that knows it.
  * `null` says "not offered".
@@ -71,11 +76,20 @@ export type CustomRule = (b: Trace, g: Node, y: Node, xs: readonly Node[]) => re
 export interface Op {
   readonly infer: InferRule;
   /** Cotangents of the operands from the cotangent of the result; null where nothing flows. */
-  readonly vjp: ((b: Trace, g: Node, node: Node) => readonly (Node | null)[]) | null;
+  readonly vjp: ((b: Trace, g: Node, node: Node, vjp: Differentiate) => readonly (Node | null)[]) | null;
   /** The op over operands of which some have a new leading axis of length `size`; the result has it too. */
-  readonly batch: (b: Trace, args: readonly Node[], batched: readonly boolean[], node: Node, size: number) => Node;
+  readonly batch: (
+    b: Trace,
+    args: readonly Node[],
+    batched: readonly boolean[],
+    node: Node,
+    size: number,
+    vmap: Vectorise,
+  ) => Node;
   /** The meaning, as plain loops: the oracle. */
   readonly evaluate: (args: readonly TypedArray[], node: Node) => TypedArray;
   /** The op in terms of others, for backends without an emitter of their own. */
   readonly lower?: (b: Trace, node: Node) => Node;
+  /** Rewrites a simplified graph that holds the op: for what needs the users of its nodes. `simplify` is for graphs inside it. */
+  readonly tidy?: (graph: Graph, simplify: (graph: Graph) => Graph) => Graph;
 }

@@ -43,9 +43,13 @@ interface Cluster {
 }
 
 const REDUCTIONS = new Set(["sum", "max"]);
-const ROUTINES = new Set(["matmul", "argmax", "scatterAdd", "shuffle", "concat", "pad"]);
+const LEAVES = new Set(["input", "const", "iota"]);
 
 const isElementwise = (node: Node): boolean => node.op in scalar || node.op === "gather" || node.op === "copy";
+
+/** Whether an op has a routine of its own: all that is neither read where it lies nor part of a loop. */
+const isRoutine = (node: Node): boolean =>
+  !(isElementwise(node) || isView(node) || REDUCTIONS.has(node.op) || LEAVES.has(node.op));
 
 /** The values a kernel leaves in memory. */
 export function writesOf(kernel: Kernel): readonly Node[] {
@@ -95,7 +99,7 @@ function markCopies(graph: Graph, nodes: readonly Node[], accesses: Accesses): v
           const access = accesses.of(x);
           if (accesses.isComputed(access.root) || !isMatrixLayout(access, x.shape)) store(x);
         }
-      } else if (node.op === "gather" || node.op === "scatterAdd" || node.op === "shuffle" || node.op === "argmax") {
+      } else if (node.op === "gather" || (isRoutine(node) && node.op !== "concat" && node.op !== "pad")) {
         for (const x of node.inputs) storeUnlessContiguous(x);
       }
     }
@@ -149,7 +153,7 @@ export function fuse(graph: Graph): Fused {
 
   for (const node of nodes) {
     const reduction = REDUCTIONS.has(node.op);
-    const routine = ROUTINES.has(node.op);
+    const routine = isRoutine(node);
     if (!reduction && !routine && !isLoopMember(node)) continue;
     const shape = reduction ? node.inputs[0]!.shape : node.shape;
     let joined: Cluster | null = null;

@@ -115,6 +115,22 @@ export class Program<S extends Specs, I, O> {
     return this.inner.run({ ...(inputs as InputValues | undefined), [SEED]: seed }, steps, options);
   }
 
+  /** Binds inputs (and the seed) for `step`. */
+  prepare(inputs?: { readonly [K in keyof I]: InputValues[string] }, seed = 0): void {
+    this.inner.prepare({ ...(inputs as InputValues | undefined), [SEED]: seedWords(seed) });
+  }
+
+  /** One step at once, on the inputs that were prepared; results are in `outputs`. For host loops over small programs. */
+  step(): void {
+    this.inner.step();
+  }
+
+  /** One step at once on these inputs. */
+  call(inputs?: { readonly [K in keyof I]: InputValues[string] }, seed = 0): void {
+    this.prepare(inputs, seed);
+    this.step();
+  }
+
   /** Milliseconds of each kernel, alone; the state is not meaningful afterwards. */
   profile(repeats?: number): { kernel: string; shape: string; milliseconds: number }[] {
     return this.inner.profile(repeats);

@@ -165,12 +165,20 @@ export function concat<T extends Value>(parts: readonly T[], axis = 0): T {
   return first.of(first.trace.concat(nodes, normalizeAxis(axis, first.node.shape.length)));
 }
 
-/** Joins equal shapes along a new first axis. */
-export const stack = <T extends Value>(parts: readonly T[]): T =>
-  concat(parts.map((p) => reshape(p, [1, ...p.node.shape])), 0); // biome-ignore format: short
+/** Joins equal shapes along a new axis, the first if none is named. */
+export const stack = <T extends Value>(parts: readonly T[], axis = 0): T => {
+  const at = normalizeAxis(axis, (parts[0]?.node.shape.length ?? 0) + 1);
+  return concat(parts.map((p) => reshape(p, p.node.shape.toSpliced(at, 0, 1))), at); // biome-ignore format: short
+};
 
 /** Rows x[indices] along the first axis: shape indices.shape ++ x.shape[1:]. */
 export const gather = <T extends Value>(x: T, indices: T): T => x.of(x.trace.gather(x.node, indices.node));
+
+/** x[index] along the first axis: a number, or a tensor of whole numbers in any dtype. */
+export const at = <T extends Value>(x: T, index: T | number): T =>
+  typeof index === "number"
+    ? reshape(narrow(x, 0, index, 1), x.node.shape.slice(1))
+    : gather(x, cast(index, "u32"));
 
 /** zeros([rows, …]) with each update added at its index. */
 export const scatterAdd = <T extends Value>(updates: T, indices: T, rows: number): T =>

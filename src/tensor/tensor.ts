@@ -160,6 +160,9 @@ export class Tensor implements Value {
   matmul(b: Tensor): Tensor {
     return f.matmul<Tensor>(this, b);
   }
+  at(index: Tensor | number): Tensor {
+    return f.at<Tensor>(this, index);
+  }
   gather(indices: Tensor): Tensor {
     return f.gather<Tensor>(this, indices);
   }

@@ -31,7 +31,7 @@ export function vjp(b: Trace, outputs: readonly Node[], cotangents: readonly Nod
     if (!g || !node.inputs.some((x) => needed.has(x))) continue;
     const rule = opRow(node.op).vjp;
     if (!rule) throw new InternalError(`op "${node.op}" has no gradient: write the vjp of its row under src/ops`);
-    const parts = rule(b, g, node);
+    const parts = rule(b, g, node, vjp);
     for (const [i, input] of node.inputs.entries()) {
       const part = parts[i];
       if (part && needed.has(input) && isFloat(input.dtype)) accumulate(input, part);

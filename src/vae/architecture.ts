@@ -1,4 +1,4 @@
-import type { GaussianVector } from "../distributions/gaussian-vector.ts";
+import type { GaussianVector } from "../families/gaussian-vector.ts";
 import { amortizedFamilies } from "../families/amortized.ts";
 import type { AevbProblem } from "../inference/aevb.ts";
 import { latentNoise } from "../inference/latent-noise.ts";

@@ -1,9 +1,9 @@
-import type { Support } from "../constraints/support.ts";
-import { bernoulli } from "../distributions/bernoulli.ts";
-import { categorical } from "../distributions/categorical.ts";
-import { continuousBernoulli } from "../distributions/continuous-bernoulli.ts";
-import type { Distribution } from "../distributions/distribution.ts";
-import { normal } from "../distributions/normal.ts";
+import type { ObservedSupport } from "../constraints/support.ts";
+import { bernoulli } from "../nn/outputs/bernoulli.ts";
+import { categorical } from "../nn/outputs/categorical.ts";
+import { continuousBernoulli } from "../nn/outputs/continuous-bernoulli.ts";
+import type { Distribution } from "../nn/outputs/distribution.ts";
+import { normal } from "../nn/outputs/normal.ts";
 import { constant } from "../nn/initialiser.ts";
 import type { ParameterSpec, Tensors } from "../nn/layout.ts";
 import type { Key } from "../tensor/random.ts";
@@ -12,7 +12,7 @@ import type { VaeConfig } from "./options.ts";
 
 /** p(x given z) over `width` independent features, from the outputs of a decoder network. */
 export interface Likelihood {
-  readonly support: Support;
+  readonly support: ObservedSupport;
   /** Outputs that the decoder must have, by name. */
   readonly heads: Readonly<Record<string, number>>;
   /** Parameters beside the network's. */

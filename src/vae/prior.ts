@@ -1,5 +1,5 @@
-import type { DiagonalGaussian } from "../distributions/gaussian-vector.ts";
-import { normal } from "../distributions/normal.ts";
+import type { DiagonalGaussian } from "../families/gaussian-vector.ts";
+import { normal } from "../nn/outputs/normal.ts";
 import { constant, type FloatType, scaledNormal } from "../nn/initialiser.ts";
 import type { ParameterSpec, Tensors } from "../nn/layout.ts";
 import { argmax, full, gather } from "../tensor/functions.ts";

@@ -30,7 +30,12 @@ export const aside = {
 } as const;
 
 /** What a floor may import beyond its place in the order. */
-export const besides = { vae: ["data", "diagnostics"] } as const;
+export const besides = {
+  vae: ["data", "diagnostics"],
+  // A plate's body is lifted by vmap, which knows nothing but ops.
+  model: ["transforms"],
+  inference: ["diagnostics", "posterior", "data"],
+} as const;
 
 /** Only these may import Node's own modules and koffi; everything else runs in a browser as it is. */
 export const nodeOnly = [/^src\/backends\/blas\//, /^src\/data\/files[^/]*\.ts$/, /^src\/record\//, /^src\/node\.ts$/];

@@ -2,31 +2,18 @@ import { bytesOf, isFloat } from "../../base/dtype.ts";
 import { type Shape, sizeOf, stridesOf } from "../../base/shape.ts";
 import { nodesOf } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
-import { matmulSizes } from "../../ops/contract.ts";
 import { keptAxes } from "../../ops/reduce.ts";
 import type { Access } from "../../passes/access.ts";
 import type { LoopKernel } from "../../passes/fuse.ts";
 import type { Plan } from "../../passes/plan.ts";
 import { type Backend, type Executable, type NodeReport, ringOutputs } from "../backend.ts";
-import { type Blas, blasWorthwhile } from "../native.ts";
-import { call, type Expr, type FuncRef, f32, f64, i32, memory, type ValType } from "./assembler/expr.ts";
+import { call, type Expr, type FuncRef, f32, f64, i32, memory } from "./assembler/expr.ts";
 import { type FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
-import { gemmScratchBytes } from "./gemm.ts";
 import { type EmittedKernel, emitLoop, placeAddress } from "./loop.ts";
 import type { LoopSpec, Source, Stream } from "./loop-spec.ts";
 import { loadSpecialMath, SPECIAL_NAMES } from "./math/index.ts";
 import type { Meeting } from "./meeting.ts";
-import { computedSource, emitRoutine, matmulRoutine, type RoutineContext } from "./routines.ts";
-
-export interface WasmOptions {
-  /** Serves the matrix products it is worth a call for; null for the wasm kernels alone. */
-  readonly blas: Blas | null;
-  /** Fused multiply-add in the wasm products. */
-  readonly relaxed: boolean;
-  /** How many threads share a step; more than one needs a shared memory. */
-  readonly parts: number;
-  readonly sharedMemory: boolean;
-}
+import { computedSource, emitRoutine, emitters, type RoutineContext, type WasmOptions } from "./routines.ts";
 
 /** Ops with a meaning of their own here; the rest is lowered. */
 const LOWERED = new Set(["logsumexp", "stopGradient", "customVjp"]);
@@ -38,7 +25,7 @@ export function wasmBackend(options: WasmOptions): Backend {
     name: `wasm${relaxed ? "+relaxed" : ""}${blas ? `+blas(${blas.library})` : ""}/${parts}${sharedMemory ? "s" : ""}`,
     keeps: (op) => !LOWERED.has(op),
     compile: async (plan) => {
-      if (nodesOf(plan.graph).some((node) => SPECIAL_NAMES.includes(node.op as "erf"))) await loadSpecialMath();
+      await prepare(plan);
       // Loaded only where there are threads: a page has none.
       const meeting = parts > 1 ? (await import("./meeting.ts")).meetingFunctions : null;
       const { module, nodes, scratchBytes, parallel } = emitModule(plan, options, meeting);
@@ -88,37 +75,28 @@ export function wasmBackend(options: WasmOptions): Backend {
 /** Writes the functions by which threads meet. */
 type MeetingEmitter = (m: ModuleBuilder) => Meeting;
 
-const GEMM_PARAMS: ValType[] = Array.from({ length: 11 }, () => "i32");
+/** Loads what the plan's emitters need that is not in the core. */
+async function prepare(plan: Plan): Promise<void> {
+  if (nodesOf(plan.graph).some((node) => SPECIAL_NAMES.includes(node.op as "erf"))) await loadSpecialMath();
+  for (const kernel of plan.kernels) {
+    if (kernel.kind === "loop") continue;
+    const { op } = kernel.node;
+    emitters[op] ??= await (await import("./on-demand.ts")).emitterOf(op);
+    await emitters[op].prepare?.(kernel.node, prepare);
+  }
+}
 
 function emitModule(plan: Plan, options: WasmOptions, meeting: MeetingEmitter | null) {
   const module = new ModuleBuilder({ module: "env", name: "memory", shared: options.sharedMemory });
   const scratchBytes = scratchFor(plan, options);
-  const context: RoutineContext = {
-    m: module,
-    plan,
-    relaxed: options.relaxed,
-    parts: options.parts,
-    scratchBytes,
-    blas: options.blas
-      ? (dtype, m, n, k) =>
-          blasWorthwhile(dtype, m, n, k) ? module.importFunction("blas", `gemm_${dtype}`, GEMM_PARAMS, []) : null
-      : null,
-  };
   const nodes: NodeReport[] = [];
-  const kernels = plan.kernels.map((kernel, i) => {
-    const name = `k${i}`;
-    const report = (node: Node, backend: string) =>
-      nodes.push({ node: `%${node.id}`, op: node.op, backend, kernel: name });
-    if (kernel.kind === "loop") {
-      for (const node of [...kernel.body, ...kernel.reductions]) report(node, "wasm");
-      return emitLoop(module, loopSpec(plan, kernel, name), options.parts);
-    }
-    const { node } = kernel;
-    if (node.op === "matmul") {
-      report(node, matmulRoutine(context, node).backend);
-    } else report(node, "wasm");
-    return emitRoutine(context, node, name);
-  });
+  const kernels = emitKernels({ ...options, m: module, plan, scratchBytes, emitKernels }, "k");
+  for (const [i, kernel] of plan.kernels.entries()) {
+    const report = (node: Node, backend = "wasm") =>
+      nodes.push({ node: `%${node.id}`, op: node.op, backend, kernel: `k${i}` });
+    if (kernel.kind === "loop") for (const node of [...kernel.body, ...kernel.reductions]) report(node);
+    else report(kernel.node, emitters[kernel.node.op]!.backend?.(options, kernel.node));
+  }
   const parallel = kernels.some((k) => k.parallel);
   emitRun(module, plan, kernels, options.parts, parallel ? meeting : null);
   const reported = new Set(nodes.map((n) => n.node));
@@ -129,16 +107,21 @@ function emitModule(plan: Plan, options: WasmOptions, meeting: MeetingEmitter | 
   return { module, nodes, scratchBytes: scratchBytes * options.parts, parallel };
 }
 
-/** Packing space that the largest product of the wasm kernels needs. */
+const emitKernels = (c: RoutineContext, prefix: string): EmittedKernel[] =>
+  c.plan.kernels.map((kernel, i) =>
+    kernel.kind === "loop"
+      ? emitLoop(c.m, loopSpec(c.plan, kernel, prefix + i), c.parts)
+      : emitRoutine(c, kernel.node, prefix + i),
+  );
+
+/** Scratch for the routine that needs most. */
 function scratchFor(plan: Plan, options: WasmOptions): number {
-  let bytes = 0;
-  for (const kernel of plan.kernels) {
-    if (kernel.kind !== "routine" || kernel.node.op !== "matmul") continue;
-    const dtype = kernel.node.dtype as "f32" | "f64";
-    const { m, n, k } = matmulSizes(kernel.node);
-    if (!options.blas || !blasWorthwhile(dtype, m, n, k)) bytes = Math.max(bytes, gemmScratchBytes(dtype, m, n, k));
-  }
-  return Math.ceil(bytes / 64) * 64;
+  const bytes = plan.kernels.map((kernel) =>
+    kernel.kind === "routine"
+      ? (emitters[kernel.node.op]!.scratchBytes?.(options, kernel.node, (inner) => scratchFor(inner, options)) ?? 0)
+      : 0,
+  );
+  return Math.ceil(Math.max(0, ...bytes) / 64) * 64;
 }
 
 /**

@@ -1,28 +1,49 @@
 import { bytesOf } from "../../base/dtype.ts";
-import { InternalError } from "../../base/errors.ts";
 import { sizeOf, stridesOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import { matmulSizes } from "../../ops/contract.ts";
 import { batchStride } from "../../passes/fuse.ts";
 import type { Plan } from "../../passes/plan.ts";
-import { call, type Expr, type FuncRef, f32, f64, i32, i64, memory } from "./assembler/expr.ts";
+import { type Blas, blasWorthwhile } from "../native.ts";
+import { call, type Expr, f32, f64, i32, i64, memory, type ValType } from "./assembler/expr.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
-import { gemmFunction } from "./gemm.ts";
+import { gemmFunction, gemmScratchBytes } from "./gemm.ts";
 import { type EmittedKernel, emitLoop, placeAddress } from "./loop.ts";
 import type { LoopSpec, Source, Stream } from "./loop-spec.ts";
 
+export interface WasmOptions {
+  /** Serves the matrix products it is worth a call for; null for the wasm kernels alone. */
+  readonly blas: Blas | null;
+  /** Fused multiply-add in the wasm products. */
+  readonly relaxed: boolean;
+  /** How many threads share a step; more than one needs a shared memory. */
+  readonly parts: number;
+  readonly sharedMemory: boolean;
+}
+
 /** What an emitter of a routine works with. */
-export interface RoutineContext {
+export interface RoutineContext extends WasmOptions {
   readonly m: ModuleBuilder;
   readonly plan: Plan;
-  readonly relaxed: boolean;
-  /** How many threads share a step. */
-  readonly parts: number;
-  /** Bytes of packing space for each part. */
+  /** Bytes of scratch for each part. A routine that is not shared uses the first part's. */
   readonly scratchBytes: number;
-  /** The imported product, for the sizes where it is worth a call; null for the wasm kernel. */
-  readonly blas: ((dtype: "f32" | "f64", m: number, n: number, k: number) => FuncRef | null) | null;
+  /** Writes the kernels of this context's plan, named by a prefix: for a routine that holds a plan of its own. */
+  readonly emitKernels: (c: RoutineContext, prefix: string) => EmittedKernel[];
 }
+
+/** Writes a routine: the body of a function of (table, part). Operands lie in row-major order, except a product's. */
+export interface RoutineEmitter {
+  (c: RoutineContext, f: FuncBuilder, table: Expr, part: Expr, node: Node): void;
+  /** Bytes of scratch it uses; `inner` tells what a plan inside it needs. Its address stands in the table, behind the slots. */
+  scratchBytes?(options: WasmOptions, node: Node, inner: (plan: Plan) => number): number;
+  /** Which backend runs it, if not wasm: for `explain`. */
+  backend?(options: WasmOptions, node: Node): string;
+  /** Done before anything is emitted: for what has to be loaded. `inner` loads what a plan inside it needs. */
+  prepare?(node: Node, inner: (plan: Plan) => Promise<void>): Promise<void>;
+}
+
+/** Address of the scratch. */
+export const scratchOf = (c: RoutineContext, table: Expr): Expr => i32.load(table, 4 * c.plan.slots.length);
 
 /** An operand as a stream over its own shape. */
 function streamOf(plan: Plan, x: Node): Stream {
@@ -30,7 +51,8 @@ function streamOf(plan: Plan, x: Node): Stream {
   return { place: plan.places.get(access.root)!, dtype: x.dtype, offset: access.offset, strides: access.strides };
 }
 
-const addressOf = (plan: Plan, table: Expr, x: Node): Expr => {
+/** The byte address of an operand's or result's first element. */
+export const addressOf = (plan: Plan, table: Expr, x: Node): Expr => {
   const { place, offset, dtype } = streamOf(plan, x);
   return placeAddress(table, { slot: place.slot, offset: place.offset + offset * bytesOf(dtype) });
 };
@@ -54,14 +76,18 @@ function matrixOperand(plan: Plan, x: Node): MatrixOperand {
 }
 
 /** Which backend serves a product, and its function. */
-export function matmulRoutine(c: RoutineContext, node: Node): { backend: string; routine: FuncRef } {
+matmul.backend = ({ blas }: WasmOptions, node: Node): string => {
   const { m, n, k } = matmulSizes(node);
-  const dtype = node.dtype as "f32" | "f64";
-  const imported = c.blas?.(dtype, m, n, k) ?? null;
-  return imported
-    ? { backend: "blas", routine: imported }
-    : { backend: "wasm", routine: gemmFunction(c.m, dtype, { relaxed: c.relaxed }) };
-}
+  return blas && blasWorthwhile(node.dtype as "f64", m, n, k) ? "blas" : "wasm";
+};
+
+/** Packing space. */
+matmul.scratchBytes = (options: WasmOptions, node: Node): number => {
+  const { m, n, k } = matmulSizes(node);
+  return matmul.backend(options, node) === "blas" ? 0 : gemmScratchBytes(node.dtype as "f64", m, n, k);
+};
+
+const GEMM_PARAMS: ValType[] = Array.from({ length: 11 }, () => "i32");
 
 /** Multiply-adds below which a product is not cut. */
 const WORTH_SHARING = 100_000;
@@ -80,7 +106,9 @@ function matmul(c: RoutineContext, f: FuncBuilder, table: Expr, part: Expr, node
   const [left, right] = [matrixOperand(c.plan, a), matrixOperand(c.plan, b)];
   const transA = (node.attrs.transA as boolean) !== left.flipped;
   const transB = (node.attrs.transB as boolean) !== right.flipped;
-  const { backend, routine } = matmulRoutine(c, node);
+  const dtype = node.dtype as "f64";
+  const native = matmul.backend(c, node) === "blas";
+  const routine = native ? c.m.importFunction("blas", `gemm_${dtype}`, GEMM_PARAMS, []) : gemmFunction(c.m, dtype, c);
   const size = bytesOf(node.dtype);
   const pointers = [
     f.let(addressOf(c.plan, table, a)),
@@ -118,9 +146,9 @@ function matmul(c: RoutineContext, f: FuncBuilder, table: Expr, part: Expr, node
       i32.const(transA ? 1 : 0), i32.const(transB ? 1 : 0), rows!, columns!, i32.const(k),
       pa, i32.const(left.leading), pb, i32.const(right.leading), pc, i32.const(n),
     ]; // biome-ignore format: one call
-    const scratch = i32.load(table, 4 * c.plan.slots.length);
+    const scratch = scratchOf(c, table);
     const own = shared ? i32.add(scratch, i32.mul(part, i32.const(c.scratchBytes))) : scratch;
-    f.do(call(routine, ...(backend === "blas" ? args : [...args, own])));
+    f.do(call(routine, ...(native ? args : [...args, own])));
   };
   if (batch === 1) {
     once();
@@ -284,7 +312,8 @@ function concat(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, nod
   }
 }
 
-const emitters: Record<string, (c: RoutineContext, f: FuncBuilder, table: Expr, part: Expr, node: Node) => void> = {
+/** By op; those that are not in the core come here when the first program that holds one is compiled. */
+export const emitters: Record<string, RoutineEmitter> = {
   matmul,
   argmax,
   scatterAdd,
@@ -295,8 +324,6 @@ const emitters: Record<string, (c: RoutineContext, f: FuncBuilder, table: Expr, 
 
 /** Emits a routine. Only products are shared between parts. */
 export function emitRoutine(c: RoutineContext, node: Node, name: string): EmittedKernel {
-  const emit = emitters[node.op];
-  if (!emit) throw new InternalError(`wasm: no routine for op "${node.op}": add it to src/backends/wasm/routines.ts`);
-  const run = c.m.function(name, ["i32", "i32"], [], (f, table, part) => emit(c, f, table!, part!, node));
+  const run = c.m.function(name, ["i32", "i32"], [], (f, table, part) => emitters[node.op]!(c, f, table!, part!, node));
   return { before: null, run, parallel: node.op === "matmul" && isShared(c, node) };
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
 import loadWabt from "wabt";
 import { loadBlas } from "../../../src/backends/blas/load.ts";
-import { type WasmOptions, wasmBackend } from "../../../src/backends/wasm/backend.ts";
+import { wasmBackend } from "../../../src/backends/wasm/backend.ts";
+import type { WasmOptions } from "../../../src/backends/wasm/routines.ts";
 import { binary, unary } from "../../../src/backends/wasm/scalar.ts";
 import { planGraph } from "../../../src/engine/executable.ts";
 import type { Graph } from "../../../src/ir/graph.ts";

@@ -1,0 +1,20 @@
+import { InternalError } from "../../base/errors.ts";
+import type { RoutineEmitter } from "./routines.ts";
+
+/** Emitters that are not in the core, by op: loaded when the first program that holds the op is compiled. */
+const modules: Readonly<
+  Record<string, () => Promise<{ readonly emitters: Readonly<Record<string, RoutineEmitter>> }>>
+> = {
+  cholesky: () => import("./linalg/emitters.ts"),
+  choleskyGradient: () => import("./linalg/emitters.ts"),
+  triangularSolve: () => import("./linalg/emitters.ts"),
+  cumsum: () => import("./linalg/emitters.ts"),
+  scan: () => import("./scan/emitter.ts"),
+};
+
+/** The emitter of an op that has a routine. */
+export async function emitterOf(op: string): Promise<RoutineEmitter> {
+  const emitter = (await modules[op]?.())?.emitters[op];
+  if (!emitter) throw new InternalError(`wasm: no routine for op "${op}": add it to src/backends/wasm/on-demand.ts`);
+  return emitter;
+}

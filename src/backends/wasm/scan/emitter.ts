@@ -1,0 +1,22 @@
+import type { Node } from "../../../ir/node.ts";
+import type { Plan } from "../../../passes/plan.ts";
+import type { Expr } from "../assembler/expr.ts";
+import type { FuncBuilder } from "../assembler/module.ts";
+import type { RoutineContext, RoutineEmitter, WasmOptions } from "../routines.ts";
+import { bodyPlan } from "./body-plan.ts";
+import { emitStepwise, stepwiseScratch } from "./stepwise.ts";
+
+/** Scratch of the kernels inside a body, found out when the room for them was made. */
+const innerScratch = new WeakMap<Node, number>();
+
+const scan: RoutineEmitter = (c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, node: Node): void => {
+  emitStepwise(c, f, table, node, innerScratch.get(node)!);
+};
+scan.prepare = (node: Node, inner: (plan: Plan) => Promise<void>) => inner(bodyPlan(node));
+scan.scratchBytes = (_options: WasmOptions, node: Node, inner: (plan: Plan) => number): number => {
+  innerScratch.set(node, inner(bodyPlan(node)));
+  return stepwiseScratch(node, inner);
+};
+
+/** Emitters of ops with a body. */
+export const emitters: Readonly<Record<string, RoutineEmitter>> = { scan };

@@ -1,0 +1,131 @@
+import {
+  fitGeneralizedPareto,
+  generalizedParetoQuantile,
+  LEAST_TAIL,
+  tailIndex,
+  tailSize,
+} from "./generalized-pareto.ts";
+import { logSumExp } from "./moments.ts";
+
+export interface SmoothedWeights {
+  /** Log weights with their tail smoothed, normalised so that the weights sum to 1. */
+  readonly logWeights: Float64Array;
+  /** Tail index of the raw weights: below 0.7 importance sampling can be trusted (see `khatThreshold`). */
+  readonly khat: number;
+}
+
+export interface PsisOptions {
+  /** Effective draws per draw, below 1 for a correlated chain: the tail is then longer. Default 1. */
+  readonly relativeEfficiency?: number;
+}
+
+/**
+ * Pareto smoothed importance sampling (Vehtari, Simpson, Gelman, Yao, Gabry 2024, JMLR 25): the M = ⌈min(S/5, 3 √(S/r))⌉
+ * greatest weights are replaced by the expected order statistics of the generalised Pareto distribution fitted to them, and
+ * none may exceed the greatest raw weight.
+ *
+ * @param logWeights  log p − log q of each draw, up to a constant; −∞ where the draw has no mass
+ * @returns           khat = ∞ where there are too few draws for a fit, or weights that are not finite; −∞ where the weights are equal
+ */
+export function psis(logWeights: ArrayLike<number>, { relativeEfficiency = 1 }: PsisOptions = {}): SmoothedWeights {
+  const size = logWeights.length;
+  const greatest = greatestOf(logWeights);
+  const shifted = Float64Array.from(logWeights, (value) => value - greatest);
+  if (!Number.isFinite(greatest)) return { logWeights: shifted, khat: Infinity };
+
+  const order = Uint32Array.from(shifted, (_, i) => i).sort((i, j) => shifted[i]! - shifted[j]!);
+  const tail = tailSize(size, relativeEfficiency);
+  // Weights below the smallest normal number would be equal to 0 and give exceedances of 0.
+  const cutoff = Math.max(shifted[order[size - tail - 1] ?? 0]!, Math.log(2 ** -1022));
+  const smoothed = shifted.slice();
+  let from = size;
+  while (from > 0 && shifted[order[from - 1]!]! > cutoff) from--;
+  const above = size - from;
+
+  let khat: number;
+  if (above === 0) khat = -Infinity;
+  else if (above < LEAST_TAIL) khat = Infinity;
+  else {
+    const base = Math.exp(cutoff);
+    const exceedances = Float64Array.from({ length: above }, (_, i) => Math.exp(shifted[order[from + i]!]!) - base);
+    const fit = fitGeneralizedPareto(exceedances);
+    khat = Number.isNaN(fit.k) ? Infinity : fit.k;
+    if (Number.isFinite(khat)) {
+      for (let i = 0; i < above; i++) {
+        const expected = Math.log(generalizedParetoQuantile(fit, (i + 0.5) / above) + base);
+        smoothed[order[from + i]!] = Math.min(expected, 0);
+      }
+    }
+  }
+  const total = logSumExp(smoothed);
+  return { logWeights: smoothed.map((value) => value - total), khat };
+}
+
+/** The greatest value; NaN when one is NaN, which no comparison would show. */
+function greatestOf(values: ArrayLike<number>): number {
+  let greatest = -Infinity;
+  for (let i = 0; i < values.length; i++) if (!(values[i]! <= greatest)) greatest = values[i]!;
+  return greatest;
+}
+
+/** Above this k-hat the S draws at hand do not suffice: min(1 − 1/log10 S, 0.7) (Vehtari et al. 2024, section 3.2.4). */
+export const khatThreshold = (draws: number): number => Math.min(1 - 1 / Math.log10(draws), 0.7);
+
+/** Effective draws of importance weights for a flat function, (Σ w)² / Σ w² (Kong 1992). Weights need not be normalised. */
+export function importanceEss(logWeights: ArrayLike<number>): number {
+  const doubled = Float64Array.from(logWeights, (value) => 2 * value);
+  return Math.exp(2 * logSumExp(logWeights) - logSumExp(doubled));
+}
+
+/**
+ * k-hat for the expectation of h under importance weights: the greatest of the tail indices of w and of both tails of h w,
+ * since a mean needs the product to have a variance (Vehtari et al. 2024, section 3.1). Take h = θ_j, or its square for a
+ * variance.
+ */
+export function khatOfExpectation(
+  logWeights: ArrayLike<number>,
+  values: ArrayLike<number>,
+  options: PsisOptions = {},
+): number {
+  const { relativeEfficiency = 1 } = options;
+  const greatest = greatestOf(logWeights);
+  const weights = Float64Array.from(logWeights, (value) => Math.exp(value - greatest));
+  const ofWeights = tailIndex(weights, relativeEfficiency);
+  const first = values[0];
+  if (Array.prototype.every.call(values, (value) => value === first)) return ofWeights;
+  const products = weights.map((weight, i) => weight * values[i]!);
+  const right = tailIndex(products, relativeEfficiency);
+  const left = tailIndex(
+    products.map((product) => -product),
+    relativeEfficiency,
+  );
+  return Math.max(ofWeights, right, left);
+}
+
+export interface ImportanceMoments {
+  readonly mean: number;
+  readonly sd: number;
+  /** Monte Carlo standard error of the mean, by the delta method of a ratio (Owen 2013, eq. 9.8). */
+  readonly mcseMean: number;
+  /** That of the standard deviation. */
+  readonly mcseSd: number;
+}
+
+/** Moments under normalised importance weights (`psis(…).logWeights`), with their Monte Carlo errors. */
+export function importanceMoments(logWeights: ArrayLike<number>, values: ArrayLike<number>): ImportanceMoments {
+  const total = logSumExp(logWeights);
+  const weights = Float64Array.from(logWeights, (value) => Math.exp(value - total));
+  let mean = 0;
+  for (let i = 0; i < weights.length; i++) mean += weights[i]! * values[i]!;
+  let variance = 0;
+  for (let i = 0; i < weights.length; i++) variance += weights[i]! * (values[i]! - mean) ** 2;
+  let errorOfMean = 0;
+  let errorOfVariance = 0;
+  for (let i = 0; i < weights.length; i++) {
+    const square = (values[i]! - mean) ** 2;
+    errorOfMean += weights[i]! ** 2 * square;
+    errorOfVariance += weights[i]! ** 2 * (square - variance) ** 2;
+  }
+  const sd = Math.sqrt(variance);
+  return { mean, sd, mcseMean: Math.sqrt(errorOfMean), mcseSd: Math.sqrt(errorOfVariance) / (2 * sd) };
+}

@@ -1,0 +1,97 @@
+import { Generator } from "../base/generator.ts";
+import { solveLower } from "./symmetric-solve.ts";
+
+/** A density q on R^dim fitted to a target: what every variational method returns. Unconstrained coordinates throughout. */
+export interface Approximation {
+  /** Name of the family q is from. */
+  readonly family: string;
+  readonly dim: number;
+  /** Parameters of q in the family's layout. */
+  readonly params: Float64Array;
+  readonly mean: Float64Array;
+  readonly sd: Float64Array;
+  /** [dim, dim], or null where it is not known in closed form. */
+  readonly covariance: Float64Array | null;
+  /** E_q[log q − log p] in nats, from fresh draws, and its standard error. */
+  readonly negElbo: number;
+  readonly negElboSe: number;
+  readonly converged: boolean;
+  /** Why the fit stopped, in words. */
+  readonly reason: string;
+  /** Points at which the log density was evaluated. */
+  readonly evaluations: number;
+  readonly seconds: number;
+  /** n draws from q, [n, dim]; the same seed gives the same draws. */
+  draw(n: number, seed: number): Float64Array;
+  /** log q at the rows of x [n, dim]. */
+  logDensityOf(x: Float64Array): Float64Array;
+}
+
+const LOG_2PI = Math.log(2 * Math.PI);
+
+/** q = N(mean, L Lᵀ) on the host; `factor` is L [dim, dim], or its diagonal [dim]. */
+export interface HostGaussian {
+  readonly mean: Float64Array;
+  readonly sd: Float64Array;
+  readonly covariance: Float64Array;
+  draw(n: number, seed: number): Float64Array;
+  logDensityOf(x: Float64Array): Float64Array;
+}
+
+export function hostGaussian(mean: Float64Array, factor: Float64Array): HostGaussian {
+  const dim = mean.length;
+  // In one dimension both forms are the same number.
+  const diagonal = factor.length === dim;
+  const entry = (i: number, j: number) => (diagonal ? (i === j ? factor[i]! : 0) : factor[i * dim + j]!);
+  const covariance = new Float64Array(dim * dim);
+  for (let i = 0; i < dim; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = 0;
+      for (let k = diagonal ? j : 0; k <= j; k++) sum += entry(i, k) * entry(j, k);
+      covariance[i * dim + j] = sum;
+      covariance[j * dim + i] = sum;
+    }
+  }
+  let logDeterminant = 0;
+  for (let i = 0; i < dim; i++) logDeterminant += Math.log(entry(i, i));
+  return {
+    mean,
+    covariance,
+    sd: Float64Array.from({ length: dim }, (_, i) => Math.sqrt(covariance[i * dim + i]!)),
+    draw(n, seed) {
+      const noise = new Generator(seed, "approximation").normals(new Float64Array(n * dim));
+      const out = new Float64Array(n * dim);
+      for (let s = 0; s < n; s++) {
+        const z = noise.subarray(s * dim, (s + 1) * dim);
+        for (let i = 0; i < dim; i++) {
+          let sum = mean[i]!;
+          if (diagonal) sum += factor[i]! * z[i]!;
+          else for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * z[j]!;
+          out[s * dim + i] = sum;
+        }
+      }
+      return out;
+    },
+    logDensityOf(x) {
+      const rest = new Float64Array(dim);
+      return Float64Array.from({ length: x.length / dim }, (_, s) => {
+        for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
+        if (diagonal) for (let i = 0; i < dim; i++) rest[i]! /= factor[i]!;
+        else solveLower(factor, rest);
+        let square = 0;
+        for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
+        return -0.5 * square - logDeterminant - 0.5 * dim * LOG_2PI;
+      });
+    },
+  };
+}
+
+/** Mean and standard error of log q − log p over draws. */
+export function negElboOf(logQ: Float64Array, logP: Float64Array): { negElbo: number; negElboSe: number } {
+  const n = logQ.length;
+  let mean = 0;
+  for (let i = 0; i < n; i++) mean += (logQ[i]! - logP[i]!) / n;
+  let square = 0;
+  for (let i = 0; i < n; i++) square += (logQ[i]! - logP[i]! - mean) ** 2;
+  return { negElbo: mean, negElboSe: Math.sqrt(square / (n - 1) / n) };
+}

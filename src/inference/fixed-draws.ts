@@ -1,0 +1,203 @@
+import { OptionError } from "../base/errors.ts";
+import { type Approximation, hostGaussian, negElboOf } from "./approximation.ts";
+import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
+import { type DensityBatch, logDensities } from "./density-batch.ts";
+import { fixedNoise } from "./fixed-noise.ts";
+import { findMode, type Mode } from "./laplace.ts";
+import { minimise, type TwiceSmooth } from "./newton.ts";
+import { diagonalOf, inverseFromCholesky, solveCholesky } from "./symmetric-solve.ts";
+import type { Target } from "./target.ts";
+
+export interface FixedDrawOptions {
+  /** Where the search begins, unconstrained. Default 0, or a random point where that is not finite. */
+  readonly start?: ArrayLike<number>;
+  /** How many draws the expectation is replaced by, an even number. Default 32; the compiled target's where that is given. */
+  readonly draws?: number;
+  /** Default 0. */
+  readonly seed?: number;
+  /** Stops when the negative ELBO can be lowered by no more than this many nats. Default 1e-10. */
+  readonly tolerance?: number;
+  /** Fresh draws that the ELBO is estimated from. Default 256. */
+  readonly evaluationDraws?: number;
+  readonly compiled?: CompiledTarget;
+  /** The mode, where it is known already: it gives the scales and the start. */
+  readonly mode?: Mode;
+}
+
+export interface FixedDrawFit extends Approximation {
+  /** Means, then log standard deviations, [2 · dim]. */
+  readonly params: Float64Array;
+  /** Standard error of each mean from the draws being few: the sandwich H⁻¹ V H⁻¹ / S (Giordano et al. 2024, section 4). */
+  readonly meanSe: Float64Array;
+  /** Cholesky factor of the objective's Hessian in (mean, log sd), [2 · dim, 2 · dim]; null where it is not positive definite. */
+  readonly hessianCholesky: Float64Array | null;
+  readonly compiled: CompiledTarget;
+}
+
+/** −mean_s log p(mean + sd ∘ z_s) − Σ log sd in θ = (mean, log sd), both relative to a location and a scale. */
+export function fixedDrawObjective(
+  batch: DensityBatch,
+  noise: Float64Array,
+  location: Float64Array,
+  scale: Float64Array,
+): TwiceSmooth & { readonly slopes: (theta: Float64Array) => Float64Array } {
+  const { points, dim } = batch;
+  const x = new Float64Array(points * dim);
+  const values = new Float64Array(points);
+  const gradients = new Float64Array(points * dim);
+  /** Also `stretch`, the derivative of each x in its log sd. */
+  const stretch = new Float64Array(points * dim);
+  const place = (theta: Float64Array) => {
+    for (let j = 0; j < dim; j++) {
+      const mean = location[j]! + scale[j]! * theta[j]!;
+      const sd = scale[j]! * Math.exp(theta[dim + j]!);
+      for (let s = 0; s < points; s++) {
+        const at = s * dim + j;
+        stretch[at] = sd * noise[at]!;
+        x[at] = mean + stretch[at]!;
+      }
+    }
+  };
+  return {
+    dim: 2 * dim,
+    evaluate(theta, gradient) {
+      place(theta);
+      batch.evaluate(x, values, gradients);
+      gradient.fill(0);
+      let sum = 0;
+      for (let s = 0; s < points; s++) {
+        sum -= values[s]! / points;
+        for (let j = 0; j < dim; j++) {
+          const g = gradients[s * dim + j]! / points;
+          gradient[j]! -= scale[j]! * g;
+          gradient[dim + j]! -= stretch[s * dim + j]! * g;
+        }
+      }
+      for (let j = 0; j < dim; j++) {
+        sum -= theta[dim + j]!;
+        gradient[dim + j]! -= 1;
+      }
+      return sum;
+    },
+    /** With H_s the Hessian of −log p at x_s: blocks S H S, S H D_s, D_s H D_s − diag(D_s g_s), averaged; D_s = stretch. */
+    hessian(theta) {
+      place(theta);
+      batch.evaluate(x, values, gradients);
+      const n = 2 * dim;
+      const hessian = new Float64Array(n * n);
+      const direction = new Float64Array(points * dim);
+      const products = new Float64Array(points * dim);
+      for (let j = 0; j < dim; j++) {
+        direction.fill(0);
+        for (let s = 0; s < points; s++) direction[s * dim + j] = 1;
+        batch.hessianProduct!(x, direction, products);
+        for (let s = 0; s < points; s++) {
+          for (let i = 0; i < dim; i++) {
+            const h = -products[s * dim + i]! / points;
+            const [di, dj] = [stretch[s * dim + i]!, stretch[s * dim + j]!];
+            hessian[i * n + j]! += scale[i]! * scale[j]! * h;
+            hessian[i * n + dim + j]! += scale[i]! * dj * h;
+            hessian[(dim + i) * n + j]! += di * scale[j]! * h;
+            hessian[(dim + i) * n + dim + j]! += di * dj * h;
+          }
+          hessian[(dim + j) * n + dim + j]! -= (stretch[s * dim + j]! * gradients[s * dim + j]!) / points;
+        }
+      }
+      return hessian;
+    },
+    /** Each draw's own gradient in θ, without the entropy's, [points, 2 · dim]. */
+    slopes(theta) {
+      place(theta);
+      batch.evaluate(x, values, gradients);
+      const out = new Float64Array(points * 2 * dim);
+      for (let s = 0; s < points; s++) {
+        for (let j = 0; j < dim; j++) {
+          out[s * 2 * dim + j] = -scale[j]! * gradients[s * dim + j]!;
+          out[s * 2 * dim + dim + j] = -stretch[s * dim + j]! * gradients[s * dim + j]!;
+        }
+      }
+      return out;
+    },
+  };
+}
+
+/** Mean variances of θ̂ from few draws: H⁻¹ V H⁻¹ over pairs z, −z, which are what is independent. Leading `dim` entries. */
+function sandwich(slopes: Float64Array, cholesky: Float64Array, points: number, dim: number): Float64Array {
+  const n = 2 * dim;
+  const pairs = points / 2;
+  const total = new Float64Array(dim);
+  const middle = new Float64Array(n);
+  for (let s = 0; s < points; s++) for (let i = 0; i < n; i++) middle[i]! += slopes[s * n + i]! / points;
+  for (let s = 0; s < pairs; s++) {
+    const pair = Float64Array.from(middle, (m, i) => (slopes[s * n + i]! + slopes[(s + pairs) * n + i]!) / 2 - m);
+    solveCholesky(cholesky, pair);
+    for (let i = 0; i < dim; i++) total[i]! += pair[i]! ** 2 / (pairs * Math.max(1, pairs - 1));
+  }
+  return total;
+}
+
+/**
+ * Mean-field variational inference with fixed draws (Giordano, Ingram and Broderick 2024): the expectation in the negative ELBO is
+ * replaced by an average over the same few draws throughout, so that it is a smooth function like any other and its minimisation
+ * stops on the gradient. Coordinates are scaled, and the search preconditioned, by the Laplace approximation where there is one.
+ *
+ * @throws OptionError     when `draws` is odd or below 2
+ * @throws NonFiniteError  when there is nowhere to start
+ */
+export async function fixedDraws(target: Target, options: FixedDrawOptions = {}): Promise<FixedDrawFit> {
+  const started = performance.now();
+  const { seed = 0, evaluationDraws = 256, tolerance } = options;
+  const { dim } = target;
+  const draws = options.compiled?.batch.points ?? options.draws ?? 32;
+  if (!(Number.isInteger(draws) && draws >= 2 && draws % 2 === 0))
+    throw new OptionError(`fixedDraws takes an even number of draws, since they come in pairs, not ${draws}`);
+  const compiled = options.compiled ?? (await compileTarget(target, draws));
+  const start = startingPoint(compiled, options.start, seed);
+  const mode = options.mode ?? findMode(compiled, start);
+
+  const location = mode.converged ? mode.x : start;
+  const curvature = diagonalOf(negLogDensity(compiled).hessian(location), dim);
+  const scale = curvature.map((h) => (h > 1e-16 && h < Infinity ? 1 / Math.sqrt(h) : 1));
+  const fn = fixedDrawObjective(compiled.batch, fixedNoise(draws, dim, seed), location, scale);
+  const factor = mode.converged ? mode.cholesky : null;
+  const found = minimise(fn, new Float64Array(2 * dim), {
+    tolerance,
+    // For a Gaussian target the Hessian is that of the Laplace approximation in the means, and 2 in each log sd.
+    precondition: factor
+      ? (g) => {
+          const means = g.subarray(0, dim);
+          for (let j = 0; j < dim; j++) means[j]! /= scale[j]!;
+          solveCholesky(factor, means);
+          for (let j = 0; j < dim; j++) means[j]! /= scale[j]!;
+          for (let j = 0; j < dim; j++) g[dim + j]! /= 2;
+        }
+      : undefined,
+  });
+
+  const mean = Float64Array.from({ length: dim }, (_, j) => location[j]! + scale[j]! * found.x[j]!);
+  const sd = Float64Array.from({ length: dim }, (_, j) => scale[j]! * Math.exp(found.x[dim + j]!));
+  const gaussian = hostGaussian(mean, sd);
+  const fresh = gaussian.draw(evaluationDraws, seed);
+  const bound = negElboOf(gaussian.logDensityOf(fresh), logDensities(compiled.batch, fresh));
+  const unit = (j: number) => (j < dim ? scale[j]! : 1);
+  const variances = found.cholesky && sandwich(fn.slopes(found.x), found.cholesky, draws, dim);
+  return {
+    family: "mean-field",
+    dim,
+    params: Float64Array.from([...mean, ...sd.map(Math.log)]),
+    ...gaussian,
+    ...bound,
+    converged: found.converged,
+    reason: found.reason,
+    evaluations: found.evaluations * draws + mode.evaluations + evaluationDraws,
+    seconds: (performance.now() - started) / 1000,
+    meanSe: Float64Array.from({ length: dim }, (_, j) => scale[j]! * Math.sqrt(variances?.[j] ?? Number.NaN)),
+    // L of the Hessian in standardised parameters becomes diag(1/unit) L in the parameters themselves.
+    hessianCholesky: found.cholesky?.map((l, at) => l / unit(Math.floor(at / (2 * dim)))) ?? null,
+    compiled,
+  };
+}
+
+/** The block of H⁻¹ that belongs to the means, [dim, dim]. */
+export const meanBlock = (cholesky: Float64Array, dim: number): Float64Array =>
+  inverseFromCholesky(cholesky, 2 * dim, dim);

@@ -1,0 +1,189 @@
+import type { Generator } from "../../base/generator.ts";
+import type { LogDensity } from "../log-density.ts";
+import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, startAt } from "./kernel.ts";
+import { completePoint, leapfrog, type PhasePoint, phasePoint } from "./phase-point.ts";
+
+export interface NutsOptions {
+  /** Doublings of the trajectory at most: 2^maxDepth − 1 gradients. Default 10. */
+  readonly maxDepth?: number;
+  /** An energy error beyond this ends the trajectory as divergent. Default 1000. */
+  readonly maxEnergyError?: number;
+}
+
+/** A piece of trajectory. It begins where the extension that made it began, whichever direction of time that was. */
+interface Piece {
+  begin: PhasePoint;
+  end: PhasePoint;
+  /** The point drawn from the piece, each in proportion to its weight. */
+  drawn: PhasePoint;
+  /** log Σ exp(H₀ − H) over its points. */
+  logWeight: number;
+  /** Doublings that made it. */
+  level: number;
+  /** Sum of the momenta. */
+  readonly rho: Float64Array;
+}
+
+const logAddExp = (a: number, b: number): number =>
+  a > b ? a + Math.log1p(Math.exp(b - a)) : b === -Infinity ? b : b + Math.log1p(Math.exp(a - b));
+
+/**
+ * The No-U-Turn sampler (Hoffman and Gelman, JMLR 15, 2014) with multinomial weights and the generalised criterion of Betancourt
+ * ("A conceptual introduction to Hamiltonian Monte Carlo", arXiv:1701.02434, appendix A.4.2), and Stan's checks across the
+ * two halves of each tree (Stan issue 2800), without which trajectories that are periodic go on for full turns.
+ *
+ * Trees are built from a stack of pieces, as a binary counter counts: after each step the two topmost pieces are joined while they
+ * have equal length. Nothing is allocated within a transition once the points that it needs exist (three for each level).
+ */
+export function nuts(logDensity: LogDensity, options: NutsOptions = {}): HamiltonianKernel {
+  const { maxDepth = 10, maxEnergyError = 1000 } = options;
+  const { dim } = logDensity;
+  const points: PhasePoint[] = [];
+  /** Points that are not in use are points[free[0]] …, as a stack. */
+  const free: PhasePoint[] = [];
+  let freeCount = 0;
+  const take = (): PhasePoint => {
+    if (freeCount > 0) {
+      const point = free[--freeCount]!;
+      point.references = 0;
+      return point;
+    }
+    const point = phasePoint(dim);
+    points.push(point);
+    return point;
+  };
+  const release = (point: PhasePoint): void => {
+    if (--point.references === 0) free[freeCount++] = point;
+  };
+  const releaseAll = (): void => {
+    for (let i = 0; i < points.length; i++) free[i] = points[i]!;
+    freeCount = points.length;
+  };
+  const nowhere = phasePoint(dim);
+  const piece = (): Piece => ({
+    begin: nowhere,
+    end: nowhere,
+    drawn: nowhere,
+    logWeight: 0,
+    level: 0,
+    rho: new Float64Array(dim),
+  });
+  const stack = Array.from({ length: maxDepth + 1 }, piece);
+  const whole = piece();
+
+  const setSingle = (target: Piece, point: PhasePoint, logWeight: number): void => {
+    target.begin = target.end = target.drawn = point;
+    point.references = 3;
+    target.logWeight = logWeight;
+    target.level = 0;
+    for (let i = 0; i < dim; i++) target.rho[i] = point.momentum[i]!;
+  };
+
+  /**
+   * Joins b, which begins where a ends, to a: ends, weights and momenta, not yet the draw. False when the joined trajectory
+   * turns back, or a with b's first point does, or a's last point with b: where vᵀρ ≤ 0 at an end, the next step would bring
+   * the ends together.
+   */
+  const join = (a: Piece, b: Piece): boolean => {
+    const first = a.begin.velocity;
+    const last = b.end.velocity;
+    const before = a.end;
+    const after = b.begin;
+    let wholeFirst = 0;
+    let wholeLast = 0;
+    let leftFirst = 0;
+    let leftLast = 0;
+    let rightFirst = 0;
+    let rightLast = 0;
+    for (let i = 0; i < dim; i++) {
+      const rhoA = a.rho[i]!;
+      const rhoB = b.rho[i]!;
+      const rho = rhoA + rhoB;
+      const left = rhoA + after.momentum[i]!;
+      const right = rhoB + before.momentum[i]!;
+      wholeFirst += first[i]! * rho;
+      wholeLast += last[i]! * rho;
+      leftFirst += first[i]! * left;
+      leftLast += after.velocity[i]! * left;
+      rightFirst += before.velocity[i]! * right;
+      rightLast += last[i]! * right;
+      a.rho[i] = rho;
+    }
+    release(a.end);
+    release(b.begin);
+    a.end = b.end;
+    a.logWeight = logAddExp(a.logWeight, b.logWeight);
+    a.level++;
+    return wholeFirst > 0 && wholeLast > 0 && leftFirst > 0 && leftLast > 0 && rightFirst > 0 && rightLast > 0;
+  };
+  const choose = (a: Piece, b: Piece, takeB: boolean): void => {
+    release(takeB ? a.drawn : b.drawn);
+    if (takeB) a.drawn = b.drawn;
+  };
+
+  const step = (state: HamiltonianState, generator: Generator): [HamiltonianState, HamiltonianInfo] => {
+    const { metric } = state;
+    releaseAll();
+    const start = take();
+    start.u.set(state.u);
+    start.gradient.set(state.gradient);
+    start.logDensity = state.logDensity;
+    metric.draw(generator, start.momentum);
+    completePoint(start, metric);
+    const energy = start.energy;
+    setSingle(whole, start, 0);
+
+    let depth = 0;
+    let leapfrogs = 0;
+    let acceptance = 0;
+    let divergent = false;
+    let forwards = true;
+    let going = true;
+    while (going && depth < maxDepth) {
+      const direction = generator.word() < 0x80000000;
+      if (direction !== forwards) {
+        // The piece begins at its other end.
+        const { begin } = whole;
+        whole.begin = whole.end;
+        whole.end = begin;
+        forwards = direction;
+      }
+      const stepSize = forwards ? state.stepSize : -state.stepSize;
+      let top = -1;
+      let from = whole.end;
+      for (let left = 2 ** depth; left > 0 && going; left--) {
+        const to = take();
+        leapfrog(logDensity, metric, from, to, stepSize);
+        from = to;
+        leapfrogs++;
+        const change = energy - to.energy;
+        acceptance += change >= 0 ? 1 : Math.exp(change);
+        divergent = change < -maxEnergyError;
+        going = !divergent;
+        if (divergent) break;
+        setSingle(stack[++top]!, to, change);
+        while (top > 0 && stack[top - 1]!.level === stack[top]!.level) {
+          const b = stack[top--]!;
+          const a = stack[top]!;
+          going = join(a, b);
+          if (!going) break;
+          // From the joined piece, each point in proportion to its weight.
+          choose(a, b, Math.log(generator.uniform()) < b.logWeight - a.logWeight);
+        }
+      }
+      if (!going) break;
+      depth++;
+      // Biased progressive sampling: the new half wins with probability min(1, its weight over that of the old one).
+      const b = stack[0]!;
+      const takeB = Math.log(generator.uniform()) < b.logWeight - whole.logWeight;
+      going = join(whole, b);
+      choose(whole, b, takeB);
+    }
+    const { drawn } = whole;
+    return [
+      { ...state, u: drawn.u.slice(), logDensity: drawn.logDensity, gradient: drawn.gradient.slice() },
+      { energy: drawn.energy, depth, divergent, acceptance: acceptance / leapfrogs, leapfrogs },
+    ];
+  };
+  return { init: (u) => startAt(logDensity, u), step };
+}

@@ -1,0 +1,203 @@
+import { OptionError, ShapeError } from "../base/errors.ts";
+import { type Shape, sizeOf } from "../base/shape.ts";
+import { bijectorTo } from "../constraints/bijector.ts";
+import { isDiscrete, type Support } from "../constraints/support.ts";
+import { type Buffer, defaultRuntime, type Runtime, type TensorSpec } from "../engine/runtime.ts";
+import { type ArrayData, arrayData, type DataFor, isArray } from "../model/data.ts";
+import { sumOut } from "../model/enumerate.ts";
+import { type Model, type Returned, traceModel } from "../model/model.ts";
+import { plateSizes, type RandomSite, type TracedModel } from "../model/site.ts";
+import { Assignment, latentSites, sumTerms, type Term, termsOf } from "../model/terms.ts";
+import { createTrace } from "../ops/trace.ts";
+import { f64 } from "../program/program.ts";
+import type { Key } from "../tensor/random.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Target } from "./target.ts";
+
+/** Where a continuous latent site lies in the unconstrained vector. */
+export interface Coordinates {
+  readonly name: string;
+  readonly kind: "sample" | "param";
+  readonly offset: number;
+  readonly size: number;
+  readonly unconstrainedShape: Shape;
+  /** Of the site's value, plates included. */
+  readonly shape: Shape;
+  readonly support: Support;
+  readonly initial: number | readonly number[] | null;
+}
+
+export type Inputs = Readonly<Record<string, Tensor>>;
+
+/** A model traced at some data, with values for its latent sites. */
+export interface Realised {
+  readonly model: TracedModel;
+  /** The addends of the log joint, discrete sites summed out. */
+  readonly terms: readonly Term[];
+  readonly assignment: Assignment;
+  /** Σ log |d constrained / d unconstrained|. */
+  readonly logJacobian: Tensor;
+  /** Values of the continuous latent sites. */
+  readonly values: Readonly<Record<string, Tensor>>;
+}
+
+/** A model with its data: what all methods of inference start from. */
+export interface Problem<R extends Returned = Returned> extends Target {
+  readonly model: Model<never, R>;
+  readonly coordinates: readonly Coordinates[];
+  /** The sites as they were traced for the layout; their tensors belong to no program. */
+  readonly layout: TracedModel;
+  readonly arrays: Readonly<Record<string, ArrayData>>;
+  /** The model's text run in the trace of `unconstrained`, and its latent sites given the values that this stands for. */
+  realise(unconstrained: Tensor, inputs: Inputs, rng?: Key<Tensor>): Realised;
+}
+
+export interface ProblemOptions {
+  readonly runtime?: Runtime;
+  /** The same bits on every machine. */
+  readonly deterministic?: boolean;
+}
+
+/**
+ * Reads the data, traces the model once to learn its sites, and lays them out as one unconstrained vector.
+ *
+ * @throws OptionError, ShapeError, DataError, SupportError as the model's text or the data have it
+ */
+export async function problemOf<D, R extends Returned>(
+  model: Model<D, R>,
+  given: DataFor<D>,
+  options: ProblemOptions = {},
+): Promise<Problem<R>> {
+  if ((model as Partial<Model> | null)?.kind !== "model") {
+    throw new OptionError("this takes a model first: model(({ sample, observe }, data) => …)");
+  }
+  const runtime = options.runtime ?? (await defaultRuntime());
+  const fields = new DataFields((given ?? {}) as Readonly<Record<string, unknown>>);
+  const b = createTrace();
+  const layout = traceModel(b, model as Model<unknown>, fields.record((name, { shape }) => new Tensor(b, b.input(`data.${name}`, "f64", shape)))); // biome-ignore format: one line
+  const coordinates = coordinatesOf(layout);
+  const { arrays } = fields;
+  const inputs: Record<string, TensorSpec> = {};
+  const data: Record<string, Buffer> = {};
+  for (const [name, { shape, values }] of Object.entries(arrays)) {
+    inputs[`data.${name}`] = f64(shape);
+    data[`data.${name}`] = runtime.buffer("f64", shape, values);
+  }
+  const dim = coordinates.reduce((n, c) => n + c.size, 0);
+
+  const realise = (unconstrained: Tensor, all: Inputs, rng: Key<Tensor> | null = null): Realised => {
+    const traced = traceModel(unconstrained.trace, model as Model<unknown>, fields.record((name) => all[`data.${name}`]!), rng);
+    const terms = sumOut(unconstrained.trace, traced, termsOf(traced));
+    const assignment = new Assignment(traced);
+    const values: Record<string, Tensor> = {};
+    let logJacobian = unconstrained.mul(0).sum();
+    const sites = new Map(latentSites(traced).map((site) => [site.name, site]));
+    for (const { name, offset, size, unconstrainedShape, shape } of coordinates) {
+      const site = sites.get(name)!;
+      const u = unconstrained.narrow(0, offset, size).reshape(unconstrainedShape);
+      const bijector = bijectorTo(boundedBy(site, assignment));
+      const value = bijector.forward(u).broadcastTo(shape);
+      if (site.support.kind !== "real") logJacobian = logJacobian.add(bijector.logJacobian(u, value).sum());
+      assignment.set(site, value);
+      values[name] = value;
+    }
+    assignment.closeChains();
+    return { model: traced, terms, assignment, logJacobian, values };
+  };
+
+  return {
+    dim,
+    names: coordinates.flatMap(coordinateNames),
+    runtime,
+    deterministic: options.deterministic ?? false,
+    inputs,
+    data,
+    model: model as unknown as Model<never, R>,
+    coordinates,
+    layout,
+    arrays,
+    realise,
+    logDensity(unconstrained, all, rng) {
+      const { terms, assignment, logJacobian } = realise(unconstrained, all, rng);
+      const logProbs = assignment.of(terms.map((t) => t.logProb));
+      return sumTerms(terms.map((t, i) => ({ ...t, logProb: logProbs[i]! })), unconstrained).add(logJacobian); // biome-ignore format: one line
+    },
+  };
+}
+
+/** A site's support with its bounds at the values that earlier sites have. */
+function boundedBy({ support }: RandomSite, assignment: Assignment): Support {
+  const changed = Object.entries(support).map(([key, part]) => [key, part instanceof Tensor ? assignment.of([part])[0]! : part]);
+  return Object.fromEntries(changed) as unknown as Support;
+}
+
+/** The data as the model's text reads it; arrays are converted when they are read, and only those become inputs. */
+class DataFields {
+  readonly arrays: Record<string, ArrayData> = {};
+  private readonly given: Readonly<Record<string, unknown>>;
+
+  constructor(given: Readonly<Record<string, unknown>>) {
+    this.given = given;
+  }
+
+  record(tensor: (name: string, array: ArrayData) => Tensor): never {
+    return new Proxy(this.given, {
+      get: (given, key) => {
+        if (typeof key === "symbol") return undefined;
+        if (!(key in given)) {
+          const known = Object.keys(given).join(", ") || "nothing";
+          throw new OptionError(`the model reads data.${key}, but the data hold ${known}. Give it, or rename it in the model.`);
+        }
+        const value = given[key];
+        if (!isArray(value)) {
+          if (typeof value === "number" && Number.isNaN(value)) throw new OptionError(`data.${key} is NaN`);
+          return typeof value === "boolean" ? Number(value) : value;
+        }
+        this.arrays[key] ??= arrayData(key, value);
+        return tensor(key, this.arrays[key]);
+      },
+    }) as never;
+  }
+}
+
+function coordinatesOf(layout: TracedModel): Coordinates[] {
+  let offset = 0;
+  return latentSites(layout)
+    .filter((site) => !isDiscrete(site.support))
+    .map((site) => {
+      const { name, support, initial } = site;
+      const shape = [...plateSizes(site.plates), ...site.shape];
+      const { eventRank, unconstrainedShape } = bijectorTo(support);
+      const at = shape.length - eventRank;
+      if (at < 0) {
+        throw new ShapeError(
+          `${site.kind}("${name}") is a single number, but its support (${support.kind}) is one of ${eventRank === 1 ? "vectors" : "matrices"}: give it a shape`,
+        );
+      }
+      const own = [...shape.slice(0, at), ...unconstrainedShape(shape.slice(at))];
+      const size = sizeOf(own);
+      const made = { name, kind: site.kind as "sample" | "param", offset, size, unconstrainedShape: own, shape, support, initial };
+      offset += size;
+      return made;
+    });
+}
+
+const prefixes: Partial<Record<Support["kind"], string>> = { positive: "log ", above: "log ", below: "log ", unitInterval: "logit ", interval: "logit " }; // biome-ignore format: a table
+
+/** `log tau`, `theta[3]`: names of a site's unconstrained coordinates, counted from 1. */
+function coordinateNames({ name, size, unconstrainedShape, support }: Coordinates): string[] {
+  const prefix = prefixes[support.kind] ?? "";
+  if (unconstrainedShape.length === 0) return [prefix + name];
+  return Array.from({ length: size }, (_, i) => `${prefix}${name}[${indexText(i, unconstrainedShape)}]`);
+}
+
+/** Row-major position as indices counted from 1: `2,3`. */
+export function indexText(position: number, shape: Shape): string {
+  const index: number[] = [];
+  let rest = position;
+  for (const size of [...shape].reverse()) {
+    index.unshift((rest % size) + 1);
+    rest = Math.floor(rest / size);
+  }
+  return index.join(",");
+}

@@ -1,0 +1,51 @@
+import { DataError, ShapeError } from "../base/errors.ts";
+import { type Shape, showShape } from "../base/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Numbers as users have them: nested arrays, typed arrays, booleans for 0 and 1. */
+export type Numbers = ArrayLike<number> | readonly boolean[] | readonly Numbers[];
+
+/** What `infer` takes for the data that a model's body declares: numbers in arrays for tensors, the rest as it is. */
+export type DataFor<D> = { readonly [K in keyof D]: D[K] extends Tensor ? Numbers : D[K] };
+
+export interface ArrayData {
+  readonly shape: Shape;
+  readonly values: Float64Array;
+}
+
+/**
+ * A field of the data as one array.
+ *
+ * @throws DataError, ShapeError naming the field, the place and what was found
+ */
+export function arrayData(field: string, value: unknown): ArrayData {
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
+    const values = Float64Array.from(value as unknown as ArrayLike<number>);
+    return { shape: [values.length], values };
+  }
+  const shape: number[] = [];
+  for (let part: unknown = value; isArray(part); part = part[0]) shape.push(part.length);
+  const values: number[] = [];
+  const walk = (part: unknown, at: readonly number[]): void => {
+    const where = `data.${field}${at.map((i) => `[${i}]`).join("")}`;
+    if (at.length < shape.length) {
+      if (!isArray(part)) throw new ShapeError(`${where} is ${shown(part)}, but ${field} begins as an array of shape ${showShape(shape)}`); // biome-ignore format: one sentence
+      if (part.length !== shape[at.length]) {
+        throw new ShapeError(
+          `${where} has ${part.length} elements, but the rows before it have ${shape[at.length]}. Ragged data go into one flat ` +
+            "array with an index array beside it that names each element's group.",
+        );
+      }
+      for (let i = 0; i < part.length; i++) walk(part[i], [...at, i]);
+    } else if (typeof part === "number") values.push(part);
+    else if (typeof part === "boolean") values.push(Number(part));
+    else throw new DataError(`${where} is ${shown(part)}: a model's data are numbers. Leave out or impute what is missing.`); // biome-ignore format: one sentence
+  };
+  walk(value, []);
+  return { shape, values: Float64Array.from(values) };
+}
+
+export const isArray = (x: unknown): x is ArrayLike<unknown> =>
+  Array.isArray(x) || (ArrayBuffer.isView(x) && !(x instanceof DataView));
+
+const shown = (x: unknown): string => (x === null ? "null" : isArray(x) ? "an array" : (JSON.stringify(x) ?? typeof x));

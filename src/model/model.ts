@@ -1,0 +1,56 @@
+import { OptionError } from "../base/errors.ts";
+import type { Trace } from "../ops/vocabulary.ts";
+import type { Key } from "../tensor/random.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { type Context, createContext } from "./context.ts";
+import { leaves, type Structure } from "./structure.ts";
+import type { TracedModel } from "./site.ts";
+
+/** What a body may return: its quantities of interest, by name. */
+export type Returned = Readonly<Record<string, Tensor>> | void;
+export type ModelBody<D, R> = (context: Context, data: D) => R;
+
+/** A joint density p(x, z; θ) as a program. Nothing runs until a method of inference traces it. */
+export interface Model<D = unknown, R extends Returned = Returned> {
+  readonly kind: "model";
+  readonly body: ModelBody<D, R>;
+}
+
+/**
+ * A joint density as a program: `sample` what is unknown, `observe` the data.
+ *
+ *     const coin = model(({ sample, observe }, { flips }: { flips: Tensor }) => {
+ *       const bias = sample("bias", beta(1, 1));
+ *       observe("flips", bernoulli(bias), flips);
+ *       return { bias };
+ *     });
+ *
+ * Arrays of the data come as tensors, inputs of the compiled program, so that other data of the same shapes compile nothing
+ * anew; single numbers come as numbers, so that they can be sizes.
+ */
+export function model<D = Record<string, never>, R extends Returned = Returned>(body: ModelBody<D, R>): Model<D, R> {
+  if (typeof body !== "function") throw new OptionError("model takes a function, ({ sample, observe }, data) => …");
+  return { kind: "model", body };
+}
+
+/** Runs a model's text once, to find its sites. `rng` draws what subsampled plates use; null takes plates whole. */
+export function traceModel<D>(b: Trace, { body }: Model<D>, data: D, rng: Key<Tensor> | null = null): TracedModel {
+  const { context, frame } = createContext(b, rng);
+  const returned = body(context, data) as unknown;
+  if (returned instanceof Promise) {
+    throw new OptionError("the model's body is async: what it needs must come as data, since it is traced once and compiled");
+  }
+  if (returned !== undefined && (typeof returned !== "object" || returned === null || returned instanceof Tensor)) {
+    throw new OptionError("the model's body must return a record of tensors, as in return { mu, tau }, or nothing");
+  }
+  const named = returned as Readonly<Record<string, Structure>> | undefined;
+  if (named) for (const [name, value] of Object.entries(named)) oneTensor(name, value);
+  return { sites: frame.sites, chains: frame.chains, returned: (named as Record<string, Tensor>) ?? null };
+}
+
+function oneTensor(name: string, value: Structure): void {
+  if (value instanceof Tensor) return;
+  const found = leaves(value, `the model's body, as ${name},`);
+  if (found.length === 1) return;
+  throw new OptionError(`the model's body returned ${found.length} tensors as ${name}: give each a name of its own`);
+}

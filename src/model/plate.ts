@@ -1,0 +1,53 @@
+import type { Node } from "../ir/node.ts";
+import { gather, iota } from "../tensor/functions.ts";
+import { uniform } from "../tensor/random.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { vmap } from "../transforms/vmap.ts";
+import type { Frame, Tracing } from "./context.ts";
+import { liftChains, liftSites } from "./lift.ts";
+import { isLatent, type Plate } from "./site.ts";
+import { leaves, nodesIn, rebuild, type Structure } from "./structure.ts";
+
+interface PlateEnd<S> {
+  readonly index: Tensor;
+  readonly returned: S;
+  /** How many elements stand for all; null for all of them. */
+  readonly batch: number | null;
+}
+
+/**
+ * Lifts what was traced for one element to all elements of the plate, and hands it to the frame around. A latent site gets one
+ * placeholder for all its elements; under subsampling the body sees the drawn rows of it.
+ */
+export function closePlate<S extends Structure>(tracing: Tracing, outer: Frame, frame: Frame, end: PlateEnd<S>): S {
+  const { b, rng } = tracing;
+  const plate = frame.plate!;
+  const drawn = rng && end.batch !== null && end.batch < plate.size ? end.batch : null;
+  const size = drawn ?? plate.size;
+  const index = drawn
+    ? uniform(rng!.site(plate.name), [drawn], "f64").mul(plate.size).floor().cast("u32")
+    : iota(end.index, [size], 0);
+  const replaced = new Map<Node, Node>([[end.index.node, index.node]]);
+  const whole = new Map<Node, Tensor>();
+  const stand = (one: Tensor, label: string): void => {
+    const all = tracing.placeholder(label, [plate.size, ...one.shape]);
+    whole.set(one.node, all);
+    replaced.set(one.node, drawn ? gather(all, index).node : all.node);
+  };
+  for (const site of frame.sites) if (isLatent(site)) stand(site.value, `site.${site.name}`);
+  for (const chain of frame.chains) stand(chain.previous, `chain.${chain.chain.name}`);
+  const change = (nodes: readonly Node[]) => vmap(b, nodes, replaced, size);
+  const inPlate: Plate = { ...plate, size };
+  const lifted = liftSites(frame.sites, inPlate, drawn ? plate.size / drawn : 1, change);
+  // A latent site stands for all its elements, though only some were drawn.
+  for (const [i, site] of lifted.entries()) {
+    const all = whole.get(frame.sites[i]!.value.node);
+    outer.sites.push(all && site.kind !== "factor" && site.kind !== "deterministic" ? { ...site, value: all } : site);
+  }
+  for (const [i, chain] of liftChains(frame.chains, inPlate, change).entries()) {
+    outer.chains.push({ ...chain, previous: whole.get(frame.chains[i]!.previous.node)! });
+  }
+  const found = leaves(end.returned, `the body of plate("${plate.name}")`);
+  const results = change(nodesIn(found));
+  return rebuild(end.returned, results.map((node) => new Tensor(b, node))); // biome-ignore format: short
+}

@@ -1,0 +1,28 @@
+import { Tensor } from "./tensor.ts";
+
+/** A tensor, or a record or array of them, nested as one likes. */
+export type Tree = Tensor | readonly Tree[] | { readonly [name: string]: Tree };
+
+/** A tensor of a tree, with the path that leads there: `.state.0`. */
+export interface Leaf {
+  readonly path: string;
+  readonly tensor: Tensor;
+}
+
+/** The tensors of a tree in order; nothing for undefined. */
+export function leavesOf(tree: Tree | undefined, path = ""): Leaf[] {
+  if (tree === undefined) return [];
+  if (tree instanceof Tensor) return [{ path, tensor: tree }];
+  return Object.entries(tree).flatMap(([name, child]: [string, Tree]) => leavesOf(child, `${path}.${name}`));
+}
+
+/** A tree of the same form with other tensors, in the order of `leavesOf`. */
+export function rebuildTree<T extends Tree | undefined>(like: T, tensors: readonly Tensor[]): T {
+  let at = 0;
+  const build = (tree: Tree): Tree => {
+    if (tree instanceof Tensor) return tensors[at++]!;
+    if (Array.isArray(tree)) return tree.map(build);
+    return Object.fromEntries(Object.entries(tree).map(([name, child]) => [name, build(child)]));
+  };
+  return (like === undefined ? undefined : build(like)) as T;
+}
