@@ -1,11 +1,10 @@
 import { positive, simplex } from "../constraints/support.ts";
 import { and, ge, softmax, where } from "../tensor/functions.ts";
-import { uniform } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { column } from "./category-table.ts";
 import { distribution } from "./distribution.ts";
-import { gamma } from "./gamma.ts";
 import { xlogy } from "./integers.ts";
+import { logGammaDraw } from "./log-gamma-draw.ts";
 
 /** How far from 1 the sum of probabilities may be. */
 const TOLERANCE = 1e-8;
@@ -24,12 +23,9 @@ export const dirichlet = distribution({
     const normaliser = a.sum(-1).lgamma().sub(a.lgamma().sum(-1));
     return where<Tensor>(inside, logs.add(normaliser), Number.NEGATIVE_INFINITY);
   },
-  // Gammas over their sum. With log G(a) = log G(a + 1) + log(u) / a nothing underflows where a is small (Stuart 1962).
-  sample: (key, { concentration: a }, batch) => {
-    const shape = [...batch, a.shape.at(-1)!];
-    const greater = gamma.sample!(key.site("gamma"), { shape: a.add(1), rate: a.mul(0).add(1) }, shape);
-    return softmax(greater.log().add(uniform(key.site("power"), shape, "f64").log().div(a)));
-  },
+  // Gammas over their sum.
+  sample: (key, { concentration }, batch) =>
+    softmax(logGammaDraw(key, concentration, [...batch, concentration.shape.at(-1)!])),
   reparameterised: "implicit",
   mean: ({ concentration: a }) => a.div(column(a.sum(-1))),
   variance: ({ concentration: a }) => {

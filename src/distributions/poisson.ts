@@ -1,6 +1,7 @@
 import { counts, positive, real } from "../constraints/support.ts";
 import { distribution, parameterisations } from "./distribution.ts";
 import { onIntegers, xlogy } from "./integers.ts";
+import { drawPoisson } from "./poisson-draw.ts";
 
 // log P(x) = x log rate − rate − log x!
 const byRate = distribution({
@@ -8,6 +9,7 @@ const byRate = distribution({
   params: { rate: { support: positive, rank: 0 } },
   support: () => counts(),
   logProb: (x, { rate }) => onIntegers(x, 0, null, (x) => xlogy(x, rate).sub(rate).sub(x.add(1).lgamma())),
+  sample: (key, { rate }, batch) => drawPoisson(key, rate, batch),
   mean: ({ rate }) => rate,
   variance: ({ rate }) => rate,
 });
@@ -19,6 +21,7 @@ const byLogRate = distribution({
   support: () => counts(),
   logProb: (x, { logRate }) =>
     onIntegers(x, 0, null, (x) => x.mul(logRate).sub(logRate.exp()).sub(x.add(1).lgamma())), // biome-ignore format: the formula
+  sample: (key, { logRate }, batch) => drawPoisson(key, logRate.exp(), batch),
   mean: ({ logRate }) => logRate.exp(),
   variance: ({ logRate }) => logRate.exp(),
 });

@@ -51,7 +51,7 @@ const TRIES = 100;
  * @throws NonFiniteError  when the given point, or everything that was tried, is not finite
  */
 export function startingPoint(
-  { target, one }: CompiledTarget,
+  { target, one }: Pick<CompiledTarget, "target" | "one">,
   given: ArrayLike<number> | undefined,
   seed: number,
 ): Float64Array {

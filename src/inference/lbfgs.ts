@@ -111,9 +111,11 @@ export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: Lbf
   });
   if (!Number.isFinite(value)) return finish(false, `the value at the start is ${value}`);
   report(x, gradient);
+  const bottom = -1e12 * Math.max(1, Math.abs(value));
   for (; iterations < maxIterations; iterations++) {
     let norm = 0;
     for (let i = 0; i < dim; i++) norm = Math.max(norm, Math.abs(gradient[i]!));
+    if (value < bottom) return finish(false, "the value falls without end");
     if (norm <= gradientTolerance * Math.max(1, Math.abs(value))) return finish(true, "the gradient vanished");
 
     const direction = gradient.slice();

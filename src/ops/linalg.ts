@@ -108,7 +108,7 @@ const choleskyGradient: Op = {
       b.matmul(triangle(b, cotangent, true), inner, false, true),
       b.matmul(plusTurned(b, node), half, false, true),
     );
-    return [triangle(b, byFactor, true), b.matmul(l, inner)];
+    return [triangle(b, byFactor, true), b.matmul(triangle(b, l, true), inner)];
   },
   batch: (b, [l, g], batched, _node, size) =>
     gradientNode(b, batched[0] ? l! : grow(b, l!, size), batched[1] ? g! : grow(b, g!, size)),

@@ -5,11 +5,14 @@ import { type Shape, sizeOf } from "../../src/base/shape.ts";
 import { graphProgram } from "../../src/engine/program.ts";
 import { Runtime } from "../../src/engine/runtime.ts";
 import type { Node } from "../../src/ir/node.ts";
+import { cumsumNode } from "../../src/ops/cumulative.ts";
+import { choleskyNode, solveNode } from "../../src/ops/linalg.ts";
 import { ops } from "../../src/ops/table.ts";
 import { createTrace } from "../../src/ops/trace.ts";
 import type { BinaryName, Trace, UnaryName } from "../../src/ops/vocabulary.ts";
 import { vjp } from "../../src/transforms/vjp.ts";
 import { vmap } from "../../src/transforms/vmap.ts";
+import { dominant } from "./linalg-ops.ts";
 import { conformance, type OpCase } from "./ops.ts";
 import { Random } from "./random.ts";
 
@@ -115,6 +118,32 @@ const functions: readonly Differentiable[] = [
   ].map(([p, q]) =>
     row("matmul", [p ? [2, 4, 3] : [2, 3, 4], q ? [2, 5, 4] : [2, 4, 5]], (b, x, y) => b.matmul(x, y!, p, q)),
   ),
+  row("cholesky", [[2, 3, 3]], (b, x) => choleskyNode(b, dominant(b, x)), { between: [-1, 1] }),
+  row("cholesky", [[6, 6]], (b, x) => choleskyNode(b, dominant(b, x)), { between: [-1, 1] }),
+  row(
+    "choleskyGradient",
+    [
+      [5, 5],
+      [5, 5],
+    ],
+    (b, x, g) => b.builder.append("choleskyGradient", [dominant(b, x), g!]),
+    { between: [-1, 1] },
+  ),
+  ...[true, false].flatMap((lower) =>
+    [true, false].map((transpose) =>
+      row(
+        "triangularSolve",
+        [
+          [2, 4, 4],
+          [2, 4, 3],
+        ],
+        (b, x, y) => solveNode(b, dominant(b, x), y!, lower, transpose),
+        { between: [-1, 1] },
+      ),
+    ),
+  ),
+  row("cumsum", [[3, 4, 2]], (b, x) => cumsumNode(b, x, { axis: 1, reverse: false, exclusive: false })),
+  row("cumsum", [[5]], (b, x) => cumsumNode(b, x, { axis: 0, reverse: true, exclusive: true })),
   row("customVjp", [[5]], (b, x) =>
     b.customVjp(b.mul(b.stopGradient(x), x), [x], (t, g, _y, [z]) => [t.mul(g, t.mul(z!, 2))]),
   ),

@@ -1,7 +1,13 @@
 import { type DType, isFloat } from "../../src/base/dtype.ts";
 import { type Shape, sizeOf } from "../../src/base/shape.ts";
+import { cumsumNode, cumulative } from "../../src/ops/cumulative.ts";
+import { choleskyNode, linalg, solveNode } from "../../src/ops/linalg.ts";
+import { extendOps } from "../../src/ops/table.ts";
 import type { UnaryName } from "../../src/ops/vocabulary.ts";
 import { type Entry, epsilon, exact, moved, type Pool, rounded, summed } from "./graph-pool.ts";
+
+extendOps(linalg);
+extendOps(cumulative);
 
 const FLOATS: readonly DType[] = ["f32", "f64"];
 const NUMBERS: readonly DType[] = ["f32", "f32", "f64", "i32", "u32"];
@@ -265,6 +271,49 @@ const passing: Move = (p, shape) => {
   return moved(p.random.chance(0.5) ? p.b.stopGradient(x.node) : p.b.customVjp(x.node, [x.node], (_b, g) => [g]), x);
 };
 
+/** A matrix with small elements and a large diagonal: the inverse of either triangle, and of the matrix, is below 1. */
+function tameMatrix(p: Pool, dtype: DType, lead: Shape, n: number): Entry {
+  const x = p.clamp(p.like(dtype, [...lead, n, n]), 1);
+  const onDiagonal = p.b.eq(p.b.iota("i32", x.node.shape, lead.length), p.b.iota("i32", x.node.shape, lead.length + 1));
+  return { ...x, node: p.b.select(onDiagonal, p.b.fill(x.node, 2 * n), x.node), bound: 2 * n };
+}
+
+const someLead = (p: Pool): number[] => (p.random.chance(0.3) ? [p.random.pick([1, 2, 3])] : []);
+
+/** Errors by ‖L⁻¹‖, ‖A⁻¹‖ < 1 and ‖L‖ ≤ √(3n), generously. */
+const factoring: Move = (p, shape) => {
+  const dtype = p.random.pick(FLOATS);
+  const n = p.random.pick([...shape.filter((d) => d < 40), 2, 6, 9]);
+  const a = tameMatrix(p, dtype, someLead(p), n);
+  const error = 8 * (n + 1) * (a.error + 4 * n * epsilon(dtype));
+  const l = rounded(choleskyNode(p.b, a.node), 2 * n, error);
+  if (p.random.chance(0.5)) return l;
+  const g = p.clamp(p.like(dtype, a.node.shape), 10);
+  const bound = 8 * (n + 1) * g.bound;
+  const node = p.b.builder.append("choleskyGradient", [l.node, g.node]);
+  return tame(p, rounded(node, bound, 8 * (n + 1) * (g.error + g.bound * (l.error + 4 * n * epsilon(dtype)))));
+};
+
+const solving: Move = (p, shape) => {
+  const dtype = p.random.pick(FLOATS);
+  const [n, k] = [p.random.pick([...shape.filter((d) => d < 40), 5, 18]), p.random.pick([...shape, 1, 2, 17])];
+  const lead = someLead(p);
+  const t = tameMatrix(p, dtype, lead, n);
+  const y = tame(p, p.like(dtype, [...lead, n, k]));
+  const node = solveNode(p.b, t.node, y.node, p.random.chance(0.5), p.random.chance(0.5));
+  return rounded(node, y.bound, y.error + y.bound * (n * t.error + 4 * (n + 2) * epsilon(dtype)));
+};
+
+const running: Move = (p, shape) => {
+  if (!shape.length) return null;
+  const x = tame(p, p.like(p.random.pick(NUMBERS), shape));
+  const axis = p.random.below(shape.length);
+  const terms = Math.max(shape[axis]!, 1);
+  const node = cumsumNode(p.b, x.node, { axis, reverse: p.random.chance(0.5), exclusive: p.random.chance(0.5) });
+  if (!isFloat(node.dtype)) return exact(node, WIDE[node.dtype]!, 0);
+  return tame(p, summed(node, x.bound * terms, x.grid, x.error * terms, terms));
+};
+
 const weighted: readonly [number, Move][] = [
   [6, arithmetic],
   [2, division],
@@ -283,6 +332,9 @@ const weighted: readonly [number, Move][] = [
   [3, gathering],
   [2, scattering],
   [3, product],
+  [1, factoring],
+  [2, solving],
+  [1, running],
   [2, counting],
   [1, permuting],
   [1, passing],

@@ -3,6 +3,7 @@ import { type Shape, sizeOf } from "../../src/base/shape.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { binary, compare, shift, unary } from "../../src/ops/scalar.ts";
 import type { BinaryName, CompareName, ShiftName, Trace, UnaryName } from "../../src/ops/vocabulary.ts";
+import { linalgRows } from "./linalg-ops.ts";
 import { Random } from "./random.ts";
 
 /** One operand: a tensor of given numbers. */
@@ -537,4 +538,5 @@ export const conformance: Readonly<Record<string, OpRow>> = {
   ...movementRows,
   ...gatherRows,
   matmul,
+  ...linalgRows,
 };

@@ -63,11 +63,4 @@ export const correlated = {
 export const correlatedNegLogEvidence = -0.5 * (3 * Math.log(2 * Math.PI) - Math.log(2.5));
 
 /** x ~ N(0, 1), y = 10 ~ N(x, sd 0.5): the posterior is N(8, sd √0.2). */
-export const tenthTarget = (): Target =>
-  targetOf(1, (u) =>
-    u
-      .square()
-      .add(u.sub(10).square().mul(4))
-      .sum()
-      .mul(-0.5),
-  );
+export const tenthTarget = (): Target => targetOf(1, (u) => u.square().add(u.sub(10).square().mul(4)).sum().mul(-0.5));

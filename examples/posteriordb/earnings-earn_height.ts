@@ -1,0 +1,9 @@
+// Earnings in dollars regressed on height in inches: badly scaled, the residual sd is about 20,000.
+import { flat, model, normal, positive, type Tensor } from "ansatz";
+
+export default model(({ sample, observe }, { earn, height }: { earn: Tensor; height: Tensor }) => {
+  const beta = sample("beta", flat(), [2]);
+  const sigma = sample("sigma", flat(positive));
+  observe("earn", normal(height.mul(beta.at(1)).add(beta.at(0)), sigma), earn);
+  return { beta, sigma };
+});

@@ -1,0 +1,133 @@
+import { ebfmi } from "../diagnostics/energy.ts";
+import { importanceEss, importanceMoments, khatThreshold, psis } from "../diagnostics/psis.ts";
+import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
+import { essTail } from "../diagnostics/ess.ts";
+import type { Approximation } from "./approximation.ts";
+import type { LogDensity } from "./log-density.ts";
+import type { ChainsResult } from "./mcmc/chains.ts";
+
+/** Whether the reported moments are vouched for, and why: of draws by a sampler from R-hat, of weighted draws from k-hat. */
+export interface Certificate {
+  readonly trusted: boolean;
+  /** One or two sentences for people. */
+  readonly reason: string;
+  /** Tail index of the joint importance weights; null where there are none. */
+  readonly khat: number | null;
+}
+
+/** Draws of q with the logarithms of their smoothed weights p/q. */
+export interface WeightedDraws {
+  /** [count, dim] */
+  readonly points: Float64Array;
+  readonly count: number;
+  readonly logWeights: Float64Array;
+  readonly khat: number;
+  readonly ess: number;
+}
+
+/** Draws from an approximation, weighted by Pareto smoothed importance sampling. */
+export function weigh(q: Approximation, density: LogDensity, count: number, seed: number): WeightedDraws {
+  const { dim } = q;
+  const points = q.draw(count, seed);
+  const logQ = q.logDensityOf(points);
+  const gradient = new Float64Array(dim);
+  const raw = Float64Array.from(logQ, (value, i) => {
+    const logP = density.evaluate(points.subarray(i * dim, (i + 1) * dim), gradient);
+    return Number.isNaN(logP) ? -Infinity : logP - value;
+  });
+  const { logWeights, khat } = psis(raw);
+  return { points, count, logWeights, khat, ess: importanceEss(logWeights) };
+}
+
+/** Draws without weights: each is taken about as often as its weight says (systematic resampling, Kitagawa 1996). */
+export function resample({ points, count, logWeights }: WeightedDraws, wanted: number, offset: number): Float64Array {
+  const dim = points.length / count;
+  const out = new Float64Array(wanted * dim);
+  let sum = 0;
+  for (let i = 0, taken = 0; i < count && taken < wanted; i++) {
+    sum += Math.exp(logWeights[i]!);
+    while (taken < wanted && (i === count - 1 || (taken + offset) / wanted < sum)) {
+      out.set(points.subarray(i * dim, (i + 1) * dim), taken++ * dim);
+    }
+  }
+  return out;
+}
+
+/** Effective draws that a mean's Monte Carlo error of 5 % of an sd needs. */
+const ENOUGH = 400;
+/** Monte Carlo error of a mean, and of an sd, in units of the sd. */
+const TOLERANCE = 0.05;
+
+const percent = (x: number): string => `${(100 * x).toFixed(x < 0.1 ? 1 : 0)} %`;
+
+/** Judges the moments that weighted draws give of each coordinate. */
+export function certifyWeighted(draws: WeightedDraws, names: readonly string[], otherModes: string | null): Certificate {
+  const { points, count, logWeights, khat, ess } = draws;
+  const dim = points.length / count;
+  const limit = khatThreshold(count);
+  const about = `k-hat is ${khat.toFixed(2)}`;
+  if (!(khat <= limit)) {
+    const reason = `${about}, above ${limit.toFixed(2)}: the approximation misses too much of the posterior for its draws to be corrected by weighting.`;
+    return { trusted: false, khat, reason };
+  }
+  if (otherModes) return { trusted: false, khat, reason: `${about}, but ${otherModes}` };
+  let worst = 0;
+  let at = 0;
+  for (let j = 0; j < dim; j++) {
+    const values = Float64Array.from({ length: count }, (_, i) => points[i * dim + j]!);
+    const { sd, mcseMean, mcseSd } = importanceMoments(logWeights, values);
+    const error = Math.max(mcseMean / sd, mcseSd / sd);
+    if (!(error <= worst)) [worst, at] = [error, j];
+  }
+  if (!(worst <= TOLERANCE) || !(ess >= ENOUGH)) {
+    const reason =
+      `${about}, but the weights leave only ${Math.round(ess)} effective draws of ${count}: the moments of ${names[at]} are ` +
+      `uncertain by ${percent(worst)} of its sd.`;
+    return { trusted: false, khat, reason };
+  }
+  const reason =
+    `${about}, so that weighting corrects the draws; the ${Math.round(ess)} effective ones leave errors below ` +
+    `${percent(worst)} of each sd, and searches from dispersed starts found one mode.`;
+  return { trusted: true, khat, reason };
+}
+
+/** Judges a sampler's chains by the coordinates that it moved in (Vehtari et al. 2021; Betancourt 2017). */
+export function certifyChains({ chains, count }: ChainsResult, names: readonly string[]): Certificate {
+  const { dim } = chains[0]!;
+  let rhat = 0;
+  let ess = Number.POSITIVE_INFINITY;
+  let [rhatAt, essAt] = [0, 0];
+  for (let j = 0; j < dim; j++) {
+    const values = chains.map(({ draws }) => Float64Array.from({ length: count }, (_, i) => draws[i * dim + j]!));
+    const found = rhatAndEssBulk(values);
+    const smaller = Math.min(found.essBulk, essTail(values));
+    if (!(found.rhat <= rhat)) [rhat, rhatAt] = [found.rhat, j];
+    if (!(smaller >= ess)) [ess, essAt] = [smaller, j];
+  }
+  const divergences = chains.reduce((n, { stats }) => n + stats.divergent.reduce((a, b) => a + b, 0), 0);
+  const energy = Math.min(...chains.map(({ stats }) => ebfmi(stats.energy)));
+  const khat = null;
+  const all = `${chains.length} chains of ${count} draws`;
+  if (divergences > 0) {
+    const one = divergences === 1;
+    const reason =
+      `${divergences} of the ${chains.length * count} transitions diverged: there ${one ? "is a region" : "are regions"} of the posterior that the ` +
+      "sampler cannot enter, often the neck of a funnel. In a hierarchical model, write the groups' effects as mean + sd · z with " +
+      "z ~ normal(0, 1) (non-centred), or raise targetAcceptance.";
+    return { trusted: false, khat, reason };
+  }
+  if (!(rhat < 1.01)) {
+    const reason = `the chains do not agree: R-hat of ${names[rhatAt]} is ${rhat.toFixed(3)} (below 1.01 is asked). Draw more, or look for several modes.`;
+    return { trusted: false, khat, reason };
+  }
+  if (!(ess >= ENOUGH)) {
+    const reason = `${names[essAt]} has only ${Math.round(ess)} effective draws (${ENOUGH} are asked). Draw more.`;
+    return { trusted: false, khat, reason };
+  }
+  if (!(energy > 0.2)) {
+    const reason = `the energy mixes slowly (E-BFMI ${energy.toFixed(2)}, above 0.2 is asked): tails may be missed. Reparameterise heavy tails.`;
+    return { trusted: false, khat, reason };
+  }
+  const reason = `${all} agree: R-hat is at most ${rhat.toFixed(3)}, at least ${Math.round(ess)} draws are effective, none diverged.`;
+  return { trusted: true, khat, reason };
+}

@@ -1,0 +1,175 @@
+import { loo, type Loo, type Waic, waic } from "../diagnostics/predictive-accuracy.ts";
+import { centralInterval, highestDensityInterval, type Interval, quantiles } from "../diagnostics/quantile.ts";
+import { mean, variance } from "../diagnostics/moments.ts";
+import type { Returned } from "../model/model.ts";
+import { type Draws, drawsOf, elementNames, type SiteDraws, siteOf } from "../posterior/draws.ts";
+import { type SummaryRow, summary } from "../posterior/summary.ts";
+import { formatSummary } from "../posterior/summary-table.ts";
+import type { ChainsResult } from "./mcmc/chains.ts";
+import type { Approximation } from "./approximation.ts";
+import type { Certificate } from "./certificate.ts";
+import type { LogDensity } from "./log-density.ts";
+import type { Problem } from "./problem.ts";
+import { compileReporter, reportAll } from "./reported.ts";
+
+/** One rung of the ladder that `infer` climbed, or the one method that was asked for. */
+export interface Attempt extends Certificate {
+  readonly method: string;
+  readonly seconds: number;
+}
+
+export interface PosteriorParts<R extends Returned> {
+  readonly problem: Problem<R>;
+  readonly logDensity: LogDensity;
+  readonly draws: Draws;
+  /** The draws before they were transformed, [chains · draws, dim]. */
+  readonly unconstrained: Float64Array;
+  readonly attempts: readonly Attempt[];
+  readonly seed: number;
+  readonly approximation: Approximation | null;
+  readonly chains: ChainsResult | null;
+  /** Importance ESS of the reported draws where they were resampled by their weights. */
+  readonly importanceEss: number | null;
+}
+
+/** Names of what a model's body returned. */
+type Names<R> = R extends Readonly<Record<string, unknown>> ? keyof R & string : string;
+
+/** A posterior as draws, with what vouches for it. */
+export class Posterior<R extends Returned = Returned> {
+  /** Draws by name: of every latent and deterministic site, and of what the model's body returned. */
+  readonly draws: { readonly [K in Names<R>]: SiteDraws } & Readonly<Record<string, SiteDraws>>;
+  /** The same with the numbers of chains and draws. */
+  readonly allDraws: Draws;
+  readonly unconstrained: Float64Array;
+  readonly attempts: readonly Attempt[];
+  readonly seed: number;
+  /** q, where a variational method made the draws. */
+  readonly approximation: Approximation | null;
+  /** What the sampler recorded, where there was one. */
+  readonly chains: ChainsResult | null;
+  readonly problem: Problem<R>;
+  private readonly density: LogDensity;
+  private readonly importanceEss: number | null;
+  private rows: SummaryRow[] | null = null;
+
+  constructor(parts: PosteriorParts<R>) {
+    this.problem = parts.problem;
+    this.density = parts.logDensity;
+    this.allDraws = parts.draws;
+    this.draws = parts.draws.sites as never;
+    this.unconstrained = parts.unconstrained;
+    this.attempts = parts.attempts;
+    this.seed = parts.seed;
+    this.approximation = parts.approximation;
+    this.chains = parts.chains;
+    this.importanceEss = parts.importanceEss;
+  }
+
+  private get last(): Attempt {
+    return this.attempts.at(-1)!;
+  }
+  /** The method that the draws are from. */
+  get method(): string {
+    return this.last.method;
+  }
+  /** Whether the reported moments are vouched for; `reason` says in words why, or why not. */
+  get trusted(): boolean {
+    return this.last.trusted;
+  }
+  get reason(): string {
+    return this.last.reason;
+  }
+  /** k-hat of the joint importance weights; null for a sampler's draws. */
+  get khat(): number | null {
+    return this.last.khat;
+  }
+
+  /** A row for each element: mean, sd, quantiles, diagnostics. */
+  get table(): readonly SummaryRow[] {
+    if (!this.rows) {
+      const rows = summary(this.allDraws);
+      // Draws that were resampled by weight are independent but for the weights: chains they have none.
+      const ess = this.importanceEss;
+      this.rows = this.chains
+        ? rows
+        : rows.map((row) => {
+            const size = ess === null ? row.essBulk : Math.min(row.essBulk, ess);
+            return { ...row, rhat: Number.NaN, essBulk: size, essTail: size, mcseMean: row.sd / Math.sqrt(size) };
+          });
+    }
+    return this.rows;
+  }
+
+  /** The table as text, with the certificate above it. */
+  summary(): string {
+    return `${this.method}: ${this.trusted ? "trusted" : "NOT trusted"}. ${this.reason}\n\n${formatSummary(this.table)}`;
+  }
+
+  private elements(name: string): Float64Array[] {
+    const { shape, values } = siteOf(this.allDraws, name);
+    const size = elementNames(name, shape).length;
+    return Array.from({ length: size }, (_, i) => Float64Array.from({ length: values.length / size }, (_, d) => values[d * size + i]!)); // biome-ignore format: one line
+  }
+
+  /** Posterior means of a site's elements, row-major. */
+  mean(name: string): number[] {
+    return this.elements(name).map((x) => mean(x));
+  }
+  sd(name: string): number[] {
+    return this.elements(name).map((x) => Math.sqrt(variance(x)));
+  }
+  quantile(name: string, probability: number): number[] {
+    return this.elements(name).map((x) => quantiles(x, [probability])[0]!);
+  }
+  /** Intervals that hold this much of the posterior: of equal tails, or the shortest. */
+  interval(name: string, probability = 0.9, kind: "central" | "highestDensity" = "central"): Interval[] {
+    const of = kind === "central" ? centralInterval : highestDensityInterval;
+    return this.elements(name).map((x) => of(x, probability));
+  }
+
+  /** Log joint density at unconstrained coordinates, log-Jacobians included. */
+  logDensity(unconstrained: Float64Array): number {
+    return this.density.evaluate(unconstrained, new Float64Array(this.density.dim));
+  }
+
+  /** Log-likelihood of each observation at each draw, [chains · draws, observations]: never scaled by subsampling. */
+  async pointwise(): Promise<{ readonly sites: readonly string[]; readonly count: number; readonly values: Float64Array }> {
+    const reporter = await compileReporter(this.problem as unknown as Problem, ({ terms, assignment }) =>
+      Object.fromEntries(terms.filter((t) => t.kind === "observe").map((t) => [t.sites.join("+"), assignment.of([t.logProb])[0]!])), // biome-ignore format: one line
+    );
+    const n = this.allDraws.chains * this.allDraws.draws;
+    const all = reportAll(reporter, this.unconstrained, n);
+    const sites = Object.keys(all);
+    const widths = sites.map((s) => all[s]!.length / n);
+    const count = widths.reduce((a, b) => a + b, 0);
+    const values = new Float64Array(n * count);
+    for (let d = 0, at = 0; d < n; d++) {
+      for (const [i, s] of sites.entries()) {
+        values.set(all[s]!.subarray(d * widths[i]!, (d + 1) * widths[i]!), at);
+        at += widths[i]!;
+      }
+    }
+    return { sites, count, values };
+  }
+
+  /** Leave-one-out predictive accuracy by PSIS (Vehtari, Gelman and Gabry 2017). */
+  async loo(): Promise<Loo> {
+    const { count, values } = await this.pointwise();
+    return loo({ draws: this.allDraws.chains * this.allDraws.draws, observations: count, values } as never);
+  }
+  /** Watanabe's information criterion. */
+  async waic(): Promise<Waic> {
+    const { count, values } = await this.pointwise();
+    return waic({ draws: this.allDraws.chains * this.allDraws.draws, observations: count, values } as never);
+  }
+}
+
+/** The draws of the reported quantities at unconstrained points. */
+export async function reportDraws(problem: Problem, points: Float64Array, chains: number, draws: number): Promise<Draws> {
+  const reporter = await compileReporter(problem);
+  const values = reportAll(reporter, points, chains * draws);
+  const sites = Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v }])); // biome-ignore format: one line
+  return drawsOf(chains, draws, sites);
+}
+

@@ -1,0 +1,117 @@
+import { describe, expect, test } from "vitest";
+import { lbfgs, type SmoothFunction } from "../../src/inference/lbfgs.ts";
+import { newton, type TwiceSmooth } from "../../src/inference/newton.ts";
+
+/** Rosenbrock's valley, generalised: Σ 100 (x_{i+1} − x_i²)² + (1 − x_i)², with its minimum 0 at (1, …, 1). */
+const rosenbrock = (dim: number): SmoothFunction => ({
+  dim,
+  evaluate(x, g) {
+    g.fill(0);
+    let value = 0;
+    for (let i = 0; i + 1 < dim; i++) {
+      const a = x[i + 1]! - x[i]! ** 2;
+      const b = 1 - x[i]!;
+      value += 100 * a * a + b * b;
+      g[i]! += -400 * a * x[i]! - 2 * b;
+      g[i + 1]! += 200 * a;
+    }
+    return value;
+  },
+});
+
+/** ½ Σ curvature_j (x_j − centre_j)². */
+const bowl = (curvature: number[], centre: number[]): TwiceSmooth => ({
+  dim: curvature.length,
+  evaluate(x, g) {
+    let value = 0;
+    for (let j = 0; j < curvature.length; j++) {
+      g[j] = curvature[j]! * (x[j]! - centre[j]!);
+      value += 0.5 * curvature[j]! * (x[j]! - centre[j]!) ** 2;
+    }
+    return value;
+  },
+  hessian: () => {
+    const n = curvature.length;
+    return Float64Array.from({ length: n * n }, (_, at) => (at % (n + 1) === 0 ? curvature[at / (n + 1)]! : 0));
+  },
+});
+
+/** −log x + x, defined for x > 0 only: minimum at 1. */
+const barrier: TwiceSmooth = {
+  dim: 1,
+  evaluate(x, g) {
+    g[0] = 1 - 1 / x[0]!;
+    return x[0]! - Math.log(x[0]!);
+  },
+  hessian: (x) => Float64Array.of(1 / x[0]! ** 2),
+};
+
+describe("L-BFGS", () => {
+  test.each([2, 10, 50])("finds the minimum of Rosenbrock's valley in %d dimensions", (dim) => {
+    const found = lbfgs(
+      rosenbrock(dim),
+      Array.from({ length: dim }, (_, i) => (i % 2 ? 1 : -1.2)),
+    );
+    expect(found.converged).toBe(true);
+    for (const x of found.x) expect(x).toBeCloseTo(1, 6);
+  });
+
+  test("steps back from where the function is not finite", () => {
+    const found = lbfgs(barrier, [50]);
+    expect(found.converged).toBe(true);
+    expect(found.x[0]).toBeCloseTo(1, 8);
+  });
+
+  test("with the scales of the coordinates, minimises a bowl whose curvatures are 10¹⁶ apart", () => {
+    const found = lbfgs(bowl([1e-8, 1, 1e8], [-6e4, 2, 3e-3]), [0, 0, 0], { scale: Float64Array.of(1e4, 1, 1e-4) });
+    expect(found.converged).toBe(true);
+    expect(found.x[0]! / -6e4).toBeCloseTo(1, 9);
+    expect(found.x[2]! / 3e-3).toBeCloseTo(1, 9);
+  });
+
+  test("with the inverse Hessian as preconditioner, minimises a quadratic in one step", () => {
+    const curvature = [1e-6, 3, 1e6];
+    const precondition = (g: Float64Array) => curvature.forEach((c, j) => void (g[j]! /= c));
+    const found = lbfgs(bowl(curvature, [7, 8, 9]), [0, 0, 0], { precondition });
+    expect(found.iterations).toBe(1);
+    expect(found.evaluations).toBe(2);
+    expect(Array.from(found.x)).toEqual([7, 8, 9]);
+  });
+
+  test("says why it stopped: no finite start, no minimum", () => {
+    expect(lbfgs(barrier, [-1])).toMatchObject({ converged: false, reason: "the value at the start is NaN" });
+    const slope: SmoothFunction = { dim: 1, evaluate: (x, g) => -x[0]! * g.fill(-1).length };
+    expect(lbfgs(slope, [0])).toMatchObject({ converged: false, reason: "the value falls without end" });
+  });
+});
+
+describe("Newton's method", () => {
+  test("reaches the minimum of a quadratic in one step, whatever its scales", () => {
+    const found = newton(bowl([1e-12, 1e12], [1e8, 1e-8]), [0, 0]);
+    expect(found.iterations).toBe(1);
+    expect(found.x[0]! / 1e8).toBeCloseTo(1, 12);
+    expect(found.x[1]! / 1e-8).toBeCloseTo(1, 12);
+  });
+
+  test("leaves a saddle, where the Hessian is indefinite", () => {
+    // ¼ x⁴ − ½ x² + ½ y², saddle at 0, minima at (±1, 0) of value −¼.
+    const found = newton(
+      {
+        dim: 2,
+        evaluate: ([x, y], g) => {
+          g.set([x! ** 3 - x!, y!]);
+          return x! ** 4 / 4 - x! ** 2 / 2 + y! ** 2 / 2;
+        },
+        hessian: ([x]) => Float64Array.of(3 * x! ** 2 - 1, 0, 0, 1),
+      },
+      [0.01, 1],
+    );
+    expect(found.converged).toBe(true);
+    expect(found.x[0]).toBeCloseTo(1, 5);
+    expect(found.value).toBeCloseTo(-0.25, 9);
+  });
+
+  test("damps its steps where they leave the domain", () => {
+    expect(newton(barrier, [5]).x[0]).toBeCloseTo(1, 5);
+  });
+});
