@@ -140,3 +140,14 @@ export const wholeNumber =
     }
     return value;
   };
+
+/** A number between two ends, which are excluded, for commander. */
+export const numberBetween =
+  (low: number, high: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === "" || !(value > low && value < high)) {
+      throw new InvalidArgumentError(`Expected a number between ${low} and ${high}.`);
+    }
+    return value;
+  };

@@ -13,6 +13,7 @@ interface Entry {
 }
 
 const commands: Readonly<Record<string, Entry>> = {
+  fit: { summary: "fit a model to data, and say whether the posterior can be trusted", load: () => import("./fit.ts") },
   train: { summary: "train a variational autoencoder on DATA", load: () => import("./train.ts") },
   encode: { summary: "posterior means of examples under a trained model", load: () => import("./encode.ts") },
   sample: { summary: "draw new examples from a trained model", load: () => import("./sample.ts") },
@@ -25,6 +26,7 @@ const commands: Readonly<Record<string, Entry>> = {
 
 const examples = `
 Examples:
+  $ ansatz fit model.ts --data data.json    the posterior of a model, with a certificate
   $ ansatz train digits                     train on the bundled digits: a minute at most
   $ ansatz train digits --latent 2          two latent dimensions: the report draws them
   $ ansatz score runs/digits-1 --out scores.csv
@@ -52,7 +54,7 @@ export async function run(words: readonly string[]): Promise<number> {
 
 async function describe(words: readonly string[]): Promise<Command> {
   const program = new Command("ansatz")
-    .description("Variational autoencoders, trained by Auto-Encoding Variational Bayes.")
+    .description("Variational inference: posteriors of models written in TypeScript, and variational autoencoders.")
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")

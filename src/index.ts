@@ -4,19 +4,42 @@ export type { Backend, NodeReport } from "./backends/backend.ts";
 export type { DType, TypedArray } from "./base/dtype.ts";
 export * from "./base/errors.ts";
 export type { Shape } from "./base/shape.ts";
+export * from "./constraints/support.ts";
 // Data
 export { checkSupport } from "./data/check.ts";
 export { type DataSplits, type Dataset, datasetOf, firstRows, selectRows } from "./data/dataset.ts";
 export { ACTIVE_VARIANCE, columnVariances } from "./diagnostics/active-units.ts";
-// What models are made of
-export { bernoulli } from "./nn/outputs/bernoulli.ts";
-export { categorical } from "./nn/outputs/categorical.ts";
-export { choleskyGaussian } from "./families/cholesky-gaussian.ts";
-export { continuousBernoulli } from "./nn/outputs/continuous-bernoulli.ts";
-export { diagonalGaussian } from "./families/diagonal-gaussian.ts";
-export type { Distribution } from "./nn/outputs/distribution.ts";
-export type { GaussianVector } from "./families/gaussian-vector.ts";
-export { normal } from "./nn/outputs/normal.ts";
+export { bernoulli } from "./distributions/bernoulli.ts";
+export { betaBinomial } from "./distributions/beta-binomial.ts";
+export { binomial } from "./distributions/binomial.ts";
+export { categorical } from "./distributions/categorical.ts";
+export { cauchy } from "./distributions/cauchy.ts";
+export { chiSquared } from "./distributions/chi-squared.ts";
+export { dirichlet } from "./distributions/dirichlet.ts";
+export { type Distribution, distribution, type Family, type ParamValue } from "./distributions/distribution.ts";
+export { exponential } from "./distributions/exponential.ts";
+export { gamma } from "./distributions/gamma.ts";
+export { geometric } from "./distributions/geometric.ts";
+export { halfCauchy } from "./distributions/half-cauchy.ts";
+export { halfNormal } from "./distributions/half-normal.ts";
+export { halfStudentT } from "./distributions/half-student-t.ts";
+export { inverseGamma } from "./distributions/inverse-gamma.ts";
+export { inverseWishart } from "./distributions/inverse-wishart.ts";
+export { laplace } from "./distributions/laplace.ts";
+export { lkjCholesky } from "./distributions/lkj-cholesky.ts";
+export { logNormal } from "./distributions/log-normal.ts";
+export { logistic } from "./distributions/logistic.ts";
+export { multinomial } from "./distributions/multinomial.ts";
+export { multivariateNormal } from "./distributions/multivariate-normal.ts";
+export { negativeBinomial } from "./distributions/negative-binomial.ts";
+export { normal } from "./distributions/normal.ts";
+export { orderedLogistic } from "./distributions/ordered-logistic.ts";
+export { pareto } from "./distributions/pareto.ts";
+export { poisson } from "./distributions/poisson.ts";
+export { studentT } from "./distributions/student-t.ts";
+export { uniform } from "./distributions/uniform.ts";
+export { weibull } from "./distributions/weibull.ts";
+export { wishart } from "./distributions/wishart.ts";
 export type { Explanation } from "./engine/explain.ts";
 export {
   Buffer,
@@ -27,7 +50,19 @@ export {
   type TensorSpec,
 } from "./engine/runtime.ts";
 export { amortizedFamilies } from "./families/amortized.ts";
+// Networks and Gaussian vectors
+export { choleskyGaussian } from "./families/cholesky-gaussian.ts";
+export { diagonalGaussian } from "./families/diagonal-gaussian.ts";
+export type { GaussianVector } from "./families/gaussian-vector.ts";
 export { type AevbProblem, aevb } from "./inference/aevb.ts";
+// Inference
+export { type InferenceEvent, type InferOptions, infer, type Method, methods } from "./inference/infer.ts";
+export { type Attempt, Posterior } from "./inference/posterior.ts";
+export { type LoadedPosterior, loadPosterior } from "./inference/posterior-files.ts";
+export type { Context, ParamOptions, PlateOptions } from "./model/context.ts";
+export type { DataFor, Numbers } from "./model/data.ts";
+// Models
+export { type Model, model, type Returned } from "./model/model.ts";
 export { type Activation, activations } from "./nn/activation.ts";
 export { initialParameters, type Layout, layoutOf, pack, unpack } from "./nn/layout.ts";
 export { mlp, type Network } from "./nn/mlp.ts";
@@ -38,6 +73,8 @@ export { adam } from "./optimizers/adam.ts";
 export type { Optimizer } from "./optimizers/optimizer.ts";
 export { rmsprop } from "./optimizers/rmsprop.ts";
 export { sgd } from "./optimizers/sgd.ts";
+export type { SummaryRow } from "./posterior/summary.ts";
+export { zipFiles } from "./posterior/zarr.ts";
 export {
   f32,
   f64,
@@ -53,12 +90,30 @@ export {
 } from "./program/program.ts";
 export * from "./tensor/functions.ts";
 export {
+  cholesky,
+  choleskySolve,
+  cumsum,
+  diagonal,
+  diagonalMatrix,
+  dot,
+  identity,
+  inverseFromCholesky,
+  logDetCholesky,
+  matvec,
+  outer,
+  symmetrize,
+  triangularSolve,
+  triangularSolveVector,
+  tril,
+} from "./tensor/linalg.ts";
+export {
   bernoulli as drawBernoulli,
   Key,
   normal as drawNormal,
   randomWords,
   uniform as drawUniform,
 } from "./tensor/random.ts";
+export { scan, whileLoop } from "./tensor/scan.ts";
 export { Tensor } from "./tensor/tensor.ts";
 export type { Encoding } from "./vae/encoding.ts";
 // Variational autoencoders

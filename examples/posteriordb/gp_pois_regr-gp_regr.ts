@@ -1,5 +1,5 @@
 // Regression by a Gaussian process with a squared exponential kernel. sigma is added to the diagonal: it is the noise variance.
-import { gamma, halfNormal, identity, model, multivariateNormal, type Tensor } from "ansatz";
+import { full, gamma, halfNormal, identity, model, multivariateNormal, type Tensor } from "ansatz";
 
 export default model(({ sample, observe }, { N, x, y }: { N: number; x: Tensor; y: Tensor }) => {
   const rho = sample("rho", gamma(25, 4));
@@ -7,6 +7,6 @@ export default model(({ sample, observe }, { N, x, y }: { N: number; x: Tensor; 
   const sigma = sample("sigma", halfNormal(1));
   const distance = x.reshape([N, 1]).sub(x);
   const covariance = distance.div(rho).square().mul(-0.5).exp().mul(alpha.square());
-  observe("y", multivariateNormal(0, covariance.add(identity(x, N).mul(sigma))), y);
+  observe("y", multivariateNormal(full(x, [N], 0), covariance.add(identity(x, N).mul(sigma))), y);
   return { rho, alpha, sigma };
 });

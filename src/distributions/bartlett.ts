@@ -1,10 +1,10 @@
 import type { Shape } from "../base/shape.ts";
-import { full, iota, where } from "../tensor/functions.ts";
+import { iota, where } from "../tensor/functions.ts";
 import { diagonal, diagonalMatrix } from "../tensor/linalg.ts";
 import { type Key, normal } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { column } from "./category-table.ts";
-import { gamma } from "./gamma.ts";
+import { logGammaDraw } from "./special/gamma-draw.ts";
 
 /** df / 2, (df − 1) / 2, …: [..., n]. */
 const halves = (df: Tensor, n: number): Tensor =>
@@ -21,10 +21,12 @@ export const logMultivariateGamma = (df: Tensor, n: number): Tensor =>
  * diagonal, on it roots of χ² with df, df − 1, … degrees of freedom.
  */
 export function bartlett(key: Key<Tensor>, df: Tensor, n: number, batch: Shape): Tensor {
-  const rate = full(df, [n], 0.5);
-  const squares = gamma.sample!(key.site("diagonal"), { shape: halves(df, n), rate }, [...batch, n]);
+  const roots = logGammaDraw(key.site("diagonal"), halves(df, n), [...batch, n])
+    .add(Math.LN2)
+    .mul(0.5)
+    .exp();
   const noise = normal(key.site("below"), [...batch, n, n], "f64");
-  return where<Tensor>(iota(noise, [n, n], 0).gt(iota(noise, [n, n], 1)), noise, diagonalMatrix(squares.sqrt()));
+  return where<Tensor>(iota(noise, [n, n], 0).gt(iota(noise, [n, n], 1)), noise, diagonalMatrix(roots));
 }
 
 /** v_ii v_jj: [..., n, n]. */

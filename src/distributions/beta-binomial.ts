@@ -3,7 +3,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { drawBinomial, foldLogits } from "./binomial-draw.ts";
 import { distribution } from "./distribution.ts";
 import { boundOf, logChoose, onIntegers } from "./integers.ts";
-import { logGammaDraw } from "./log-gamma-draw.ts";
+import { logGammaDraw } from "./special/gamma-draw.ts";
 
 /** log B(a, b). */
 const logBeta = (a: Tensor, b: Tensor): Tensor => a.lgamma().add(b.lgamma()).sub(a.add(b).lgamma());

@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { column } from "./category-table.ts";
 import { distribution } from "./distribution.ts";
 import { xlogy } from "./integers.ts";
-import { logGammaDraw } from "./log-gamma-draw.ts";
+import { logGammaDraw } from "./special/gamma-draw.ts";
 
 /** How far from 1 the sum of probabilities may be. */
 const TOLERANCE = 1e-8;

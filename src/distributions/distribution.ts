@@ -2,7 +2,7 @@ import { OptionError, ShapeError } from "../base/errors.ts";
 import { broadcastShapes, type Shape, showShape } from "../base/shape.ts";
 import type { Support } from "../constraints/support.ts";
 import type { Trace } from "../ops/vocabulary.ts";
-import { concat, full, reshape } from "../tensor/functions.ts";
+import { concat, full, reshape, where } from "../tensor/functions.ts";
 import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -46,6 +46,9 @@ export interface Family<P extends string = string> {
   /** log P(X ≤ x), and log P(X > x), both exact in the tails: what truncation stands on. */
   readonly logCdf: ((x: Tensor, params: Params<P>) => Tensor) | null;
   readonly logSurvival: ((x: Tensor, params: Params<P>) => Tensor) | null;
+  /** x with log P(X ≤ x) = l, and with log P(X > x) = l: exact where the probability itself is too small or too near to 1 to be held. */
+  readonly fromLogCdf: ((l: Tensor, params: Params<P>) => Tensor) | null;
+  readonly fromLogSurvival: ((l: Tensor, params: Params<P>) => Tensor) | null;
   /** x with P(X ≤ x) = p. */
   readonly quantile: ((p: Tensor, params: Params<P>) => Tensor) | null;
 }
@@ -64,6 +67,7 @@ const isRecord = (x: unknown): x is Record<string, ParamValue> =>
 
 /** A family from its row; what the row leaves out is not offered, and one draw is one number. */
 export function family<P extends string>(row: Row<P>): Family<P> {
+  const { fromLogCdf, fromLogSurvival } = row;
   return {
     eventRank: 0,
     eventShape: () => [],
@@ -73,7 +77,16 @@ export function family<P extends string>(row: Row<P>): Family<P> {
     variance: null,
     logCdf: null,
     logSurvival: null,
-    quantile: null,
+    fromLogCdf: null,
+    fromLogSurvival: null,
+    quantile:
+      fromLogCdf && fromLogSurvival
+        ? (p, params) => {
+            const lower = p.le(0.5);
+            const below = fromLogCdf(where(lower, p, 0.5).log(), params);
+            return where(lower, below, fromLogSurvival(where(lower, 0.5, p).neg().log1p(), params));
+          }
+        : null,
     ...row,
   };
 }

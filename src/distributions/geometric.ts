@@ -1,19 +1,15 @@
 import { counts, real, unitInterval } from "../constraints/support.ts";
-import { where } from "../tensor/functions.ts";
 import { uniform } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { distribution, parameterisations } from "./distribution.ts";
 import { onIntegers, xlog1py } from "./integers.ts";
+import { log1mExp } from "./special/log1m-exp.ts";
 
 /** Failures are geometric with ratio 1 − p: ⌊log u / log(1 − p)⌋, which is 0 where p = 1. */
 const draw = (u: Tensor, logFailure: Tensor): Tensor => u.log().div(logFailure).floor();
 
 /** log P(X > x) = (⌊x⌋ + 1) log(1 − p), 0 below 0. */
 const logTail = (x: Tensor, logFailure: Tensor): Tensor => x.floor().add(1).maximum(0).mul(logFailure);
-
-/** log(1 − e^a), a ≤ 0. */
-const log1mexp = (a: Tensor): Tensor =>
-  where<Tensor>(a.lt(-Math.LN2), a.minimum(-Math.LN2).exp().neg().log1p(), a.maximum(-Math.LN2).expm1().neg().log()); // biome-ignore format: the formula
 
 // log P(x) = log p + x log(1 − p)
 const byProbs = distribution({
@@ -24,7 +20,7 @@ const byProbs = distribution({
   sample: (key, { probs }, batch) => draw(uniform(key, batch, "f64"), probs.neg().log1p()),
   mean: ({ probs }) => probs.neg().add(1).div(probs),
   variance: ({ probs }) => probs.neg().add(1).div(probs.square()),
-  logCdf: (x, { probs }) => log1mexp(logTail(x, probs.neg().log1p())),
+  logCdf: (x, { probs }) => log1mExp(logTail(x, probs.neg().log1p()).neg()),
   logSurvival: (x, { probs }) => logTail(x, probs.neg().log1p()),
 });
 
@@ -37,7 +33,7 @@ const byLogits = distribution({
   sample: (key, { logits }, batch) => draw(uniform(key, batch, "f64"), logits.softplus().neg()),
   mean: ({ logits }) => logits.neg().exp(),
   variance: ({ logits }) => logits.neg().exp().mul(logits.neg().exp().add(1)),
-  logCdf: (x, { logits }) => log1mexp(logTail(x, logits.softplus().neg())),
+  logCdf: (x, { logits }) => log1mExp(logTail(x, logits.softplus().neg()).neg()),
   logSurvival: (x, { logits }) => logTail(x, logits.softplus().neg()),
 });
 

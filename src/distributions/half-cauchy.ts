@@ -1,18 +1,27 @@
 import { positive } from "../constraints/support.ts";
-import { sin } from "../tensor/functions.ts";
+import { sin, where } from "../tensor/functions.ts";
 import { uniform } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { distribution } from "./distribution.ts";
+import { arctangent, complementaryArctangent } from "./special/arctangent.ts";
+import { onSupport } from "./special/on-support.ts";
+import { settled } from "./special/settled.ts";
 
-// log p(x) = log 2/π − log scale − log(1 + (x / scale)²) for x > 0
+const tangent = (x: Tensor): Tensor => sin(x).div(x.cos());
+const HALF_TURN = Math.PI / 2;
+
+// log p(x) = log 2/π − log scale − log(1 + (x / scale)²) for x ≥ 0
 export const halfCauchy = distribution({
   name: "halfCauchy",
   params: { scale: { support: positive, rank: 0, default: 1 } },
   support: () => positive,
-  logProb: (x, { scale }) => x.div(scale).square().log1p().neg().sub(scale.log()).add(Math.log(2 / Math.PI)), // biome-ignore format: the formula
-  // scale · tan(πu/2)
-  sample: (key, { scale }, batch) => {
-    const half = uniform(key, batch, "f64").mul(Math.PI / 2);
-    return sin(half).div(half.cos()).mul(scale);
-  },
+  logProb: (x, { scale }) =>
+    onSupport(x, x.ge(0), 1, (x) => x.div(scale).square().log1p().neg().sub(settled(scale.log().sub(Math.log(2 / Math.PI))))), // biome-ignore format: the formula
+  sample: (key, { scale }, batch) => tangent(uniform(key, batch, "f64").mul(HALF_TURN)).mul(scale),
   reparameterised: "explicit",
+  logCdf: (x, { scale }) => onSupport(x, x.ge(0), 1, (x) => arctangent(x.div(scale)).div(HALF_TURN).log()),
+  logSurvival: (x, { scale }) =>
+    where(x.ge(0), complementaryArctangent(x.maximum(0).div(scale)).div(HALF_TURN).log(), 0),
+  fromLogCdf: (l, { scale }) => tangent(l.exp().mul(HALF_TURN)).mul(scale),
+  fromLogSurvival: (l, { scale }) => scale.div(tangent(l.exp().mul(HALF_TURN))),
 });

@@ -1,16 +1,26 @@
 import type { Bound } from "../constraints/support.ts";
-import { and, eq, ge, le, where } from "../tensor/functions.ts";
+import { and, full, ge, le, where } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** x · log y with 0 · log 0 = 0, and with gradient 0 there instead of NaN. */
-export const xlogy = (x: Tensor, y: Tensor): Tensor => x.mul(where<Tensor>(x.eq(0), 1, y).log());
+/**
+ * x · logy where y may be 0, told by `zero`: −∞ for x > 0, +∞ for x < 0, and 0 for x = 0, all with gradient 0 instead of NaN. The
+ * logarithm is taken on y's own shape, once for many x.
+ */
+function timesLog(x: Tensor, zero: Tensor, logOf: (zero: Tensor) => Tensor): Tensor {
+  const infinite = where<Tensor>(x.gt(0), Number.NEGATIVE_INFINITY, full(x, x.shape, Number.POSITIVE_INFINITY));
+  return where<Tensor>(and<Tensor>(zero, x.ne(0)), infinite, x.mul(logOf(zero)));
+}
+
+/** x · log y with 0 · log 0 = 0. */
+export const xlogy = (x: Tensor, y: Tensor): Tensor => timesLog(x, y.eq(0), (zero) => where<Tensor>(zero, 1, y).log());
 
 /** x · log(1 + y) with 0 · log 0 = 0. */
-export const xlog1py = (x: Tensor, y: Tensor): Tensor => x.mul(where<Tensor>(x.eq(0), 0, y).log1p());
+export const xlog1py = (x: Tensor, y: Tensor): Tensor =>
+  timesLog(x, y.eq(-1), (zero) => where<Tensor>(zero, 0, y).log1p());
 
-/** Where x is an integer from `low` to `high`; false for NaN. */
+/** Where x is an integer from `low` to `high`; false for NaN and infinity. */
 export function isInteger(x: Tensor, low: number, high: Tensor | number | null): Tensor {
-  const whole = and<Tensor>(eq<Tensor>(x, x.floor()), ge<Tensor>(x, low));
+  const whole = and<Tensor>(x.sub(x.floor()).eq(0), ge<Tensor>(x, low));
   return high === null ? whole : and<Tensor>(whole, le<Tensor>(x, high));
 }
 

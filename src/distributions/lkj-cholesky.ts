@@ -1,12 +1,12 @@
 import { OptionError } from "../base/errors.ts";
 import { correlationCholesky, positive } from "../constraints/support.ts";
-import { and, full, iota, where } from "../tensor/functions.ts";
+import { and, iota, where } from "../tensor/functions.ts";
 import { diagonal, diagonalMatrix, tril } from "../tensor/linalg.ts";
 import { normal } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { column } from "./category-table.ts";
 import { type Callable, type Distribution, distribution, type Given, type ParamValue } from "./distribution.ts";
-import { gamma } from "./gamma.ts";
+import { logGammaDraw } from "./special/gamma-draw.ts";
 
 /** How far from 1 the squared length of a row may be. */
 const TOLERANCE = 1e-8;
@@ -48,11 +48,13 @@ const ofSize = (n: number): Callable<"concentration"> =>
     // (n − i)/2): the length of i − 1 normals beside √(2 G), G gamma distributed, once the row is scaled to length 1.
     sample: (key, { concentration }, batch) => {
       const shapes = column(concentration).add(upTo(concentration, n).neg().add(n - 1).mul(0.5)); // biome-ignore format: the formula
-      const rates = full(concentration, [n], 1);
-      const last = gamma.sample!(key.site("diagonal"), { shape: shapes, rate: rates }, [...batch, n]);
+      const last = logGammaDraw(key.site("diagonal"), shapes, [...batch, n])
+        .add(Math.LN2)
+        .mul(0.5)
+        .exp();
       const noise = normal(key.site("direction"), [...batch, n, n], "f64");
       const [i, j] = [iota(noise, [n, n], 0), iota(noise, [n, n], 1)];
-      const rows = where<Tensor>(i.gt(j), noise, diagonalMatrix(last.mul(2).sqrt()));
+      const rows = where<Tensor>(i.gt(j), noise, diagonalMatrix(last));
       return rows.div(column(rows.square().sum(-1).sqrt()));
     },
     reparameterised: "implicit",

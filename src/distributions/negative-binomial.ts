@@ -4,8 +4,8 @@ import type { Key } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { distribution, parameterisations } from "./distribution.ts";
 import { onIntegers, xlog1py } from "./integers.ts";
-import { logGammaDraw } from "./log-gamma-draw.ts";
 import { drawPoisson } from "./poisson-draw.ts";
+import { logGammaDraw } from "./special/gamma-draw.ts";
 
 /** log (x + r − 1 choose x), r > 0 real. */
 const logWays = (x: Tensor, r: Tensor): Tensor => x.add(r).lgamma().sub(r.lgamma()).sub(x.add(1).lgamma()); // biome-ignore format: the formula

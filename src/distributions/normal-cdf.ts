@@ -30,14 +30,14 @@ const logNormalPdf = (z: Tensor): Tensor =>
     .sub(0.5 * LOG_2PI);
 
 /** d log Φ(z) / dz = φ(z) / Φ(z). Below 0 without subtracting two large numbers. */
-function hazard(z: Tensor): Tensor {
+export function normalHazard(z: Tensor): Tensor {
   const inverse = inverseMills(z.abs());
   const density = logNormalPdf(z).exp();
   return where(z.lt(0), inverse, density.div(density.div(inverse).neg().add(1))); // above 0, Φ = 1 − φ M
 }
 
 /** One function for all traces, so that equal programs stay equal. */
-const slope: CustomRule = (b, g, _y, [z]) => [new Tensor(b, g).mul(hazard(new Tensor(b, z!))).node];
+const slope: CustomRule = (b, g, _y, [z]) => [new Tensor(b, g).mul(normalHazard(new Tensor(b, z!))).node];
 
 /**
  * log Φ(z), the log distribution function of N(0, 1), elementwise: relative error about 1e-15 in both tails, where it is

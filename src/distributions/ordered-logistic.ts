@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { column, entryAt, meanCategory, varianceOfCategory } from "./category-table.ts";
 import { distribution } from "./distribution.ts";
 import { onIntegers } from "./integers.ts";
+import { log1mExp } from "./special/log1m-exp.ts";
 
 /** In place of infinity: σ is exactly 0 or 1 there, and nothing becomes NaN. */
 const FAR = 1e300;
@@ -28,7 +29,7 @@ function probabilities(location: Tensor, cutpoints: Tensor): Tensor {
 function logGaps(cutpoints: Tensor): Tensor {
   const inner = cutpoints.shape.at(-1)! - 1;
   const gaps = cutpoints.narrow(-1, 1, inner).sub(cutpoints.narrow(-1, 0, inner));
-  return between(0, gaps.neg().expm1().neg().log(), 0);
+  return between(0, log1mExp(gaps), 0);
 }
 
 // With a = location − cutpoints[x − 1] and b = location − cutpoints[x]:

@@ -1,7 +1,7 @@
+import { LOG_2PI } from "../nn/outputs/normal.ts";
 import { concat, gather, iota, scatterAdd } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { GaussianVector } from "./gaussian-vector.ts";
-import { LOG_2PI } from "../nn/outputs/normal.ts";
 
 /**
  * Row i and column j < i of each place t of a packed strictly lower triangle (1,0) (2,0) (2,1) …: i is the greatest integer with

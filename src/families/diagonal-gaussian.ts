@@ -1,5 +1,5 @@
-import type { GaussianVector } from "./gaussian-vector.ts";
 import { LOG_2PI, normal } from "../nn/outputs/normal.ts";
+import type { GaussianVector } from "./gaussian-vector.ts";
 
 // q(z) = Π_j N(z_j; mean_j, sd_j),  z = mean + sd · noise        logSd = log sd
 export const diagonalGaussian = (d: number): GaussianVector<"mean" | "logSd"> => ({

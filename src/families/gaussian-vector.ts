@@ -1,5 +1,5 @@
-import type { Tensor } from "../tensor/tensor.ts";
 import type { Params } from "../nn/outputs/distribution.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 /** Mean and log sd of a diagonal Gaussian to compare with, shape [d] each. */
 export interface DiagonalGaussian {

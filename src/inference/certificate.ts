@@ -1,7 +1,7 @@
 import { ebfmi } from "../diagnostics/energy.ts";
+import { essTail } from "../diagnostics/ess.ts";
 import { importanceEss, importanceMoments, khatThreshold, psis } from "../diagnostics/psis.ts";
 import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
-import { essTail } from "../diagnostics/ess.ts";
 import type { Approximation } from "./approximation.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
@@ -61,7 +61,11 @@ const TOLERANCE = 0.05;
 const percent = (x: number): string => `${(100 * x).toFixed(x < 0.1 ? 1 : 0)} %`;
 
 /** Judges the moments that weighted draws give of each coordinate. */
-export function certifyWeighted(draws: WeightedDraws, names: readonly string[], otherModes: string | null): Certificate {
+export function certifyWeighted(
+  draws: WeightedDraws,
+  names: readonly string[],
+  otherModes: string | null,
+): Certificate {
   const { points, count, logWeights, khat, ess } = draws;
   const dim = points.length / count;
   const limit = khatThreshold(count);

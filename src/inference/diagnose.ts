@@ -79,9 +79,10 @@ export async function explainNonFinite(problem: Problem, unconstrained: ArrayLik
     const values = found[`value ${i}`] ?? new Float64Array();
     const rank = site.family?.eventRank ?? 0;
     const event = values.length / logProbs.length;
-    const shown = rank && event > 1
-      ? `[${[...values.slice(bad * event, bad * event + Math.min(event, 6))].map((x) => Number(x.toPrecision(6))).join(", ")}${event > 6 ? ", …" : ""}]`
-      : String(Number(values[bad]?.toPrecision(10)));
+    const shown =
+      rank && event > 1
+        ? `[${[...values.slice(bad * event, bad * event + Math.min(event, 6))].map((x) => Number(x.toPrecision(6))).join(", ")}${event > 6 ? ", …" : ""}]`
+        : String(Number(values[bad]?.toPrecision(10)));
     const params = Object.keys(site.params).map((name) => {
       const all = found[`param ${i} ${name}`]!;
       return `${name} ${Number(all[Math.min(bad, all.length - 1)]!.toPrecision(6))}`;
@@ -106,4 +107,3 @@ export async function explainNonFinite(problem: Problem, unconstrained: ArrayLik
   const at = problem.names.slice(0, 8).map((n, i) => `${n} = ${Number(unconstrained[i]!.toPrecision(4))}`).join(", "); // biome-ignore format: one line
   return new NonFiniteError(`the log density or its gradient is not finite at ${at}, though each of its terms is`);
 }
-

@@ -3,7 +3,14 @@ import { Generator } from "../base/generator.ts";
 import type { DataFor } from "../model/data.ts";
 import type { Model, Returned } from "../model/model.ts";
 import type { Approximation } from "./approximation.ts";
-import { type Certificate, certifyChains, certifyWeighted, resample, type WeightedDraws, weigh } from "./certificate.ts";
+import {
+  type Certificate,
+  certifyChains,
+  certifyWeighted,
+  resample,
+  type WeightedDraws,
+  weigh,
+} from "./certificate.ts";
 import { compileLogDensity } from "./compile.ts";
 import { type CompiledTarget, compileTarget, startingPoint } from "./compiled-target.ts";
 import { explainNonFinite } from "./diagnose.ts";
@@ -160,15 +167,16 @@ const names: Record<Exclude<Method, "auto">, string> = {
 };
 
 /** The ladder: cheap methods first. The last two go on with what NUTS said was missing. */
-const ladder: readonly { readonly name: string; readonly run: Rung; readonly unless?: (before: Result) => boolean }[] = [
-  { name: names.laplace, run: rungs.laplace },
-  { name: names.meanfield, run: rungs.meanfield },
-  { name: names.nuts, run: rungs.nuts },
-  {
-    name: "nuts with short steps",
-    run: (fit) => sampled(fit, "nuts", { targetAcceptance: 0.98, warmUp: 2 * (fit.options.warmUp ?? 1000), draws: 2 * (fit.options.draws ?? 1000) }), // biome-ignore format: one line
-  },
-];
+const ladder: readonly { readonly name: string; readonly run: Rung; readonly unless?: (before: Result) => boolean }[] =
+  [
+    { name: names.laplace, run: rungs.laplace },
+    { name: names.meanfield, run: rungs.meanfield },
+    { name: names.nuts, run: rungs.nuts },
+    {
+      name: "nuts with short steps",
+      run: (fit) => sampled(fit, "nuts", { targetAcceptance: 0.98, warmUp: 2 * (fit.options.warmUp ?? 1000), draws: 2 * (fit.options.draws ?? 1000) }), // biome-ignore format: one line
+    },
+  ];
 
 /**
  * The posterior of a model given data, with a certificate. Without a method it goes up a ladder of them, from the cheap to the
@@ -193,7 +201,9 @@ export async function infer<D, R extends Returned>(
   const started = performance.now();
   const problem = await problemOf(model, data, options);
   if (problem.dim === 0) {
-    throw new OptionError("the model has no continuous latent site: there is nothing to infer by gradients. sample(...) what is unknown.");
+    throw new OptionError(
+      "the model has no continuous latent site: there is nothing to infer by gradients. sample(...) what is unknown.",
+    );
   }
   const density = await compileLogDensity(problem);
   await checkStart(problem as unknown as Problem, density, options.seed ?? 0);
@@ -248,13 +258,15 @@ async function report<R extends Returned>(
   if (chains) {
     const { dim } = problem;
     points = new Float64Array(chains.chains.length * chains.count * dim);
-    for (const [i, c] of chains.chains.entries()) points.set(c.draws.subarray(0, chains.count * dim), i * chains.count * dim);
+    for (const [i, c] of chains.chains.entries())
+      points.set(c.draws.subarray(0, chains.count * dim), i * chains.count * dim);
     shape = [chains.chains.length, chains.count];
   } else {
     // Weights that cannot be trusted correct nothing: then the draws are q's own.
-    points = draws && fit.problem && attempts.at(-1)!.trusted
-      ? resample(draws, wanted, new Generator(fit.seed, "resampling").uniform())
-      : approximation!.draw(wanted, fit.seed + 1);
+    points =
+      draws && fit.problem && attempts.at(-1)!.trusted
+        ? resample(draws, wanted, new Generator(fit.seed, "resampling").uniform())
+        : approximation!.draw(wanted, fit.seed + 1);
     shape = [1, wanted];
   }
   return new Posterior<R>({

@@ -1,14 +1,20 @@
-import { loo, type Loo, type Waic, waic } from "../diagnostics/predictive-accuracy.ts";
-import { centralInterval, highestDensityInterval, type Interval, quantiles } from "../diagnostics/quantile.ts";
+import { VERSION } from "../base/version.ts";
 import { mean, variance } from "../diagnostics/moments.ts";
+import { type Loo, loo, type Waic, waic } from "../diagnostics/predictive-accuracy.ts";
+import { centralInterval, highestDensityInterval, type Interval, quantiles } from "../diagnostics/quantile.ts";
 import type { Returned } from "../model/model.ts";
 import { type Draws, drawsOf, elementNames, type SiteDraws, siteOf } from "../posterior/draws.ts";
+import { type InferenceDataOptions, inferenceData } from "../posterior/inference-data.ts";
+import { toParquet } from "../posterior/parquet.ts";
+import { stanCsv } from "../posterior/stan-csv.ts";
 import { type SummaryRow, summary } from "../posterior/summary.ts";
 import { formatSummary } from "../posterior/summary-table.ts";
-import type { ChainsResult } from "./mcmc/chains.ts";
+import type { FileTree } from "../posterior/zarr.ts";
 import type { Approximation } from "./approximation.ts";
 import type { Certificate } from "./certificate.ts";
 import type { LogDensity } from "./log-density.ts";
+import type { ChainsResult } from "./mcmc/chains.ts";
+import { encodePosterior, statsOf } from "./posterior-files.ts";
 import type { Problem } from "./problem.ts";
 import { compileReporter, reportAll } from "./reported.ts";
 
@@ -106,6 +112,33 @@ export class Posterior<R extends Returned = Returned> {
     return `${this.method}: ${this.trusted ? "trusted" : "NOT trusted"}. ${this.reason}\n\n${formatSummary(this.table)}`;
   }
 
+  /** The table alone as text. */
+  tableText(): string {
+    return formatSummary(this.table);
+  }
+
+  /** The posterior as one file, which `loadPosterior` reads without the model's source. */
+  save(): Uint8Array {
+    return encodePosterior(this as unknown as Posterior, VERSION);
+  }
+  /** ArviZ's InferenceData as the files of a Zarr store, by path. */
+  toArviz(options: InferenceDataOptions = {}): FileTree {
+    const sampleStats = this.chains ? statsOf(this.chains) : undefined;
+    const observed = Object.entries(this.problem.arrays).map(([name, array]) => [name, array]);
+    return inferenceData(
+      { posterior: this.allDraws, sampleStats, constantData: Object.fromEntries(observed) },
+      options,
+    );
+  }
+  /** CmdStan's CSV files, one a chain, by name. */
+  toStanCsv(): FileTree {
+    return stanCsv(this.allDraws, this.chains ? statsOf(this.chains) : {}, { seed: this.seed });
+  }
+  /** One Parquet table: a row for each draw. */
+  toParquet(): Promise<Uint8Array> {
+    return toParquet(this.allDraws, this.chains ? statsOf(this.chains) : {});
+  }
+
   private elements(name: string): Float64Array[] {
     const { shape, values } = siteOf(this.allDraws, name);
     const size = elementNames(name, shape).length;
@@ -134,8 +167,14 @@ export class Posterior<R extends Returned = Returned> {
   }
 
   /** Log-likelihood of each observation at each draw, [chains · draws, observations]: never scaled by subsampling. */
-  async pointwise(): Promise<{ readonly sites: readonly string[]; readonly count: number; readonly values: Float64Array }> {
-    const reporter = await compileReporter(this.problem as unknown as Problem, ({ terms, assignment }) =>
+  async pointwise(): Promise<{
+    readonly sites: readonly string[];
+    readonly count: number;
+    readonly values: Float64Array;
+  }> {
+    const reporter = await compileReporter(
+      this.problem as unknown as Problem,
+      ({ terms, assignment }) =>
       Object.fromEntries(terms.filter((t) => t.kind === "observe").map((t) => [t.sites.join("+"), assignment.of([t.logProb])[0]!])), // biome-ignore format: one line
     );
     const n = this.allDraws.chains * this.allDraws.draws;
@@ -166,10 +205,14 @@ export class Posterior<R extends Returned = Returned> {
 }
 
 /** The draws of the reported quantities at unconstrained points. */
-export async function reportDraws(problem: Problem, points: Float64Array, chains: number, draws: number): Promise<Draws> {
+export async function reportDraws(
+  problem: Problem,
+  points: Float64Array,
+  chains: number,
+  draws: number,
+): Promise<Draws> {
   const reporter = await compileReporter(problem);
   const values = reportAll(reporter, points, chains * draws);
   const sites = Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v }])); // biome-ignore format: one line
   return drawsOf(chains, draws, sites);
 }
-

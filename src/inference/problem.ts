@@ -86,7 +86,12 @@ export async function problemOf<D, R extends Returned>(
   const dim = coordinates.reduce((n, c) => n + c.size, 0);
 
   const realise = (unconstrained: Tensor, all: Inputs, rng: Key<Tensor> | null = null): Realised => {
-    const traced = traceModel(unconstrained.trace, model as Model<unknown>, fields.record((name) => all[`data.${name}`]!), rng);
+    const traced = traceModel(
+      unconstrained.trace,
+      model as Model<unknown>,
+      fields.record((name) => all[`data.${name}`]!),
+      rng,
+    );
     const terms = sumOut(unconstrained.trace, traced, termsOf(traced));
     const assignment = new Assignment(traced);
     const values: Record<string, Tensor> = {};
@@ -127,7 +132,10 @@ export async function problemOf<D, R extends Returned>(
 
 /** A site's support with its bounds at the values that earlier sites have. */
 function boundedBy({ support }: RandomSite, assignment: Assignment): Support {
-  const changed = Object.entries(support).map(([key, part]) => [key, part instanceof Tensor ? assignment.of([part])[0]! : part]);
+  const changed = Object.entries(support).map(([key, part]) => [
+    key,
+    part instanceof Tensor ? assignment.of([part])[0]! : part,
+  ]);
   return Object.fromEntries(changed) as unknown as Support;
 }
 
@@ -146,7 +154,9 @@ class DataFields {
         if (typeof key === "symbol") return undefined;
         if (!(key in given)) {
           const known = Object.keys(given).join(", ") || "nothing";
-          throw new OptionError(`the model reads data.${key}, but the data hold ${known}. Give it, or rename it in the model.`);
+          throw new OptionError(
+            `the model reads data.${key}, but the data hold ${known}. Give it, or rename it in the model.`,
+          );
         }
         const value = given[key];
         if (!isArray(value)) {
@@ -176,7 +186,16 @@ function coordinatesOf(layout: TracedModel): Coordinates[] {
       }
       const own = [...shape.slice(0, at), ...unconstrainedShape(shape.slice(at))];
       const size = sizeOf(own);
-      const made = { name, kind: site.kind as "sample" | "param", offset, size, unconstrainedShape: own, shape, support, initial };
+      const made = {
+        name,
+        kind: site.kind as "sample" | "param",
+        offset,
+        size,
+        unconstrainedShape: own,
+        shape,
+        support,
+        initial,
+      };
       offset += size;
       return made;
     });

@@ -83,4 +83,3 @@ export function reportAll(reporter: Reporter, points: Float64Array, count: numbe
   }
   return all;
 }
-

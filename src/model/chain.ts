@@ -5,7 +5,7 @@ import { concat, iota } from "../tensor/functions.ts";
 import { scan } from "../tensor/scan.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { vmap } from "../transforms/vmap.ts";
-import type { Frame, Tracing } from "./context.ts";
+import type { Frame, Tracing } from "./frame.ts";
 import { liftChains, liftSites } from "./lift.ts";
 import { isLatent, type Plate } from "./site.ts";
 import { leaves, nodesIn, rebuild, type Structure } from "./structure.ts";
@@ -32,7 +32,9 @@ export function closeChain<S extends Structure>(
   const { frame, returned } = trace(rebuild(initial, before), step);
   const after = leaves(returned, `the body of ${call}`).map((t) => (t.dtype === "f64" ? t : t.cast("f64")));
   if (after.length !== first.length) {
-    throw new OptionError(`${call}: its body returned ${after.length} tensors, but the initial state has ${first.length}`);
+    throw new OptionError(
+      `${call}: its body returned ${after.length} tensors, but the initial state has ${first.length}`,
+    );
   }
   for (const [i, t] of after.entries()) {
     if (sameShape(t.shape, first[i]!.shape)) continue;
@@ -41,9 +43,15 @@ export function closeChain<S extends Structure>(
     );
   }
   const latent = frame.sites.filter(isLatent);
-  const all = new Map(latent.map((s) => [s.value.node, tracing.placeholder(`site.${s.name}`, [chain.size, ...s.shape])]));
+  const all = new Map(
+    latent.map((s) => [s.value.node, tracing.placeholder(`site.${s.name}`, [chain.size, ...s.shape])]),
+  );
   const recursive = dependents(nodesIn(after), new Set(nodesIn(before)));
-  const finish = (change: (nodes: readonly Node[]) => Node[], states: readonly Tensor[], previous: readonly Tensor[]): S => {
+  const finish = (
+    change: (nodes: readonly Node[]) => Node[],
+    states: readonly Tensor[],
+    previous: readonly Tensor[],
+  ): S => {
     outer.sites.push(...liftSites(frame.sites, chain, 1, change));
     outer.chains.push(...liftChains(frame.chains, chain, change));
     for (const [i, next] of states.entries()) {
@@ -60,16 +68,13 @@ export function closeChain<S extends Structure>(
     const inner = [...frame.chains.map((c) => c.chain.name)];
     if (inner.length) throw new OptionError(`${call} computes its state from the one before it, and holds chain("${inner[0]}"): nest plates instead`); // biome-ignore format: one sentence
     const change = (nodes: readonly Node[]): Node[] => {
-      const { ys } = scan(
-        { carry: first, xs: [...all.values()], length: chain.size },
-        (carry, xs, t) => {
-          const replaced = new Map<Node, Node>([[step.node, t.cast("u32").node]]);
-          for (const [i, c] of carry.entries()) replaced.set(before[i]!.node, c.node);
-          for (const [i, x] of xs.entries()) replaced.set(sites[i]!, x.node);
-          const found = substitute(b, [...nodesIn(after), ...nodes], replaced).map((n) => new Tensor(b, n));
-          return { carry: found.slice(0, after.length), y: found.slice(after.length) };
-        },
-      );
+      const { ys } = scan({ carry: first, xs: [...all.values()], length: chain.size }, (carry, xs, t) => {
+        const replaced = new Map<Node, Node>([[step.node, t.cast("u32").node]]);
+        for (const [i, c] of carry.entries()) replaced.set(before[i]!.node, c.node);
+        for (const [i, x] of xs.entries()) replaced.set(sites[i]!, x.node);
+        const found = substitute(b, [...nodesIn(after), ...nodes], replaced).map((n) => new Tensor(b, n));
+        return { carry: found.slice(0, after.length), y: found.slice(after.length) };
+      });
       return nodesIn(ys as readonly Tensor[]);
     };
     const wanted = nodesIn(after);

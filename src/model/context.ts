@@ -5,18 +5,18 @@ import {
   asTensor,
   batchShape,
   type Distribution,
-  type ParamValue,
   type Params,
+  type ParamValue,
   paramsOf,
 } from "../distributions/distribution.ts";
-import type { Node } from "../ir/node.ts";
 import type { Trace } from "../ops/vocabulary.ts";
 import { broadcastTo } from "../tensor/functions.ts";
 import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { closeChain } from "./chain.ts";
+import type { Frame, Tracing } from "./frame.ts";
 import { closePlate } from "./plate.ts";
-import type { ChainStates, Plate, RandomSite, Site } from "./site.ts";
+import type { Plate, RandomSite } from "./site.ts";
 import type { Structure } from "./structure.ts";
 
 export interface ParamOptions {
@@ -51,22 +51,6 @@ export interface Context {
   deterministic(name: string, value: Tensor): Tensor;
   /** Adds to the log joint density. */
   factor(name: string, logWeight: Tensor): void;
-}
-
-/** The sites found so far inside one plate or chain, in terms of one element. */
-export interface Frame {
-  readonly plate: Plate | null;
-  readonly sites: Site[];
-  readonly chains: ChainStates[];
-}
-
-/** What the pieces of a trace share. */
-export interface Tracing {
-  readonly b: Trace;
-  /** An input node that stands for something until it is replaced. */
-  placeholder(label: string, shape: Shape, dtype?: "f64" | "u32"): Tensor;
-  /** Draws the elements of subsampled plates; null where plates are taken whole. */
-  readonly rng: Key<Tensor> | null;
 }
 
 const describe = (x: unknown): string =>
@@ -225,7 +209,9 @@ export function createContext(b: Trace, rng: Key<Tensor> | null): { context: Con
       if (typeof body !== "function") throw new OptionError(`${call} takes a body, (i) => …, not ${describe(body)}`);
       const { batch } = options;
       if (batch !== undefined && !(Number.isInteger(batch) && batch >= 1 && batch <= size)) {
-        throw new OptionError(`${call}: batch is ${describe(batch)}, but it must be an integer from 1 to its size, ${size}`);
+        throw new OptionError(
+          `${call}: batch is ${describe(batch)}, but it must be an integer from 1 to its size, ${size}`,
+        );
       }
       const plate: Plate = { name, kind: "plate", size };
       const index = tracing.placeholder(`plate.${name}`, [], "u32");
@@ -236,21 +222,25 @@ export function createContext(b: Trace, rng: Key<Tensor> | null): { context: Con
       claim("chain", name);
       checkSize(`chain("${name}")`, length);
       if (typeof body !== "function") {
-        throw new OptionError(`chain("${name}") takes (name, length, initial state, body), and its body is ${describe(body)}`);
+        throw new OptionError(
+          `chain("${name}") takes (name, length, initial state, body), and its body is ${describe(body)}`,
+        );
       }
       const plate: Plate = { name, kind: "chain", size: length };
       return closeChain(tracing, top(), plate, initial, (previous, step) => inside(plate, () => body(previous, step)));
     },
     deterministic(name, value) {
       claim("deterministic", name);
-      if (!(value instanceof Tensor)) throw new OptionError(`deterministic("${name}") takes a tensor, not ${describe(value)}`);
+      if (!(value instanceof Tensor))
+        throw new OptionError(`deterministic("${name}") takes a tensor, not ${describe(value)}`);
       ofTrace(`deterministic("${name}")`, value);
       top().sites.push({ kind: "deterministic", name, plates: [], shape: value.shape, value });
       return value;
     },
     factor(name, logWeight) {
       claim("factor", name);
-      if (!(logWeight instanceof Tensor)) throw new OptionError(`factor("${name}") takes a tensor, not ${describe(logWeight)}`);
+      if (!(logWeight instanceof Tensor))
+        throw new OptionError(`factor("${name}") takes a tensor, not ${describe(logWeight)}`);
       const value = ofTrace(`factor("${name}")`, logWeight);
       top().sites.push({ kind: "factor", name, plates: [], shape: value.shape, value, logProb: value, scale: 1 });
     },
@@ -277,5 +267,3 @@ function atBatch(specs: Readonly<Record<string, { rank: number }>>, params: Para
     }),
   );
 }
-
-export type { Node };

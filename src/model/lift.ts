@@ -1,4 +1,4 @@
-import { type Support } from "../constraints/support.ts";
+import type { Support } from "../constraints/support.ts";
 import type { Node } from "../ir/node.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { ChainStates, Plate, Site } from "./site.ts";

@@ -3,8 +3,8 @@ import type { Trace } from "../ops/vocabulary.ts";
 import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { type Context, createContext } from "./context.ts";
-import { leaves, type Structure } from "./structure.ts";
 import type { TracedModel } from "./site.ts";
+import { leaves, type Structure } from "./structure.ts";
 
 /** What a body may return: its quantities of interest, by name. */
 export type Returned = Readonly<Record<string, Tensor>> | void;
@@ -38,7 +38,9 @@ export function traceModel<D>(b: Trace, { body }: Model<D>, data: D, rng: Key<Te
   const { context, frame } = createContext(b, rng);
   const returned = body(context, data) as unknown;
   if (returned instanceof Promise) {
-    throw new OptionError("the model's body is async: what it needs must come as data, since it is traced once and compiled");
+    throw new OptionError(
+      "the model's body is async: what it needs must come as data, since it is traced once and compiled",
+    );
   }
   if (returned !== undefined && (typeof returned !== "object" || returned === null || returned instanceof Tensor)) {
     throw new OptionError("the model's body must return a record of tensors, as in return { mu, tau }, or nothing");

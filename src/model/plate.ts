@@ -3,7 +3,7 @@ import { gather, iota } from "../tensor/functions.ts";
 import { uniform } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { vmap } from "../transforms/vmap.ts";
-import type { Frame, Tracing } from "./context.ts";
+import type { Frame, Tracing } from "./frame.ts";
 import { liftChains, liftSites } from "./lift.ts";
 import { isLatent, type Plate } from "./site.ts";
 import { leaves, nodesIn, rebuild, type Structure } from "./structure.ts";

@@ -1,5 +1,5 @@
-import type { Params } from "../nn/outputs/distribution.ts";
 import type { DiagonalGaussian, GaussianVector } from "../families/gaussian-vector.ts";
+import type { Params } from "../nn/outputs/distribution.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Log joint of a latent-variable model, log p(z) + log p(x given z), at draws z of shape [draws · batch, latent], draw-major. */

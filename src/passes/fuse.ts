@@ -86,7 +86,7 @@ function markCopies(graph: Graph, nodes: readonly Node[], accesses: Accesses): v
   };
   const storeUnlessContiguous = (x: Node) => {
     const access = accesses.of(x);
-    if (accesses.isComputed(access.root) || !isContiguous(access, x.shape)) store(x);
+    if (accesses.isComputed(access.root) || !isContiguous({ ...access, offset: 0 }, x.shape)) store(x);
   };
   // A new copy changes what the views above it read, so all is looked at again until nothing changes.
   for (let before = -1; before !== accesses.copies.size; ) {

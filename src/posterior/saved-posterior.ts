@@ -4,7 +4,13 @@ import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data
 import { type Draws, drawsOf, type SiteDraws } from "./draws.ts";
 import type { StoredSupport } from "./host-transforms.ts";
 import { presentStats, type SamplerStats, type StatName, statNames } from "./sampler-stats.ts";
-import type { StoredApproximation, StoredArray, StoredCoordinates } from "./stored-approximation.ts";
+import {
+  type StoredApproximation,
+  type StoredArray,
+  type StoredCoordinates,
+  type StoredForm,
+  storedForms,
+} from "./stored-approximation.ts";
 
 /** What JSON can say, and the numbers that it cannot: NaN and ±∞ are kept as well. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -48,6 +54,7 @@ interface Header {
   readonly stats: readonly StatName[];
   readonly approximation: {
     readonly family: string;
+    readonly form: StoredForm | null;
     readonly dim: number;
     readonly sites: readonly StoredCoordinates[];
     readonly tensors: readonly string[];
@@ -89,6 +96,7 @@ export function savePosterior(posterior: SavedPosterior): Uint8Array {
     stats: present.map(([name]) => name),
     approximation: approximation && {
       family: approximation.family,
+      form: approximation.form,
       dim: approximation.dim,
       sites: approximation.sites.map(({ name, shape, offset, support }) => ({ name, shape, offset, support })),
       tensors: Object.keys(approximation.tensors),
@@ -160,6 +168,7 @@ export function loadPosterior(bytes: Uint8Array, source = "the posterior"): Save
     ...(approximation && {
       approximation: {
         family: approximation.family,
+        form: approximation.form,
         dim: approximation.dim,
         sites: approximation.sites,
         tensors: Object.fromEntries(approximation.tensors.map((name) => [name, take(`approximation/${name}`)])),
@@ -198,6 +207,7 @@ function parseHeader(text: string, source: string): Header {
     value === null ||
     (isRecord(value) &&
       typeof value.family === "string" &&
+      (value.form === null || storedForms.includes(value.form as StoredForm)) &&
       isCount(value.dim) &&
       Array.isArray(value.sites) &&
       value.sites.every((site: unknown) => isSite(site) && isCount((site as StoredCoordinates).offset)) &&

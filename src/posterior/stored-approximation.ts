@@ -21,44 +21,91 @@ export interface StoredArray {
 }
 
 /**
- * q in unconstrained coordinates, as data. Families that can be drawn from without the model:
+ * q in unconstrained coordinates, as data. `form` says how `drawStored` draws from it without the model, and which arrays it
+ * has for that:
  *
- *  - `meanField` N(mean, diag(sd²)): `mean` and `sd` [dim]
- *  - `fullRank`  N(mean, L Lᵀ): `mean` [dim], `factor` L [dim, dim], lower triangular
- *  - `lowRank`   N(mean, F Fᵀ + diag(sd²)): `mean` and `sd` [dim], `factor` F [dim, rank]
+ *  - `diagonalGaussian` N(mean, diag(sd²)): `mean` and `sd` [dim]
+ *  - `gaussian`         N(mean, L Lᵀ): `mean` [dim], `factor` L [dim, dim], lower triangular
+ *  - `lowRankGaussian`  N(mean, F Fᵀ + diag(sd²)): `mean` and `sd` [dim], `factor` F [dim, rank]
+ *  - `gaussianMixture`  Σ_k w_k N(mean_k, diag(sd_k²)): `weights` [K], `mean` and `sd` [K, dim]
  *
- * Other families keep their parameters under names of their own.
+ * Of other families (`form` null) the parameters are kept under names of their own.
  */
 export interface StoredApproximation {
+  /** What the fit called it: "mean-field", "laplace". */
   readonly family: string;
+  readonly form: StoredForm | null;
   readonly dim: number;
   readonly sites: readonly StoredCoordinates[];
   readonly tensors: Readonly<Record<string, StoredArray>>;
 }
 
-/** Families that `drawStored` knows, and the arrays each has. */
-const gaussianFamilies: Readonly<Record<string, readonly string[]>> = {
-  meanField: ["mean", "sd"],
-  fullRank: ["mean", "factor"],
-  lowRank: ["mean", "sd", "factor"],
-};
+export const storedForms = ["diagonalGaussian", "gaussian", "lowRankGaussian", "gaussianMixture"] as const;
+export type StoredForm = (typeof storedForms)[number];
+
+/** A Gaussian q by its mean [dim] and covariance [dim, dim]: of the form that needs fewer numbers. */
+export function storedGaussian(
+  { family, sites }: Pick<StoredApproximation, "family" | "sites">,
+  mean: Float64Array,
+  covariance: Float64Array,
+): StoredApproximation {
+  const dim = mean.length;
+  const center = { shape: [dim], values: mean };
+  if (covariance.every((value, at) => at % (dim + 1) === 0 || value === 0)) {
+    const sd = Float64Array.from({ length: dim }, (_, i) => Math.sqrt(covariance[i * (dim + 1)]!));
+    return {
+      family,
+      form: "diagonalGaussian",
+      dim,
+      sites,
+      tensors: { mean: center, sd: { shape: [dim], values: sd } },
+    };
+  }
+  const factor = { shape: [dim, dim], values: choleskyFactor(covariance, dim) };
+  return { family, form: "gaussian", dim, sites, tensors: { mean: center, factor } };
+}
+
+/** L lower triangular with L Lᵀ = a, row by row. */
+function choleskyFactor(a: Float64Array, n: number): Float64Array {
+  const l = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      let rest = a[i * n + j]!;
+      for (let k = 0; k < j; k++) rest -= l[i * n + k]! * l[j * n + k]!;
+      if (i === j && !(rest > 0)) {
+        throw new OptionError(
+          `the covariance of q is not positive definite: pivot ${i + 1} of ${n} is ${rest}. Fit again, or save the draws alone.`,
+        );
+      }
+      l[i * n + j] = i === j ? Math.sqrt(rest) : rest / l[j * (n + 1)]!;
+    }
+  }
+  return l;
+}
 
 /** Whether `drawStored` can draw from it. */
-export const canDraw = ({ family, sites }: StoredApproximation): boolean =>
-  Object.hasOwn(gaussianFamilies, family) && sites.every(({ support }) => support !== null);
+export const canDraw = ({ form, sites }: StoredApproximation): boolean =>
+  form !== null && sites.every(({ support }) => support !== null);
 
 /**
  * New draws of the latent sites from a stored q, as one chain. The same seed gives the same draws.
  *
- * @throws OptionError for a family that is not Gaussian, for supports that depend on other sites, and where arrays are missing
+ * @throws OptionError for a family without a form, for supports that depend on other sites, and where arrays are missing
  */
 export function drawStored(approximation: StoredApproximation, count: number, seed: number): Draws {
-  const { dim, sites } = approximation;
-  const u = unconstrainedDraws(approximation, count, seed);
+  const { dim, form, family, sites } = approximation;
+  if (form === null) {
+    throw new OptionError(
+      `new draws from the family "${family}" need the model. Use the draws that were saved with it.`,
+    );
+  }
+  const u = new Float64Array(count * dim);
+  fillers[form](approximation, u, count, seed);
   const values = sites.map(({ name, shape, offset, support }): [string, SiteDraws] => {
     if (!support) {
       throw new OptionError(
-        `the support of "${name}" depends on other sites, so that new draws need the model. The stored draws have it.`,
+        `the support of "${name}" depends on other sites, so that new draws need the model. Use the draws that were ` +
+          "saved with it.",
       );
     }
     if (offset + unconstrainedSize(support, shape) > dim) {
@@ -75,48 +122,73 @@ export function drawStored(approximation: StoredApproximation, count: number, se
   return drawsOf(1, count, Object.fromEntries(values));
 }
 
-/** mean + L z, or mean + sd z, or mean + sd z + F e; [count, dim]. */
-function unconstrainedDraws(approximation: StoredApproximation, count: number, seed: number): Float64Array {
-  const { family, dim } = approximation;
-  if (!Object.hasOwn(gaussianFamilies, family)) {
-    throw new OptionError(
-      `new draws from the family "${family}" need the model; without it they can be made from ` +
-        `${Object.keys(gaussianFamilies).join(", ")}. Use the draws that the file holds.`,
-    );
-  }
-  const arrays = Object.fromEntries(gaussianFamilies[family]!.map((name) => [name, arrayOf(approximation, name)]));
-  const mean = arrays.mean!.values;
-  const sd = arrays.sd?.values;
-  const factor = arrays.factor?.values;
-  const columns = factor ? factor.length / dim : 0;
-  // The stream and its order are those of the fit's own draws, so that a loaded posterior repeats them.
-  const noise = new Generator(seed, "approximation").normals(new Float64Array(count * dim));
-  const common =
-    family === "lowRank"
-      ? new Generator(seed, "approximation", "factor").normals(new Float64Array(count * columns))
-      : noise;
-  const u = new Float64Array(count * dim);
-  for (let s = 0; s < count; s++) {
-    for (let i = 0; i < dim; i++) {
-      let sum = mean[i]!;
-      if (sd) sum += sd[i]! * noise[s * dim + i]!;
-      // Above the diagonal a Cholesky factor is 0.
-      const last = family === "fullRank" ? i + 1 : columns;
-      for (let j = 0; j < last; j++) sum += factor![i * columns + j]! * common[s * columns + j]!;
-      u[s * dim + i] = sum;
-    }
-  }
-  return u;
-}
+/** The stream, and the order in it, of the draws of inference/approximation.ts: a loaded q repeats those of the fit. */
+const noiseOf = (seed: number, length: number): Float64Array =>
+  new Generator(seed, "approximation").normals(new Float64Array(length));
 
-function arrayOf({ family, dim, tensors }: StoredApproximation, name: string): StoredArray {
+type Filler = (approximation: StoredApproximation, u: Float64Array, count: number, seed: number) => void;
+
+/** How each form writes its draws to u [count, dim]. */
+const fillers: Readonly<Record<StoredForm, Filler>> = {
+  diagonalGaussian: (q, u, _count, seed) => {
+    const [mean, sd] = [vector(q, "mean"), vector(q, "sd")];
+    noiseOf(seed, u.length).forEach((z, at) => (u[at] = mean[at % q.dim]! + sd[at % q.dim]! * z));
+  },
+  gaussian: (q, u, count, seed) => {
+    const mean = vector(q, "mean");
+    const factor = arrayOf(q, "factor", [q.dim, q.dim]).values;
+    const noise = noiseOf(seed, u.length);
+    for (let s = 0; s < count; s++) {
+      for (let i = 0; i < q.dim; i++) {
+        let sum = mean[i]!;
+        for (let j = 0; j <= i; j++) sum += factor[i * q.dim + j]! * noise[s * q.dim + j]!;
+        u[s * q.dim + i] = sum;
+      }
+    }
+  },
+  lowRankGaussian: (q, u, count, seed) => {
+    fillers.diagonalGaussian(q, u, count, seed);
+    const factor = arrayOf(q, "factor", [q.dim, null]);
+    const rank = factor.shape[1]!;
+    const common = new Generator(seed, "approximation", "factor").normals(new Float64Array(count * rank));
+    for (let at = 0; at < u.length; at++) {
+      const from = Math.floor(at / q.dim) * rank;
+      for (let k = 0; k < rank; k++) u[at]! += factor.values[(at % q.dim) * rank + k]! * common[from + k]!;
+    }
+  },
+  gaussianMixture: (q, u, count, seed) => {
+    const weights = arrayOf(q, "weights", [null]);
+    const [mean, sd] = (["mean", "sd"] as const).map((name) => arrayOf(q, name, [weights.shape[0]!, q.dim]).values);
+    const noise = noiseOf(seed, u.length);
+    const choice = new Generator(seed, "approximation", "component");
+    for (let s = 0; s < count; s++) {
+      let component = 0;
+      for (let rest = choice.uniform() - weights.values[0]!; rest > 0 && component < weights.values.length - 1; ) {
+        rest -= weights.values[++component]!;
+      }
+      for (let j = 0; j < q.dim; j++) {
+        const at = component * q.dim + j;
+        u[s * q.dim + j] = mean![at]! + sd![at]! * noise[s * q.dim + j]!;
+      }
+    }
+  },
+};
+
+const vector = (q: StoredApproximation, name: string): Float64Array => arrayOf(q, name, [q.dim]).values;
+
+/** An array of q, with the shape that it must have; null is any size. */
+function arrayOf(
+  { family, tensors }: StoredApproximation,
+  name: string,
+  shape: readonly (number | null)[],
+): StoredArray {
   const array = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
-  const expected = name !== "factor" ? [dim] : family === "fullRank" ? [dim, dim] : [dim, array?.shape[1] ?? 1];
-  if (!array || array.shape.length !== expected.length || expected.some((size, axis) => size !== array.shape[axis])) {
+  const fits =
+    array?.shape.length === shape.length && shape.every((size, i) => (size ?? array.shape[i]) === array.shape[i]);
+  if (!array || !fits) {
     const found = array ? `has shape ${showShape(array.shape)}` : "is missing";
-    throw new OptionError(
-      `the array "${name}" of the family "${family}" ${found}; ${showShape(expected)} was expected.`,
-    );
+    const expected = `[${shape.map((size) => size ?? "any").join(", ")}]`;
+    throw new OptionError(`the array "${name}" of the family "${family}" ${found}; ${expected} was expected.`);
   }
   return array;
 }

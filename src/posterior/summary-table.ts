@@ -40,11 +40,14 @@ function column(heading: string, entries: readonly string[], index: number): str
     return [heading, ...entries].map((entry) => entry.padEnd(width));
   }
   const after = (entry: string): number => (entry.includes(".") ? entry.length - entry.indexOf(".") : 0);
-  const most = Math.max(0, ...entries.map(after));
-  const padded = entries.map((entry) => entry + " ".repeat(most - after(entry)));
+  const most = Math.max(0, ...entries.filter(isPlain).map(after));
+  const padded = entries.map((entry) => (isPlain(entry) ? entry + " ".repeat(most - after(entry)) : entry));
   const width = Math.max(heading.length, ...padded.map((entry) => entry.length));
   return [heading, ...padded].map((entry) => entry.padStart(width));
 }
+
+/** Not a power of ten, nor the sign for no number: these end where the column does. */
+const isPlain = (entry: string): boolean => entry !== NONE && !entry.includes("e");
 
 /** How the numbers of a row are written: all with the same decimals, or all in powers of ten where they would be long. */
 function numberFormat({ mcseMean, sd, mean }: SummaryRow): (value: number) => string {

@@ -7,7 +7,7 @@
 export const foundation = ["base", "ir", "ops"] as const;
 
 /** What people write models in. Stands on the foundation. */
-export const languagePillar = ["tensor", "constraints", "distributions", "nn", "model"] as const;
+export const languagePillar = ["tensor", "constraints", "distributions", "nn", "ode", "model"] as const;
 
 /** What runs them. Stands on the foundation; neither pillar imports the other. */
 export const machinePillar = [
@@ -24,6 +24,7 @@ export const joint = ["program", "optimizers", "families", "objectives", "infere
 /** Floors that stand aside, each with all that it may import. */
 export const aside = {
   diagnostics: ["base"],
+  posterior: ["base", "data", "diagnostics"],
   data: ["base"],
   record: ["base", "data"],
   report: ["base", "data"],
@@ -41,7 +42,7 @@ export const besides = {
 export const nodeOnly = [/^src\/backends\/blas\//, /^src\/data\/files[^/]*\.ts$/, /^src\/record\//, /^src\/node\.ts$/];
 
 /** Packages that platform-free files may import. */
-export const portablePackages = ["papaparse", "fflate", "hyparquet"];
+export const portablePackages = ["papaparse", "fflate", "hyparquet", "hyparquet-writer"];
 
 /** Files from which a browser starts: none of them may lead to a file that imports Node's modules. */
 export const browserEntries = ["src/index.ts", "src/backends/blas/absent.ts", "src/data/digits.ts"];

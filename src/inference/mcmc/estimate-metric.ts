@@ -1,57 +1,87 @@
 import { denseMetric, diagonalMetric, type Metric } from "./metric.ts";
-import { geometricMean, inverse } from "./symmetric.ts";
+import { centredCovariance, centredVariances, geometricMean, inverse, largestEigenvalue } from "./symmetric.ts";
 
-export interface MetricDraw { readonly u: Float64Array; readonly gradient: Float64Array }
-export const K = { ridge: Number(process.env.RIDGE ?? 1e-4), margin: Number(process.env.MARGIN ?? 0.8) };
+/** A draw and the gradient of the log density there, both [dim]. */
+export interface GradientDraw {
+  readonly u: Float64Array;
+  readonly gradient: Float64Array;
+}
 
-function spread(list: readonly MetricDraw[], of: "u" | "gradient", dim: number): Float64Array {
-  const mean = new Float64Array(dim), out = new Float64Array(dim);
-  for (const d of list) for (let i = 0; i < dim; i++) mean[i]! += d[of][i]! / list.length;
-  for (const d of list) for (let i = 0; i < dim; i++) out[i]! += (d[of][i]! - mean[i]!) ** 2;
-  for (let i = 0; i < dim; i++) out[i] = out[i]! / (list.length - 1);
-  return out;
-}
-function covariance(list: readonly MetricDraw[], of: "u" | "gradient", s: Float64Array, dim: number): Float64Array {
-  const mean = new Float64Array(dim), out = new Float64Array(dim * dim), c = new Float64Array(dim);
-  for (const d of list) for (let i = 0; i < dim; i++) mean[i]! += d[of][i]! / list.length;
-  for (const d of list) {
-    for (let i = 0; i < dim; i++) c[i] = (d[of][i]! - mean[i]!) * s[i]!;
-    for (let i = 0; i < dim; i++) for (let j = 0; j <= i; j++) out[i * dim + j]! += c[i]! * c[j]!;
+export type MetricChoice = "auto" | "diagonal" | "dense";
+
+/** Added to both covariances where draws and gradients have been scaled to equal variances. */
+const RIDGE = 1e-5;
+/** Beyond so many coordinates "auto" stays diagonal: the products with M⁻¹ would cost more than most gradients do. */
+const LARGEST_DENSE = 128;
+/** The condition number that a diagonal metric may leave: a trajectory needs about its square root of steps. */
+const CONDITION = 4;
+
+/**
+ * M⁻¹ from draws and their gradients: the Gaussian with the least Fisher divergence from the target. Diagonal:
+ * sd(uᵢ) / sd(gᵢ); dense: the X with X cov(g) X = cov(u), the geometric mean of cov(u) and cov(g)⁻¹ (Seyboldt, Carlson and
+ * Carpenter, "Preconditioning Hamiltonian Monte Carlo by minimizing Fisher divergence", arXiv:2603.18845). For a Gaussian target
+ * g = −Σ⁻¹(u − μ), so that the dense estimate is Σ itself as soon as there are more draws than coordinates, wherever they lie:
+ * it holds from the first windows, before the chain is anywhere near the typical set.
+ *
+ * "auto" takes the dense estimate where the diagonal one leaves a condition number above 4, provided that the estimate from
+ * the first three quarters of the draws explains the last quarter better, by the divergence, than the diagonal one does.
+ *
+ * @returns null when the draws do not tell (fewer than 3, or one coordinate that never moved)
+ */
+export function estimateMetric(draws: readonly GradientDraw[], dim: number, choice: MetricChoice): Metric | null {
+  if (draws.length < 3) return null;
+  const places = draws.map(({ u }) => u);
+  const gradients = draws.map(({ gradient }) => gradient);
+  const variances = fisherVariances(places, gradients, dim);
+  if (!variances.every((v) => v > 1e-200 && v < 1e200)) return null;
+  const diagonal = () => diagonalMetric(variances);
+  // A covariance of n draws has rank n − 1; what they do not span would be the ridge's guess.
+  const train = choice === "auto" ? Math.floor(0.75 * draws.length) : draws.length;
+  if (choice === "diagonal" || train < 1.25 * dim + 2 || (choice === "auto" && dim > LARGEST_DENSE)) return diagonal();
+
+  const scale = variances.map(Math.sqrt);
+  const inverseScale = scale.map((s) => 1 / s);
+  const fit = (from: number, to: number): Float64Array | null => {
+    const ofPlaces = centredCovariance(places.slice(from, to), inverseScale);
+    const ofGradients = centredCovariance(gradients.slice(from, to), scale);
+    for (let i = 0; i < dim; i++) {
+      ofPlaces[i * dim + i]! += RIDGE;
+      ofGradients[i * dim + i]! += RIDGE;
+    }
+    return geometricMean(ofPlaces, ofGradients, dim);
+  };
+  if (choice === "auto") {
+    const scaled = fit(0, train);
+    const precision = scaled && inverse(scaled, dim);
+    if (!scaled || !precision) return diagonal();
+    if (largestEigenvalue(scaled, dim) * largestEigenvalue(precision, dim) < CONDITION) return diagonal();
+    const ofPlaces = centredCovariance(places.slice(train), inverseScale);
+    const ofGradients = centredCovariance(gradients.slice(train), scale);
+    const alone = fisherVariances(places.slice(0, train), gradients.slice(0, train), dim).map(
+      (v, i) => v / variances[i]!,
+    );
+    // tr(X cov(g)) + tr(X⁻¹ cov(u)): the divergence up to a constant, in the metric X itself.
+    const divergence = innerProduct(scaled, ofGradients) + innerProduct(precision, ofPlaces);
+    const diagonalDivergence = alone.reduce(
+      (sum, v, i) => sum + v * ofGradients[i * dim + i]! + ofPlaces[i * dim + i]! / v,
+      0,
+    );
+    if (!(divergence < diagonalDivergence)) return diagonal();
   }
-  for (let i = 0; i < dim; i++) for (let j = 0; j <= i; j++) out[j * dim + i] = out[i * dim + j] = out[i * dim + j]! / (list.length - 1);
-  return out;
+  const covariance = fit(0, draws.length);
+  if (!covariance) return diagonal();
+  for (let i = 0; i < dim; i++) for (let j = 0; j < dim; j++) covariance[i * dim + j]! *= scale[i]! * scale[j]!;
+  return denseMetric(covariance, dim) ?? diagonal();
 }
-const trace = (a: Float64Array, b: Float64Array) => { let s = 0; for (let i = 0; i < a.length; i++) s += a[i]! * b[i]!; return s; };
-function dense(list: readonly MetricDraw[], s: Float64Array, dim: number): Float64Array | null {
-  const a = covariance(list, "u", s.map((v) => 1 / v), dim), b = covariance(list, "gradient", s, dim);
-  const ridge = K.ridge;
-  for (let i = 0; i < dim; i++) { a[i * dim + i]! += ridge; b[i * dim + i]! += ridge; }
-  return geometricMean(a, b, dim);
+
+function fisherVariances(
+  places: readonly Float64Array[],
+  gradients: readonly Float64Array[],
+  dim: number,
+): Float64Array {
+  const ofPlaces = centredVariances(places, dim);
+  const ofGradients = centredVariances(gradients, dim);
+  return ofPlaces.map((v, i) => Math.sqrt(v) / Math.sqrt(ofGradients[i]!));
 }
-export function estimate(list: readonly MetricDraw[], dim: number, mode: "auto" | "diagonal" | "dense"): Metric | null {
-  if (list.length < 3) return null;
-  const vx = spread(list, "u", dim), vg = spread(list, "gradient", dim);
-  const variances = process.env.COV ? vx.map((v) => (v * list.length) / (list.length + 5) + 5e-3 / (list.length + 5)) : vx.map((v, i) => Math.sqrt(v / vg[i]!));
-  if (!variances.every((v) => v > 0 && v < Infinity)) return null;
-  const diag = diagonalMetric(variances);
-  if (mode === "diagonal") return diag;
-  const s = variances.map(Math.sqrt);
-  if (mode === "auto") {
-    if (list.length < 6) return diag;
-    const half = list.length >> 1;
-    const first = list.slice(0, half), second = list.slice(half);
-    const vx1 = spread(first, "u", dim), vg1 = spread(first, "gradient", dim);
-    const d1 = vx1.map((v, i) => Math.sqrt(v / vg1[i]!) / variances[i]!);
-    const x = dense(first, s, dim); if (!x) return diag;
-    const xi = inverse(x, dim); if (!xi) return diag;
-    const a = covariance(second, "u", s.map((v) => 1 / v), dim), b = covariance(second, "gradient", s, dim);
-    let sd = 0; for (let i = 0; i < dim; i++) sd += d1[i]! * b[i * dim + i]! + a[i * dim + i]! / d1[i]!;
-    const sx = trace(x, b) + trace(xi, a);
-    if (process.env.SHOW) console.log("n", list.length, "score/2d diag", (sd / 2 / dim).toFixed(3), "dense", (sx / 2 / dim).toFixed(3));
-    if (!(sx < K.margin * sd)) return diag;
-  }
-  const x = dense(list, s, dim);
-  if (!x) return diag;
-  for (let i = 0; i < dim; i++) for (let j = 0; j < dim; j++) x[i * dim + j]! *= s[i]! * s[j]!;
-  return denseMetric(x, dim) ?? diag;
-}
+
+const innerProduct = (a: Float64Array, b: Float64Array): number => a.reduce((sum, v, i) => sum + v * b[i]!, 0);

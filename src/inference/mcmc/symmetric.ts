@@ -1,5 +1,34 @@
 /** Small symmetric matrices on the host, [n, n] row-major. */
 
+function meanOf(rows: readonly Float64Array[], dim: number): Float64Array {
+  const mean = new Float64Array(dim);
+  for (const row of rows) for (let i = 0; i < dim; i++) mean[i]! += row[i]! / rows.length;
+  return mean;
+}
+
+/** Variances [dim] of the rows, with n − 1. */
+export function centredVariances(rows: readonly Float64Array[], dim: number): Float64Array {
+  const mean = meanOf(rows, dim);
+  const out = new Float64Array(dim);
+  for (const row of rows) for (let i = 0; i < dim; i++) out[i]! += (row[i]! - mean[i]!) ** 2;
+  return out.map((sum) => sum / (rows.length - 1));
+}
+
+/** The covariance [dim, dim] of the rows, each coordinate multiplied by its scale, with n − 1. */
+export function centredCovariance(rows: readonly Float64Array[], scale: Float64Array): Float64Array {
+  const dim = scale.length;
+  const mean = meanOf(rows, dim);
+  const out = new Float64Array(dim * dim);
+  const centred = new Float64Array(dim);
+  for (const row of rows) {
+    for (let i = 0; i < dim; i++) centred[i] = (row[i]! - mean[i]!) * scale[i]!;
+    for (let i = 0; i < dim; i++) for (let j = 0; j <= i; j++) out[i * dim + j]! += centred[i]! * centred[j]!;
+  }
+  for (let i = 0; i < dim; i++)
+    for (let j = 0; j <= i; j++) out[j * dim + i] = out[i * dim + j] = out[i * dim + j]! / (rows.length - 1);
+  return out;
+}
+
 /** The lower Cholesky factor in place of its matrix; the upper triangle is set to 0. False where a pivot is not positive. */
 export function choleskyInPlace(a: Float64Array, n: number): boolean {
   for (let i = 0; i < n; i++) {
@@ -59,4 +88,18 @@ export function geometricMean(a: Float64Array, b: Float64Array, n: number): Floa
     yInverse = yInverse.map((value, i) => 0.5 * (value + xInverse[i]!));
   }
   return null;
+}
+
+/** The largest eigenvalue of a positive definite matrix, by 30 steps of the power method: from below, to a few percent. */
+export function largestEigenvalue(a: Float64Array, n: number): number {
+  // A start that no symmetry of a model makes orthogonal to the eigenvector.
+  let v = Float64Array.from({ length: n }, (_, i) => 1 + 0.5 * Math.sin(i + 1));
+  let norm = 0;
+  for (let iteration = 0; iteration < 30; iteration++) {
+    const w = new Float64Array(n);
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) w[i]! += a[i * n + j]! * v[j]!;
+    norm = Math.sqrt(w.reduce((sum, x) => sum + x * x, 0));
+    v = w.map((x) => x / norm);
+  }
+  return norm;
 }

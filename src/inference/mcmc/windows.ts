@@ -1,30 +1,22 @@
-/** Iterations after which the metric is estimated anew, of a warm-up of `length` iterations. */
-export interface WarmUpPlan {
-  readonly length: number;
-  /** Draws from here on count: before, the chain still looks for the typical set. */
-  readonly start: number;
-  /** Ends of the windows, exclusive, ascending: at each the metric is set from the draws since the last end. */
-  readonly ends: readonly number[];
-}
+/** Draws of the first window, and how much longer each is than the one before. */
+const FIRST = 5;
+const GROWTH = 1.7;
 
 /**
- * Stan's three phases (Stan reference manual, "Automatic parameter tuning"): 75 iterations for the step size alone, windows of
- * 25, 50, 100, … for the metric, 50 for the step size again; the last window is stretched to the end of its phase. A warm-up
- * shorter than 150 gives 15, 75 and 10 percent to the phases, one shorter than 20 adapts the step size only.
+ * The iterations of a warm-up of `length` after which the metric is estimated anew, ascending: short windows first, because even
+ * five draws with their gradients know the scales better than nothing does, each 1.7 times as long as the last. The last tenth of
+ * the warm-up, at least 10 iterations and at most 50, is left to the step size, and the last window takes what would be too short
+ * for another. A warm-up of fewer than 20 iterations adapts the step size alone.
  */
-export function warmUpPlan(length: number): WarmUpPlan {
-  if (length < 20) return { length, start: length, ends: [] };
-  const short = length < 150;
-  const start = short ? Math.floor(0.15 * length) : 75;
-  const stop = length - (short ? Math.floor(0.1 * length) : 50);
+export function windowEnds(length: number): number[] {
+  if (length < 20) return [];
+  const stop = length - Math.max(10, Math.min(50, Math.floor(length / 10)));
   const ends: number[] = [];
-  let size = short ? stop - start : 25;
-  for (let end = start + size; end <= stop; end += size) {
-    // The next window, of double the size, must fit whole; else this one takes what is left.
-    const last = end + 2 * size > stop;
-    ends.push(last ? stop : end);
-    if (last) break;
-    size *= 2;
+  for (let size = FIRST, end = FIRST; end <= stop; ) {
+    size *= GROWTH;
+    const following = Math.round(end + size);
+    ends.push(following > stop ? stop : end);
+    end = following;
   }
-  return { length, start, ends };
+  return ends;
 }

@@ -1,6 +1,6 @@
 import type { Node } from "../../../ir/node.ts";
 import { attrsOf, operandsOf } from "../../../ops/scan/layout.ts";
-import { type Expr, f32, f32x4, f64, i32, i32x4, select, v128 } from "../assembler/expr.ts";
+import { type Expr, f32, f32x4, f64, i32, i32x4, i64, memory, select, v128 } from "../assembler/expr.ts";
 import type { FuncBuilder, Local } from "../assembler/module.ts";
 import { placeAddress } from "../loop.ts";
 import { addressOf, type RoutineContext } from "../routines.ts";
@@ -34,4 +34,16 @@ export function storeSteps(f: FuncBuilder, node: Node, out: Expr, offset: number
   if (offset === null) return;
   if (node.dtype === "f64") f.do(f64.store(out, f64.convert_i32_s(taken), offset));
   else f.do(v128.store32_lane(out, f32x4.convert_i32x4_s(i32x4.splat(taken)), 0, offset));
+}
+
+/** Bytes up to which a copy is written out. */
+const SHORT = 128;
+
+/** Copies bytes between places that do not overlap. */
+export function copyBytes(f: FuncBuilder, to: Local, from: Local, bytes: number): void {
+  if (bytes > SHORT) return f.do(memory.copy(to, from, i32.const(bytes)));
+  let at = 0;
+  for (; at + 16 <= bytes; at += 16) f.do(v128.store(to, v128.load(from, at), at));
+  for (; at + 8 <= bytes; at += 8) f.do(i64.store(to, i64.load(from, at), at));
+  for (; at + 4 <= bytes; at += 4) f.do(i32.store(to, i32.load(from, at), at));
 }

@@ -8,7 +8,7 @@ import type { FuncBuilder, Local } from "../assembler/module.ts";
 import { placeAddress } from "../loop.ts";
 import { addressOf, type RoutineContext, scratchOf } from "../routines.ts";
 import { bodyPlan, bytesOfScan } from "./body-plan.ts";
-import { addressOfResult, isSet, storeSteps, stepLimit } from "./frame.ts";
+import { addressOfResult, copyBytes, isSet, storeSteps, stepLimit } from "./frame.ts";
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
@@ -55,7 +55,7 @@ export function emitStepwise(c: RoutineContext, f: FuncBuilder, table: Expr, nod
   for (const [i, x] of operands.carries.entries()) {
     const { from, bytes: size } = bytes.carries[i]!;
     const home = f.let(i32.add(out, i32.const(from)));
-    f.do(memory.copy(home, addressOf(c.plan, table, x), i32.const(size)));
+    copyBytes(f, home, f.let(addressOf(c.plan, table, x)), size);
     point(slot(`state.${i}`), home);
   }
   for (const [i, x] of operands.captured.entries()) point(slot(`const.${i}`), addressOf(c.plan, table, x));
@@ -72,7 +72,7 @@ export function emitStepwise(c: RoutineContext, f: FuncBuilder, table: Expr, nod
     f.do(memory.fill(i32.add(out, i32.const(bytes.ys[0]!.from)), i32.const(0), i32.const(bytes.yBytes)));
   }
   const stored = bytes.stored.map(({ from, rowBytes }, i) => ({
-    carry: bytes.carries[attrs.stored[i]!]!,
+    home: f.let(i32.add(out, i32.const(bytes.carries[attrs.stored[i]!]!.from))),
     rowBytes,
     at: f.let(row(i32.add(out, i32.const(from)), rowBytes)),
   }));
@@ -89,8 +89,8 @@ export function emitStepwise(c: RoutineContext, f: FuncBuilder, table: Expr, nod
           const at = sign > 0 ? taken : i32.sub(i32.sub(limit, i32.const(1)), taken);
           f.do(i32.store(base, at, space.index));
         }
-        for (const { carry, rowBytes, at } of stored) {
-          f.do(memory.copy(at, i32.add(out, i32.const(carry.from)), i32.const(rowBytes)));
+        for (const { home, rowBytes, at } of stored) {
+          copyBytes(f, at, home, rowBytes);
           f.set(at, i32.add(at, i32.const(sign * rowBytes)));
         }
         f.do(call(step, base));

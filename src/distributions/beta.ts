@@ -1,0 +1,31 @@
+import { positive, unitInterval } from "../constraints/support.ts";
+import { and } from "../tensor/functions.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { distribution } from "./distribution.ts";
+import { logBetaDensity } from "./special/beta-density.ts";
+import { logGammaDraw } from "./special/gamma-draw.ts";
+import { onSupport } from "./special/on-support.ts";
+
+/** Draws that would round to 0 or 1, where the density may be infinite, stay next to it. */
+const ENDS = [2 ** -1022, 1 - 2 ** -53] as const;
+
+// log p(x) = (a − 1) log x + (b − 1) log(1 − x) + lgamma(a + b) − lgamma(a) − lgamma(b)
+export const beta = distribution({
+  name: "beta",
+  params: { a: { support: positive, rank: 0 }, b: { support: positive, rank: 0 } },
+  support: () => unitInterval,
+  logProb: (x, { a, b }) => onSupport(x, and<Tensor>(x.gt(0), x.lt(1)), 0.5, (x) => logBetaDensity(x, a, b)),
+  // G(a) / (G(a) + G(b)), by the logarithms
+  sample: (key, { a, b }, batch) =>
+    logGammaDraw(key.site("a"), a, batch)
+      .sub(logGammaDraw(key.site("b"), b, batch))
+      .sigmoid()
+      .maximum(ENDS[0])
+      .minimum(ENDS[1]),
+  reparameterised: "implicit",
+  mean: ({ a, b }) => a.div(a.add(b)),
+  variance: ({ a, b }) => {
+    const n = a.add(b);
+    return a.div(n).mul(b.div(n)).div(n.add(1));
+  },
+});

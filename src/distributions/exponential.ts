@@ -1,0 +1,22 @@
+import { positive } from "../constraints/support.ts";
+import { uniform } from "../tensor/random.ts";
+import { distribution } from "./distribution.ts";
+import { log1mExp } from "./special/log1m-exp.ts";
+import { onSupport } from "./special/on-support.ts";
+import { settled } from "./special/settled.ts";
+
+// log p(x) = log rate − rate x for x ≥ 0
+export const exponential = distribution({
+  name: "exponential",
+  params: { rate: { support: positive, rank: 0, default: 1 } },
+  support: () => positive,
+  logProb: (x, { rate }) => onSupport(x, x.ge(0), 1, (x) => settled(rate.log()).sub(x.mul(rate))),
+  sample: (key, { rate }, batch) => uniform(key, batch, "f64").log().neg().div(rate),
+  reparameterised: "explicit",
+  mean: ({ rate }) => rate.mul(0).add(1).div(rate),
+  variance: ({ rate }) => rate.mul(0).add(1).div(rate.square()),
+  logCdf: (x, { rate }) => onSupport(x, x.gt(0), 1, (x) => log1mExp(x.mul(rate))),
+  logSurvival: (x, { rate }) => x.maximum(0).mul(rate).neg(),
+  fromLogCdf: (l, { rate }) => log1mExp(l.neg()).neg().div(rate),
+  fromLogSurvival: (l, { rate }) => l.neg().div(rate),
+});

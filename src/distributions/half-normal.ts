@@ -1,0 +1,27 @@
+import { positive } from "../constraints/support.ts";
+import { where } from "../tensor/functions.ts";
+import { normal as standardNormal } from "../tensor/random.ts";
+import { distribution } from "./distribution.ts";
+import { logNormalSurvival } from "./normal-cdf.ts";
+import { log1mExp } from "./special/log1m-exp.ts";
+import { normalQuantileOfLog } from "./special/normal-quantile.ts";
+import { onSupport } from "./special/on-support.ts";
+import { settled } from "./special/settled.ts";
+
+// log p(x) = ½ log 2/π − log sd − ½ (x / sd)² for x ≥ 0        sd: that of the normal which is folded
+export const halfNormal = distribution({
+  name: "halfNormal",
+  params: { sd: { support: positive, rank: 0, default: 1 } },
+  support: () => positive,
+  logProb: (x, { sd }) =>
+    onSupport(x, x.ge(0), 1, (x) => x.div(sd).square().mul(-0.5).sub(settled(sd.log().sub(0.5 * Math.log(2 / Math.PI))))), // biome-ignore format: the formula
+  sample: (key, { sd }, batch) => standardNormal(key, batch, "f64").abs().mul(sd),
+  reparameterised: "explicit",
+  mean: ({ sd }) => sd.mul(Math.sqrt(2 / Math.PI)),
+  variance: ({ sd }) => sd.square().mul(1 - 2 / Math.PI),
+  logCdf: (x, { sd }) =>
+    onSupport(x, x.gt(0), 1, (x) => log1mExp(logNormalSurvival(x.div(sd)).add(Math.LN2).neg())),
+  logSurvival: (x, { sd }) => where(x.gt(0), logNormalSurvival(x.maximum(0).div(sd)).add(Math.LN2), 0),
+  fromLogCdf: (l, { sd }) => normalQuantileOfLog(log1mExp(l.neg()).sub(Math.LN2)).mul(sd).neg(),
+  fromLogSurvival: (l, { sd }) => normalQuantileOfLog(l.sub(Math.LN2)).mul(sd).neg(),
+});

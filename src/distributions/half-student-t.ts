@@ -1,0 +1,37 @@
+import { positive } from "../constraints/support.ts";
+import { where } from "../tensor/functions.ts";
+import { distribution } from "./distribution.ts";
+import { onSupport } from "./special/on-support.ts";
+import { settled } from "./special/settled.ts";
+import { log1mExp } from "./special/log1m-exp.ts";
+import { drawStudent, logStudent, logStudentConstant } from "./special/student-density.ts";
+import { studentTail } from "./special/student-tail.ts";
+
+// log p(x) = log 2 + log t(x / scale; ν) − log scale for x ≥ 0
+export const halfStudentT = distribution({
+  name: "halfStudentT",
+  params: { nu: { support: positive, rank: 0 }, scale: { support: positive, rank: 0, default: 1 } },
+  support: () => positive,
+  logProb: (x, { nu, scale }) =>
+    onSupport(x, x.ge(0), 1, (x) => logStudent(x.div(scale), nu).add(settled(scale.log().neg().add(Math.LN2)))),
+  sample: (key, { nu, scale }, batch) => drawStudent(key, nu, batch).abs().mul(scale),
+  reparameterised: "implicit",
+  // 2 scale √(ν/π) Γ((ν+1)/2) / (Γ(ν/2) (ν − 1)) for ν > 1
+  mean: ({ nu, scale }) => {
+    const finite = nu.gt(1);
+    const safe = where(finite, nu, 2);
+    const value = logStudentConstant(safe).exp().mul(2).mul(safe).div(safe.sub(1)).mul(scale); // biome-ignore format: the formula
+    return where(finite, value, Infinity);
+  },
+  // E x² − mean²
+  variance: ({ nu, scale }) => {
+    const finite = nu.gt(2);
+    const safe = where(finite, nu, 3);
+    const mean = logStudentConstant(safe).exp().mul(2).mul(safe).div(safe.sub(1)); // biome-ignore format: the formula
+    const value = safe.div(safe.sub(2)).sub(mean.square()).mul(scale.square());
+    return where(finite, value, where(nu.gt(1), value.mul(0).add(Infinity), Number.NaN)); // biome-ignore format: short
+  },
+  logCdf: (x, { nu, scale }) =>
+    onSupport(x, x.ge(0), 1, (x) => log1mExp(studentTail(x.div(scale), nu).add(Math.LN2).neg().maximum(0))),
+  logSurvival: (x, { nu, scale }) => studentTail(x.maximum(0).div(scale), nu).add(Math.LN2).minimum(0),
+});

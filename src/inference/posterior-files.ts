@@ -1,0 +1,142 @@
+import { OptionError } from "../base/errors.ts";
+import { isDiscrete } from "../constraints/support.ts";
+import { isLatent } from "../model/site.ts";
+import { type Draws, drawsOf } from "../posterior/draws.ts";
+import type { StoredSupport } from "../posterior/host-transforms.ts";
+import type { SamplerStats } from "../posterior/sampler-stats.ts";
+import {
+  loadPosterior as decode,
+  type Json,
+  type SavedPosterior,
+  savePosterior,
+} from "../posterior/saved-posterior.ts";
+import { canDraw, drawStored, type StoredApproximation } from "../posterior/stored-approximation.ts";
+import { type SummaryRow, summary } from "../posterior/summary.ts";
+import { formatSummary } from "../posterior/summary-table.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { Approximation } from "./approximation.ts";
+import type { ChainsResult } from "./mcmc/chains.ts";
+import type { Posterior } from "./posterior.ts";
+import type { Problem } from "./problem.ts";
+
+/** What the sampler recorded of each draw, [chains, draws]. */
+export function statsOf({ chains, count }: ChainsResult): SamplerStats {
+  const joined = (pick: (stats: ChainsResult["chains"][number]["stats"]) => ArrayLike<number>): Float64Array => {
+    const out = new Float64Array(chains.length * count);
+    for (const [i, { stats }] of chains.entries()) out.set(Array.from(pick(stats)).slice(0, count), i * count);
+    return out;
+  };
+  return {
+    logDensity: joined((s) => s.logDensity),
+    energy: joined((s) => s.energy),
+    stepSize: joined((s) => s.stepSize),
+    acceptance: joined((s) => s.acceptance),
+    depth: joined((s) => s.depth),
+    leapfrogs: joined((s) => s.leapfrogs),
+    divergent: joined((s) => s.divergent),
+  };
+}
+
+/** A support as data; null where an end of it depends on other sites. */
+function storedSupport(support: object): StoredSupport | null {
+  return Object.values(support).some((part) => part instanceof Tensor) ? null : (support as StoredSupport);
+}
+
+function storedApproximation(problem: Problem, q: Approximation): StoredApproximation {
+  const { dim, params, sd } = q;
+  const sites = problem.coordinates.map(({ name, shape, offset, support }) => ({
+    name,
+    shape,
+    offset,
+    support: storedSupport(support),
+  }));
+  const vector = (values: Float64Array) => ({ shape: [dim], values });
+  if (params.length === dim + dim * dim && dim > 1) {
+    const factor = { shape: [dim, dim], values: params.slice(dim) };
+    return { family: "fullRank", dim, sites, tensors: { mean: vector(q.mean), factor } };
+  }
+  if (params.length === 2 * dim)
+    return { family: "meanField", dim, sites, tensors: { mean: vector(q.mean), sd: vector(sd) } };
+  return { family: q.family, dim, sites, tensors: { params: { shape: [params.length], values: params } } };
+}
+
+/** The posterior as one file (safetensors), which needs no source of the model to be read and sampled. */
+export function encodePosterior(posterior: Posterior, version: string): Uint8Array {
+  const { problem, approximation, chains, attempts } = posterior;
+  const plain = problem as unknown as Problem;
+  const supports = Object.fromEntries(
+    plain.layout.sites.filter(isLatent).flatMap(({ name, support }) => {
+      const stored = isDiscrete(support) ? null : storedSupport(support);
+      return stored ? [[name, stored]] : [];
+    }),
+  );
+  return savePosterior({
+    method: posterior.method,
+    seed: posterior.seed,
+    versions: { ansatz: version },
+    certificate: attempts as unknown as Json,
+    draws: posterior.allDraws,
+    supports,
+    ...(chains ? { stats: statsOf(chains) } : {}),
+    ...(approximation ? { approximation: storedApproximation(plain, approximation) } : {}),
+  });
+}
+
+/** A posterior that was read from a file. */
+export interface LoadedPosterior {
+  readonly method: string;
+  readonly trusted: boolean;
+  readonly reason: string;
+  readonly khat: number | null;
+  readonly draws: Draws["sites"];
+  readonly table: readonly SummaryRow[];
+  /** All that the file holds. */
+  readonly saved: SavedPosterior;
+  summary(): string;
+  /**
+   * New draws of the latent sites: of the stored approximation where there is one, else taken anew from the stored draws.
+   *
+   * @throws OptionError for a family that cannot be drawn from without its model
+   */
+  sample(count: number, seed?: number): Draws;
+}
+
+/** Reads what `posterior.save()` wrote. @throws DataError when it is no such file */
+export function loadPosterior(bytes: Uint8Array, source?: string): LoadedPosterior {
+  const saved = decode(bytes, source);
+  const attempts = saved.certificate as unknown as readonly { trusted: boolean; reason: string; khat: number | null }[];
+  const { trusted = false, reason = "", khat = null } = attempts.at(-1) ?? {};
+  const { draws, approximation, method } = saved;
+  let rows: SummaryRow[] | null = null;
+  const table = () => (rows ??= summary(draws));
+  return {
+    method,
+    trusted,
+    reason,
+    khat,
+    draws: draws.sites,
+    get table() {
+      return table();
+    },
+    saved,
+    summary: () => `${method}: ${trusted ? "trusted" : "NOT trusted"}. ${reason}\n\n${formatSummary(table())}`,
+    sample(count, seed = 0) {
+      if (approximation && canDraw(approximation)) return drawStored(approximation, count, seed);
+      const all = draws.chains * draws.draws;
+      if (count > all) {
+        throw new OptionError(
+          `the file holds ${all} draws and no approximation that more could be drawn from: ask for at most so many`,
+        );
+      }
+      // Evenly spaced, so that all chains have their share.
+      const at = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * all) / count));
+      const sites = Object.entries(draws.sites).map(([name, { shape, values }]) => {
+        const size = values.length / all;
+        const out = new Float64Array(count * size);
+        for (const [i, d] of at.entries()) out.set(values.subarray(d * size, (d + 1) * size), i * size);
+        return [name, { shape, values: out }];
+      });
+      return drawsOf(1, count, Object.fromEntries(sites));
+    },
+  };
+}
