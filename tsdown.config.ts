@@ -36,6 +36,7 @@ export default defineConfig({
       groups: [
         { name: "engine", test: (id) => engine.test(id) && ![emitters, ops, models].some((part) => part.test(id)) },
         { name: "ops", test: ops },
+        { name: "safetensors", test: /\/src\/data\/safetensors/ },
         { name: "models", test: models },
       ],
     },

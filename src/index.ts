@@ -59,6 +59,7 @@ export { type AevbProblem, aevb } from "./inference/aevb.ts";
 export { type InferenceEvent, type InferOptions, infer, type Method, methods } from "./inference/infer.ts";
 export { type Attempt, Posterior } from "./inference/posterior.ts";
 export { type LoadedPosterior, loadPosterior } from "./inference/posterior-files.ts";
+export { type PredictiveOptions, priorPredictive } from "./inference/predictive.ts";
 export type { Context, ParamOptions, PlateOptions } from "./model/context.ts";
 export type { DataFor, Numbers } from "./model/data.ts";
 // Models
@@ -73,6 +74,7 @@ export { adam } from "./optimizers/adam.ts";
 export type { Optimizer } from "./optimizers/optimizer.ts";
 export { rmsprop } from "./optimizers/rmsprop.ts";
 export { sgd } from "./optimizers/sgd.ts";
+export type { Draws, SiteDraws } from "./posterior/draws.ts";
 export type { SummaryRow } from "./posterior/summary.ts";
 export { zipFiles } from "./posterior/zarr.ts";
 export {

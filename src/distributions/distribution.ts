@@ -14,8 +14,8 @@ export type Given<P extends string = string> = Readonly<Record<P, ParamValue>>;
 export interface ParamSpec {
   /** Where its values must lie; numbers are checked at once. */
   readonly support: Support;
-  /** Axes of one event's parameter: 0 for a number, 1 for a vector, 2 for a matrix. */
-  readonly rank: 0 | 1 | 2;
+  /** Axes of one event's parameter: 0 for a number, 1 for a vector, 2 for a matrix; one more where a wrapper has components. */
+  readonly rank: number;
   /** Used where the call leaves it out. */
   readonly default?: number;
 }

@@ -10,7 +10,7 @@ import {
   type SavedPosterior,
   savePosterior,
 } from "../posterior/saved-posterior.ts";
-import { canDraw, drawStored, type StoredApproximation } from "../posterior/stored-approximation.ts";
+import { canDraw, drawStored, type StoredApproximation, storedGaussian } from "../posterior/stored-approximation.ts";
 import { type SummaryRow, summary } from "../posterior/summary.ts";
 import { formatSummary } from "../posterior/summary-table.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -53,11 +53,19 @@ function storedApproximation(problem: Problem, q: Approximation): StoredApproxim
   const vector = (values: Float64Array) => ({ shape: [dim], values });
   if (params.length === dim + dim * dim && dim > 1) {
     const factor = { shape: [dim, dim], values: params.slice(dim) };
-    return { family: "fullRank", dim, sites, tensors: { mean: vector(q.mean), factor } };
+    return { family: q.family, form: "gaussian", dim, sites, tensors: { mean: vector(q.mean), factor } };
   }
   if (params.length === 2 * dim)
-    return { family: "meanField", dim, sites, tensors: { mean: vector(q.mean), sd: vector(sd) } };
-  return { family: q.family, dim, sites, tensors: { params: { shape: [params.length], values: params } } };
+    return {
+      family: q.family,
+      form: "diagonalGaussian",
+      dim,
+      sites,
+      tensors: { mean: vector(q.mean), sd: vector(sd) },
+    };
+  if (q.covariance && ["full-rank", "low-rank", "block"].includes(q.family))
+    return storedGaussian({ family: q.family, sites }, q.mean, q.covariance);
+  return { family: q.family, form: null, dim, sites, tensors: { params: { shape: [params.length], values: params } } };
 }
 
 /** The posterior as one file (safetensors), which needs no source of the model to be read and sampled. */

@@ -15,7 +15,8 @@ import type { Certificate } from "./certificate.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
 import { encodePosterior, statsOf } from "./posterior-files.ts";
-import type { Problem } from "./problem.ts";
+import { type PredictiveOptions, posteriorPredictive } from "./predictive.ts";
+import { type Problem, problemOf } from "./problem.ts";
 import { compileReporter, reportAll } from "./reported.ts";
 
 /** One rung of the ladder that `infer` climbed, or the one method that was asked for. */
@@ -190,6 +191,16 @@ export class Posterior<R extends Returned = Returned> {
       }
     }
     return { sites, count, values };
+  }
+
+  /**
+   * Replicates of what was observed, one for each draw. With other data: predictions for them, where the model's text reads
+   * the same names; values that it observes are then not looked at.
+   */
+  async predict(data?: Readonly<Record<string, unknown>>, options: PredictiveOptions = {}): Promise<Draws> {
+    const { model, runtime, deterministic } = this.problem;
+    const problem = data ? await problemOf(model as never, data as never, { runtime, deterministic }) : this.problem;
+    return posteriorPredictive(problem as unknown as Problem, this.allDraws, { seed: this.seed, ...options });
   }
 
   /** Leave-one-out predictive accuracy by PSIS (Vehtari, Gelman and Gabry 2017). */

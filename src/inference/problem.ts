@@ -48,6 +48,8 @@ export interface Problem<R extends Returned = Returned> extends Target {
   /** The sites as they were traced for the layout; their tensors belong to no program. */
   readonly layout: TracedModel;
   readonly arrays: Readonly<Record<string, ArrayData>>;
+  /** The model's text run in the trace of `like`. */
+  trace(like: Tensor, inputs: Inputs, rng?: Key<Tensor>): TracedModel;
   /** The model's text run in the trace of `unconstrained`, and its latent sites given the values that this stands for. */
   realise(unconstrained: Tensor, inputs: Inputs, rng?: Key<Tensor>): Realised;
 }
@@ -85,13 +87,16 @@ export async function problemOf<D, R extends Returned>(
   }
   const dim = coordinates.reduce((n, c) => n + c.size, 0);
 
-  const realise = (unconstrained: Tensor, all: Inputs, rng: Key<Tensor> | null = null): Realised => {
-    const traced = traceModel(
-      unconstrained.trace,
+  const trace = (like: Tensor, all: Inputs, rng?: Key<Tensor>): TracedModel =>
+    traceModel(
+      like.trace,
       model as Model<unknown>,
       fields.record((name) => all[`data.${name}`]!),
-      rng,
+      rng ?? null,
     );
+
+  const realise = (unconstrained: Tensor, all: Inputs, rng?: Key<Tensor>): Realised => {
+    const traced = trace(unconstrained, all, rng);
     const terms = sumOut(unconstrained.trace, traced, termsOf(traced));
     const assignment = new Assignment(traced);
     const values: Record<string, Tensor> = {};
@@ -121,6 +126,7 @@ export async function problemOf<D, R extends Returned>(
     coordinates,
     layout,
     arrays,
+    trace,
     realise,
     logDensity(unconstrained, all, rng) {
       const { terms, assignment, logJacobian } = realise(unconstrained, all, rng);

@@ -42,6 +42,9 @@ export function closeChain<S extends Structure>(
       `${call}: its body returned a state of shape ${showShape(t.shape)}, but the initial one is ${showShape(first[i]!.shape)}`,
     );
   }
+  if (outer.plate === null) {
+    outer.steps.push({ chain, initial: first, before, index: step, after, sites: frame.sites });
+  }
   const latent = frame.sites.filter(isLatent);
   const all = new Map(
     latent.map((s) => [s.value.node, tracing.placeholder(`site.${s.name}`, [chain.size, ...s.shape])]),
@@ -67,6 +70,7 @@ export function closeChain<S extends Structure>(
     const sites = [...all.keys()];
     const inner = [...frame.chains.map((c) => c.chain.name)];
     if (inner.length) throw new OptionError(`${call} computes its state from the one before it, and holds chain("${inner[0]}"): nest plates instead`); // biome-ignore format: one sentence
+    const moving = new Set<Node>([...nodesIn(before), step.node, ...sites]);
     const change = (nodes: readonly Node[]): Node[] => {
       const { ys } = scan({ carry: first, xs: [...all.values()], length: chain.size }, (carry, xs, t) => {
         const replaced = new Map<Node, Node>([[step.node, t.cast("u32").node]]);
@@ -84,9 +88,14 @@ export function closeChain<S extends Structure>(
     let states: Tensor[] = [];
     const once = (nodes: readonly Node[]): Node[] => {
       if (!nodes.length) return [];
-      const results = change([...wanted, ...nodes]);
+      // What no step changes need not go through the loop, nor what is a site's own value.
+      const dependent = dependents(nodes, moving);
+      const scanned = nodes.filter((n) => dependent.has(n) && !all.has(n));
+      const results = change([...wanted, ...scanned]);
       states = results.slice(0, wanted.length).map((n) => new Tensor(b, n));
-      return results.slice(wanted.length).map((n, i) => all.get(nodes[i]!)?.node ?? n);
+      const rows = new Map(scanned.map((n, i) => [n, results[wanted.length + i]!]));
+      const same = (n: Node) => b.broadcast(n, [chain.size, ...n.shape], n.shape.map((_, d) => d + 1)); // biome-ignore format: short
+      return nodes.map((n) => all.get(n)?.node ?? rows.get(n) ?? same(n));
     };
     outer.sites.push(...liftSites(frame.sites, chain, 1, once));
     return rebuild(returned, states);

@@ -65,7 +65,7 @@ function checkDistribution(call: string, d: unknown): asserts d is Distribution 
 
 /** The context of one trace; `frame` is what it has recorded at the end. */
 export function createContext(b: Trace, rng: Key<Tensor> | null): { context: Context; frame: Frame } {
-  const root: Frame = { plate: null, sites: [], chains: [] };
+  const root: Frame = { plate: null, sites: [], chains: [], steps: [] };
   const frames: Frame[] = [root];
   const names = new Map<string, string>();
   const top = () => frames.at(-1)!;
@@ -139,7 +139,7 @@ export function createContext(b: Trace, rng: Key<Tensor> | null): { context: Con
   };
 
   const inside = <S>(plate: Plate, body: () => S): { frame: Frame; returned: S } => {
-    const frame: Frame = { plate, sites: [], chains: [] };
+    const frame: Frame = { plate, sites: [], chains: [], steps: [] };
     frames.push(frame);
     try {
       return { frame, returned: body() };

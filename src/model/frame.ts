@@ -2,13 +2,14 @@ import type { Shape } from "../base/shape.ts";
 import type { Trace } from "../ops/vocabulary.ts";
 import type { Key } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { ChainStates, Plate, Site } from "./site.ts";
+import type { ChainStates, ChainStep, Plate, Site } from "./site.ts";
 
 /** The sites found so far inside one plate or chain, in terms of one element. */
 export interface Frame {
   readonly plate: Plate | null;
   readonly sites: Site[];
   readonly chains: ChainStates[];
+  readonly steps: ChainStep[];
 }
 
 /** What the pieces of a trace share. */

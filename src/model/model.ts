@@ -47,7 +47,12 @@ export function traceModel<D>(b: Trace, { body }: Model<D>, data: D, rng: Key<Te
   }
   const named = returned as Readonly<Record<string, Structure>> | undefined;
   if (named) for (const [name, value] of Object.entries(named)) oneTensor(name, value);
-  return { sites: frame.sites, chains: frame.chains, returned: (named as Record<string, Tensor>) ?? null };
+  return {
+    sites: frame.sites,
+    chains: frame.chains,
+    steps: frame.steps,
+    returned: (named as Record<string, Tensor>) ?? null,
+  };
 }
 
 function oneTensor(name: string, value: Structure): void {

@@ -61,10 +61,23 @@ export interface ChainStates {
   readonly shifted: Tensor;
 }
 
+/**
+ * One step of a chain as it was written, for drawing its sites in order of time. Only of chains outside plates.
+ */
+export interface ChainStep {
+  readonly chain: Plate;
+  readonly initial: readonly Tensor[];
+  readonly before: readonly Tensor[];
+  readonly index: Tensor;
+  readonly after: readonly Tensor[];
+  readonly sites: readonly Site[];
+}
+
 /** A model that was traced: its sites in the order of the text. */
 export interface TracedModel {
   readonly sites: readonly Site[];
   readonly chains: readonly ChainStates[];
+  readonly steps: readonly ChainStep[];
   /** What the body returned, by name; the sites are reported where it returned nothing. */
   readonly returned: Readonly<Record<string, Tensor>> | null;
 }

@@ -1,6 +1,6 @@
 import type { TypedArray } from "../base/dtype.ts";
-import { allocate, isFloat } from "../base/dtype.ts";
-import { sameShape, sizeOf } from "../base/shape.ts";
+import { allocate, bytesOf, isFloat } from "../base/dtype.ts";
+import { sameShape, sizeOf, stridesOf } from "../base/shape.ts";
 import { type Graph, nodesOf } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
 import { opRow } from "../ops/table.ts";
@@ -134,6 +134,43 @@ const reduceInTwo: Rule = (b, node) => {
   return node.op === "sum" ? b.sum(b.sum(x, axes.slice(1)), [0]) : b.max(b.max(x, axes.slice(1)), [0]);
 };
 
+/** An index that is c + Σ s_i·(coordinate i): [c, s_0, s_1, …], or null. Only expressions of a few nodes are looked at. */
+function affine({ op, inputs, attrs, shape, dtype }: Node, depth = 8): number[] | null {
+  if (op === "iota") return [0, ...shape.map((_, axis) => +(axis === attrs.axis))];
+  if (op === "const") return [attrs.value as number, ...shape.map(() => 0)];
+  const x = inputs[0];
+  const p = depth && x && !isFloat(x.dtype) && affine(x, depth - 1);
+  if (!p) return null;
+  if (op === "cast" && bytesOf(dtype) === bytesOf(x.dtype)) return p;
+  if (op === "broadcast")
+    return [p[0]!, ...shape.map((_, axis) => p[(attrs.dims as number[]).indexOf(axis) + 1 || NaN] ?? 0)];
+  const y = inputs[1] && valueOf(inputs[1]);
+  const q = inputs[1] && affine(inputs[1], depth - 1);
+  if (!q) return null;
+  if (op === "add") return p.map((s, i) => s + q[i]!);
+  if (op === "sub") return p.map((s, i) => s - q[i]!);
+  if (y == null) return null;
+  if (op === "mul") return p.map((s) => s * y);
+  // A clamp that changes nothing.
+  const ends = [0, 1].map((end) => p.reduce((n, s, i) => n + (s > 0 === !!end ? s * (shape[i - 1]! - 1) : 0)));
+  return (op === "maximum" && ends[0]! >= y) || (op === "minimum" && ends[1]! <= y) ? p : null;
+}
+
+/** Rows that are taken or added in their order, as a plate does with its data: a slice, or all there is. */
+const rowsInOrder: Rule = (b, node) => {
+  const scatter = node.op === "scatterAdd";
+  if (!scatter && node.op !== "gather") return null;
+  const [x, { shape }] = node.inputs as [Node, Node];
+  const [at, ...strides] = affine(node.inputs[1]!) ?? [-1];
+  const wanted = stridesOf(shape);
+  const size = sizeOf(shape);
+  const [rows, ...rest] = (scatter ? node : x).shape as [number];
+  if (at! < 0 || at! + size > rows || shape.some((d, i) => d > 1 && strides[i] !== wanted[i])) return null;
+  const none = rest.map(() => 0);
+  if (scatter) return b.pad(b.reshape(x, [size, ...rest]), [at!, ...none], [rows - at! - size, ...none]);
+  return b.reshape(size === rows ? x : b.slice(x, [at!, ...none], [size, ...rest]), node.shape);
+};
+
 /** The rules, tried in order on every node until none applies. */
 const RULES: readonly Rule[] = [
   foldConstants,
@@ -144,6 +181,7 @@ const RULES: readonly Rule[] = [
   transposeIntoMatmul,
   sumOfBroadcast,
   reduceInTwo,
+  rowsInOrder,
 ];
 
 /**

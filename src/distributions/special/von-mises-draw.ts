@@ -1,6 +1,6 @@
 import type { Shape } from "../../base/shape.ts";
 import type { CustomRule } from "../../ops/vocabulary.ts";
-import { sign, sin, where } from "../../tensor/functions.ts";
+import { div, sign, sin, where } from "../../tensor/functions.ts";
 import { type Key, uniform } from "../../tensor/random.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { arctangent } from "./arctangent.ts";
@@ -49,10 +49,12 @@ export function vonMisesDrawSlope(kappa: Tensor, theta: Tensor): Tensor {
   const below = besselRatioBelowOne(kappa); // 1 − A
   const own = versine(a);
   const inner = own.lt(below);
-  // Outside, the exponent κ (cos θ − cos t) is κ (1 − cos s) cos θ + κ sin s sin θ with s = t − |θ|; it grows at least like κ s²/π² and
-  // like κ sin|θ| s / 2 on the first half.
-  const outer = kappa.mul(0).add(Math.PI).sub(a).maximum(0); // biome-ignore format: short
-  const reach = kappa.mul(0).add(REACH ** 0.5 * Math.PI).div(kappa.maximum(1e-3).sqrt()).minimum(outer); // biome-ignore format: short
+  // Outside, with s = t − |θ| up to π − |θ|, the exponent κ (cos θ − cos t) is at least 2κ s²/π² and at least ½ κ s sin|θ|.
+  const outer = a.neg().add(Math.PI).maximum(0);
+  const far = kappa.maximum(1e-3);
+  const byCurve = far.mul(2 / REACH).sqrt(); // 1 / width, over π
+  const bySlope = far.mul(sin(a)).mul(1 / (2 * REACH)); // 1 / width
+  const reach = div<Tensor>(1, byCurve.mul(1 / Math.PI).maximum(bySlope)).minimum(outer);
   const width = where(inner, a, reach);
   const [start, ownColumn, belowColumn, kappas] = [where(inner, a.mul(0), a), own, below, kappa].map(column) as [Tensor, Tensor, Tensor, Tensor]; // biome-ignore format: short
   const integral = tailIntegral(width, (s) => {

@@ -41,7 +41,7 @@ export function estimateMetric(draws: readonly GradientDraw[], dim: number, choi
 
   const scale = variances.map(Math.sqrt);
   const inverseScale = scale.map((s) => 1 / s);
-  const fit = (from: number, to: number): Float64Array | null => {
+  const estimate = (from: number, to: number): Float64Array | null => {
     const ofPlaces = centredCovariance(places.slice(from, to), inverseScale);
     const ofGradients = centredCovariance(gradients.slice(from, to), scale);
     for (let i = 0; i < dim; i++) {
@@ -51,7 +51,7 @@ export function estimateMetric(draws: readonly GradientDraw[], dim: number, choi
     return geometricMean(ofPlaces, ofGradients, dim);
   };
   if (choice === "auto") {
-    const scaled = fit(0, train);
+    const scaled = estimate(0, train);
     const precision = scaled && inverse(scaled, dim);
     if (!scaled || !precision) return diagonal();
     if (largestEigenvalue(scaled, dim) * largestEigenvalue(precision, dim) < CONDITION) return diagonal();
@@ -68,7 +68,7 @@ export function estimateMetric(draws: readonly GradientDraw[], dim: number, choi
     );
     if (!(divergence < diagonalDivergence)) return diagonal();
   }
-  const covariance = fit(0, draws.length);
+  const covariance = estimate(0, draws.length);
   if (!covariance) return diagonal();
   for (let i = 0; i < dim; i++) for (let j = 0; j < dim; j++) covariance[i * dim + j]! *= scale[i]! * scale[j]!;
   return denseMetric(covariance, dim) ?? diagonal();

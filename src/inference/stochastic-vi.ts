@@ -1,0 +1,307 @@
+import { OptionError } from "../base/errors.ts";
+import { meanField } from "../families/mean-field.ts";
+import type { VariationalFamily } from "../families/variational-family.ts";
+import { elbo } from "../objectives/elbo.ts";
+import {
+  checkComposition,
+  type GradientEstimator,
+  type VariationalObjective,
+} from "../objectives/variational-objective.ts";
+import { adam } from "../optimizers/adam.ts";
+import type { Optimizer } from "../optimizers/optimizer.ts";
+import { f64, gradient, program, u32 } from "../program/program.ts";
+import { where } from "../tensor/functions.ts";
+import { type AffineMap, affineTarget } from "./affine-target.ts";
+import { type Approximation, negElboOf } from "./approximation.ts";
+import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
+import { logDensities, logDensityOfRows } from "./density-batch.ts";
+import { compileFamily, symmetricKl } from "./host-family.ts";
+import { IterateTrace } from "./iterate-trace.ts";
+import { findMode } from "./laplace.ts";
+import { choleskyOf, diagonalOf, inverseFromCholesky } from "./symmetric-solve.ts";
+import type { Target } from "./target.ts";
+
+export type StochasticViEvent =
+  | { readonly kind: "progress"; readonly step: number; readonly learningRate: number; readonly minimised: number }
+  /** The iterates at one rate no longer drift and were averaged; `symmetricKl` is to the average at the rate before. */
+  | { readonly kind: "rate"; readonly step: number; readonly learningRate: number; readonly symmetricKl: number }
+  /** A step's gradient was not finite, and the step was not taken. */
+  | { readonly kind: "skipped"; readonly step: number; readonly steps: number };
+
+export interface StochasticViOptions<E extends GradientEstimator = GradientEstimator> {
+  /** A family of the target's dimension, or how to make one. Default the mean-field Gaussian. */
+  readonly family?: VariationalFamily | ((dim: number) => VariationalFamily);
+  /** Default the ELBO. */
+  readonly objective?: VariationalObjective<E>;
+  /** Default the objective's first that the family allows. */
+  readonly estimator?: NoInfer<E>;
+  /** Independent estimates averaged for one gradient. Default 10. */
+  readonly draws?: number;
+  /** Default Adam. */
+  readonly optimizer?: Optimizer;
+  /** The first learning rate; it is halved from there on. Default the family's. */
+  readonly learningRate?: number;
+  /** Stops when halving the rate moves q by less than this symmetric KL, in nats per coordinate. Default 1e-3. */
+  readonly tolerance?: number;
+  /** Default 50,000. */
+  readonly maxSteps?: number;
+  /** Default 0. */
+  readonly seed?: number;
+  /** Where q begins, unconstrained. Default the Laplace approximation's mode and scales. */
+  readonly start?: { readonly mean: ArrayLike<number>; readonly scale: ArrayLike<number> };
+  /** Fresh draws that the ELBO, and moments without closed form, are estimated from. Default 1000. */
+  readonly evaluationDraws?: number;
+  readonly compiled?: CompiledTarget;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: StochasticViEvent) => void;
+}
+
+export interface StochasticViFit extends Approximation {
+  /** Parameters of y, where x = location + factor · y. */
+  readonly params: Float64Array;
+  readonly map: AffineMap;
+  readonly member: VariationalFamily;
+  readonly steps: number;
+  /** The smallest learning rate that was reached. */
+  readonly learningRate: number;
+}
+
+/** Steps between two looks at the iterates. */
+const BLOCK = 50;
+const LEAST_BLOCKS = 12;
+/** Blocks after which parameters may go on wandering, as long as q does not: some families have many parameters for one q. */
+const PATIENCE = 40;
+/** Blocks after which averages that still differ are left to the next, smaller rate. */
+const MOST_BLOCKS = 80;
+/** How often the first learning rate is divided by 4 when the fit does not get anywhere with it. */
+const RETRIES = 6;
+const KL_DRAWS = 256;
+
+/** Location and scale in which the target is about N(0, I), as far as the family can follow. */
+function standardise(compiled: CompiledTarget, family: VariationalFamily, options: StochasticViOptions): AffineMap {
+  const { dim } = family;
+  const { start } = options;
+  if (start) {
+    if (start.mean.length !== dim || start.scale.length !== dim)
+      throw new OptionError(
+        `start needs mean and scale of ${dim} values each, not ${start.mean.length} and ${start.scale.length}`,
+      );
+    return { location: Float64Array.from(start.mean), factor: Float64Array.from(start.scale), diagonal: true };
+  }
+  const from = startingPoint(compiled, undefined, options.seed ?? 0);
+  const mode = findMode(compiled, from);
+  if (mode.converged && mode.cholesky) {
+    const covariance = inverseFromCholesky(mode.cholesky, dim);
+    const factor = family.closedUnder === "affine" && dim > 1 ? choleskyOf(covariance, dim) : null;
+    if (factor) return { location: mode.x, factor, diagonal: false };
+    // For a mean-field q the scales are those of the conditionals, not of the marginals.
+    const precision = diagonalOf(negLogDensity(compiled).hessian(mode.x), dim);
+    return { location: mode.x, factor: precision.map((p) => 1 / Math.sqrt(p)), diagonal: true };
+  }
+  const curvature = diagonalOf(negLogDensity(compiled).hessian(from), dim);
+  const scale = curvature.map((h) => (h > 1e-8 && h < 1e16 ? 1 / Math.sqrt(h) : 1));
+  return { location: from, factor: scale, diagonal: true };
+}
+
+/**
+ * Gradient variational inference for any combination of family, objective and estimator. Noise, gradient and the optimizer's update are
+ * one compiled step.
+ *
+ * Step size and end are automatic, after Dhaka et al. 2020 and Welandawe et al. 2022: at a fixed learning rate until the iterates are
+ * stationary (the objective no longer comes down beyond its noise, R-hat of the two halves of a window is near 1, and their averages
+ * are the same q), then the average of the window; then half the rate, until the averages at two rates differ by less than `tolerance`. `converged` and `reason` say whether it came to that.
+ *
+ * @throws OptionError    when family, objective and estimator do not go together
+ * @throws NonFiniteError when there is nowhere to start
+ */
+export async function stochasticVi<E extends GradientEstimator = "reparameterised" | "pathDerivative" | "score">(
+  target: Target,
+  options: StochasticViOptions<E> = {},
+): Promise<StochasticViFit> {
+  const started = performance.now();
+  const { draws = 10, optimizer = adam(), seed = 0, maxSteps = 50_000, evaluationDraws = 1000, onEvent } = options;
+  const { dim } = target;
+  const family = typeof options.family === "function" ? options.family(dim) : (options.family ?? meanField(dim));
+  if (family.dim !== dim)
+    throw new OptionError(
+      `the family ${family.name} has ${family.dim} coordinates and the density ${dim}: make it with ${dim}`,
+    );
+  const objective = (options.objective ?? elbo()) as VariationalObjective;
+  const estimator =
+    options.estimator ?? objective.estimators.find((e) => !(e === "doublyReparameterised" && family.strata > 1))!;
+  checkComposition(objective, estimator, family, draws);
+  const tolerance = (options.tolerance ?? 1e-3) * dim;
+
+  const compiled = options.compiled ?? (await compileTarget(target));
+  const map = standardise(compiled, family, options as StochasticViOptions);
+  const standard = affineTarget(target, map);
+  const vector = f64([family.size]);
+  const slots = Object.fromEntries(optimizer.slots.map((name) => [`slot.${name}`, vector]));
+  const [host, fit] = await Promise.all([
+    compileFamily(target, family, map),
+    program({
+      runtime: target.runtime,
+      deterministic: target.deterministic,
+      state: { params: vector, sum: vector, squares: vector, step: u32([]), ...slots },
+      inputs: { ...standard.inputs, "vi.rate": f64([]) },
+      body: ({ state, inputs, rng }) => {
+        const { params, sum, squares, step } = state;
+        const estimate = objective.estimate(estimator, {
+          family,
+          params: params!,
+          key: rng.site("vi").fold(step!),
+          draws,
+          logDensity: (y) => logDensityOfRows(standard, y, inputs),
+        });
+        const slope = gradient(estimate.surrogate, [params!])[0]!;
+        // 0 · ∞ and 0 · NaN are NaN: one sum tells whether all of it is finite.
+        const finite = slope.sum().add(estimate.minimised).mul(0).eq(0);
+        const update = optimizer.update({
+          parameters: params!,
+          gradient: where(finite, slope, 0),
+          slots: Object.fromEntries(
+            optimizer.slots.map((name) => [name, (state as Record<string, typeof slope>)[`slot.${name}`]!]),
+          ),
+          learningRate: inputs["vi.rate"]!,
+          step: step!.cast("f64").add(1),
+        });
+        const next = where(finite, update.parameters, params!);
+        const kept = Object.entries(update.slots).map(([name, value]) => [`slot.${name}`, value]);
+        return {
+          state: {
+            params: next,
+            sum: sum!.add(next),
+            squares: squares!.add(next.square()),
+            step: step!.add(1),
+            ...Object.fromEntries(kept),
+          },
+          outputs: { minimised: estimate.minimised, taken: finite.cast("f64") },
+        };
+      },
+    }),
+  ]);
+
+  const zero = new Float64Array(dim);
+  const first = family.initial(zero, zero.map(() => 1), seed); // biome-ignore format: short
+  fit.state.params!.write(first);
+  let rate = options.learningRate ?? family.learningRate;
+  let steps = 0;
+  let average: Float64Array | null = null;
+  let retries = 0;
+  let verdict: { converged: boolean; reason: string } | null = null;
+  while (!verdict) {
+    const trace = new IterateTrace(family.size);
+    let settled = false;
+    let skipped = 0;
+    while (!settled && steps < maxSteps) {
+      for (const name of ["sum", "squares"] as const) fit.state[name]!.view().fill(0);
+      const { metrics } = await fit.run({ ...standard.data, "vi.rate": rate } as never, BLOCK, {
+        seed,
+        signal: options.signal,
+      });
+      steps += BLOCK;
+      const taken = metrics.taken!.reduce((a, b) => a + b, 0);
+      if (taken < BLOCK) {
+        skipped += BLOCK - taken;
+        onEvent?.({ kind: "skipped", step: steps, steps: BLOCK - taken });
+      }
+      trace.add(fit.state.sum!.view() as Float64Array, fit.state.squares!.view() as Float64Array, metrics.minimised!);
+      onEvent?.({ kind: "progress", step: steps, learningRate: rate, minimised: trace.lastObjective });
+      if (skipped > 0.5 * trace.blocks * BLOCK) break;
+      // While the objective comes down the rate is good enough, however long that takes.
+      if (trace.blocks < LEAST_BLOCKS || trace.blocks % 4 || trace.isImproving()) continue;
+      if (trace.blocks < PATIENCE && !trace.isStationary()) continue;
+      const [left, right] = trace.halves();
+      settled = symmetricKl(host, left, right, KL_DRAWS, seed) <= 2 * tolerance;
+      if (trace.blocks >= MOST_BLOCKS) break;
+    }
+    if (skipped > 0.5 * trace.blocks * BLOCK || (average === null && !trace.improved)) {
+      // The steps are too long for this target: from the start again, with shorter ones.
+      if (retries++ < RETRIES && steps < maxSteps) {
+        rate /= 4;
+        fit.state.params!.write(first);
+        for (const name of optimizer.slots)
+          (fit.state as Record<string, typeof fit.state.params>)[`slot.${name}`]!.view().fill(0);
+        continue;
+      }
+      average ??= first;
+      const reason = skipped
+        ? "the gradient was not finite in most steps"
+        : "the objective did not improve from where it began";
+      verdict = { converged: false, reason: `${reason}, at any learning rate down to ${rate}` };
+      break;
+    }
+    const next = trace.average();
+    const moved = average ? symmetricKl(host, average, next, KL_DRAWS, seed) : Number.POSITIVE_INFINITY;
+    average = next;
+    onEvent?.({ kind: "rate", step: steps, learningRate: rate, symmetricKl: moved });
+    const shown = `at learning rates ${2 * rate} and ${rate} the averages differ by ${moved.toPrecision(2)} nats of symmetric KL`;
+    if (moved <= tolerance && settled) verdict = { converged: true, reason: `${shown}, within ${tolerance}` };
+    else if (steps >= maxSteps)
+      verdict = {
+        converged: false,
+        reason: `the limit of ${maxSteps} steps was reached; ${shown}, and ${tolerance} was asked for`,
+      };
+    else {
+      rate /= 2;
+      fit.state.params!.write(average);
+    }
+  }
+
+  const params = average!;
+  const fresh = host.draw(params, evaluationDraws, seed);
+  const bound = negElboOf(host.logDensityOf(params, fresh), logDensities(compiled.batch, fresh));
+  const moments = mappedMoments(family, params, map) ?? sampleMoments(fresh, dim);
+  return {
+    family: family.name,
+    member: family,
+    dim,
+    params,
+    map,
+    ...moments,
+    sd: diagonalOf(moments.covariance, dim).map(Math.sqrt),
+    ...bound,
+    ...verdict,
+    steps,
+    learningRate: rate,
+    evaluations: steps * draws * objective.particles * family.strata + evaluationDraws,
+    seconds: (performance.now() - started) / 1000,
+    draw: (n, from) => host.draw(params, n, from),
+    logDensityOf: (x) => host.logDensityOf(params, x),
+  };
+}
+
+/** Moments of location + factor · y from those of y. */
+function mappedMoments(family: VariationalFamily, params: Float64Array, { location, factor, diagonal }: AffineMap) {
+  const own = family.moments?.(params);
+  if (!own) return null;
+  const dim = location.length;
+  const entry = (i: number, k: number) => (diagonal ? (i === k ? factor[i]! : 0) : factor[i * dim + k]!);
+  const times = (i: number, of: (k: number) => number) => {
+    let sum = 0;
+    for (let k = diagonal ? i : 0; k <= i; k++) sum += entry(i, k) * of(k);
+    return sum;
+  };
+  const half = new Float64Array(dim * dim);
+  for (let i = 0; i < dim; i++)
+    for (let j = 0; j < dim; j++) half[i * dim + j] = times(i, (k) => own.covariance[k * dim + j]!);
+  const covariance = new Float64Array(dim * dim);
+  for (let i = 0; i < dim; i++)
+    for (let j = 0; j < dim; j++) covariance[i * dim + j] = times(j, (k) => half[i * dim + k]!);
+  return { mean: Float64Array.from(location, (l, i) => l + times(i, (k) => own.mean[k]!)), covariance };
+}
+
+/** Mean and covariance of the rows of x. */
+function sampleMoments(x: Float64Array, dim: number) {
+  const n = x.length / dim;
+  const mean = new Float64Array(dim);
+  const covariance = new Float64Array(dim * dim);
+  for (let s = 0; s < n; s++) for (let j = 0; j < dim; j++) mean[j]! += x[s * dim + j]! / n;
+  for (let s = 0; s < n; s++) {
+    for (let i = 0; i < dim; i++) {
+      for (let j = 0; j < dim; j++)
+        covariance[i * dim + j]! += ((x[s * dim + i]! - mean[i]!) * (x[s * dim + j]! - mean[j]!)) / (n - 1);
+    }
+  }
+  return { mean, covariance };
+}
