@@ -5,7 +5,7 @@ const engine =
   /\/src\/(base|ir|ops|passes|transforms|engine|tensor|program|constraints\/support|backends\/(wasm\/|native))/;
 /** Of its folders, what only some programs do: loaded on demand, or with the models. */
 const emitters =
-  /\/src\/backends\/wasm\/(linalg|scan|on-demand|meeting|math\/(special|pow|lgamma|digamma|erf|erfinv)\.ts)/;
+  /\/src\/backends\/wasm\/(linalg|scan|on-demand|index-routines|meeting|math\/(special|pow|lgamma|digamma|erf|erfinv)\.ts)/;
 const ops = /\/src\/ops\/(linalg|cumulative|scan)/;
 /** The model language and what only it needs. */
 const models =

@@ -1,15 +1,17 @@
 // Braking distances of cars as a line in their speed. Run: npx tsx examples/linear-regression.ts
 import { halfNormal, infer, model, normal, type Tensor } from "ansatz";
 
-const braking = model(({ sample, observe, deterministic }, { speed, distance }: { speed: Tensor; distance: Tensor }) => {
-  const intercept = sample("intercept", normal(0, 50));
-  const slope = sample("slope", normal(0, 10));
-  const sd = sample("sd", halfNormal(50));
-  // The data are arrays: one line of text for all fifty cars.
-  observe("distance", normal(speed.mul(slope).add(intercept), sd), distance);
-  const at20 = deterministic("mean distance at 20 mph", slope.mul(20).add(intercept));
-  return { intercept, slope, sd, at20 };
-});
+const braking = model(
+  ({ sample, observe, deterministic }, { speed, distance }: { speed: Tensor; distance: Tensor }) => {
+    const intercept = sample("intercept", normal(0, 50));
+    const slope = sample("slope", normal(0, 10));
+    const sd = sample("sd", halfNormal(50));
+    // The data are arrays: one line of text for all fifty cars.
+    observe("distance", normal(speed.mul(slope).add(intercept), sd), distance);
+    const at20 = deterministic("mean distance at 20 mph", slope.mul(20).add(intercept));
+    return { intercept, slope, sd, at20 };
+  },
+);
 
 // Ezekiel (1930): miles per hour and feet.
 const data = {

@@ -4,7 +4,7 @@ import { bernoulli, beta, halfNormal, infer, model, normal, ordered, restricted,
 const eruptions = model(({ sample, observe, plate }, { minutes }: { minutes: Tensor }) => {
   const long = sample("P(long)", beta(1, 1));
   // In increasing order: else the two kinds could change names, and the posterior would have two equal modes.
-  const mean = sample("mean", restricted(normal(3, 2), ordered), [2]);
+  const mean = sample("mean", restricted(normal(3, 2), ordered, 2));
   const sd = sample("sd", halfNormal(1), [2]);
   plate("eruption", minutes.shape[0]!, (i) => {
     // Discrete, so there is no gradient by it: it is summed out exactly.

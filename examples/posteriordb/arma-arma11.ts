@@ -1,5 +1,5 @@
 // ARMA(1, 1): each error is what the value before and the error before do not predict.
-import { halfCauchy, model, normal, scan, concat, type Tensor } from "ansatz";
+import { concat, halfCauchy, model, normal, scan, type Tensor } from "ansatz";
 
 export default model(({ sample, observe }, { T, y }: { T: number; y: Tensor }) => {
   const mu = sample("mu", normal(0, 10));

@@ -10,7 +10,13 @@ interface Data {
 
 export default model(({ sample, observe }, { N, earn, height, male }: Data) => {
   const centred = height.sub(height.mean());
-  const z = centred.div(centred.square().sum().div(N - 1).sqrt());
+  const z = centred.div(
+    centred
+      .square()
+      .sum()
+      .div(N - 1)
+      .sqrt(),
+  );
 
   const beta = sample("beta", flat(), [4]);
   const sigma = sample("sigma", flat(positive));

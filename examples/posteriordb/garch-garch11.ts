@@ -8,7 +8,12 @@ export default model(({ sample, observe }, { T, y, sigma1 }: { T: number; y: Ten
   const beta1 = sample("beta1", flat(interval(0, alpha1.neg().add(1))));
 
   const first = full(y, [], sigma1 ** 2);
-  const shocks = y.narrow(0, 0, T - 1).sub(mu).square().mul(alpha1).add(alpha0);
+  const shocks = y
+    .narrow(0, 0, T - 1)
+    .sub(mu)
+    .square()
+    .mul(alpha1)
+    .add(alpha0);
   const { ys: later } = scan({ carry: first, xs: shocks }, (variance: Tensor, shock: Tensor) => {
     const next = shock.add(beta1.mul(variance));
     return { carry: next, y: next };

@@ -12,7 +12,11 @@ interface Data {
 export default model(({ sample, observe }, { N, kid_score, mom_hs, mom_iq }: Data) => {
   const standardised = (v: Tensor): Tensor => {
     const centred = v.sub(v.mean());
-    const sd = centred.square().sum().div(N - 1).sqrt();
+    const sd = centred
+      .square()
+      .sum()
+      .div(N - 1)
+      .sqrt();
     return centred.div(sd.mul(2));
   };
   const hs = standardised(mom_hs);

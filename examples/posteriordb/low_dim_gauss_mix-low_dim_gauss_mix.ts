@@ -2,7 +2,7 @@
 import { beta, categorical, halfNormal, model, normal, ordered, restricted, stack, type Tensor } from "ansatz";
 
 export default model(({ sample, observe, plate }, { N, y }: { N: number; y: Tensor }) => {
-  const mu = sample("mu", restricted(normal(0, 2), ordered), [2]);
+  const mu = sample("mu", restricted(normal(0, 2), ordered, 2));
   const sigma = sample("sigma", halfNormal(2), [2]);
   const theta = sample("theta", beta(5, 5));
   const weights = stack([theta, theta.neg().add(1)]);

@@ -31,22 +31,18 @@ function allLags(centred: Chains): Float64Array {
   let size = 1;
   while (size < 2 * draws) size *= 2;
   const power = new Float64Array(size);
-  // Two real chains go through one complex transform: |F(a)|² + |F(b)|² is the even part of |F(a + ib)|².
+  // Two real chains go through one complex transform: |F(a)|² + |F(b)|² is the even part of |F(a + ib)|². The odd part ends in
+  // the imaginary part of the result, which is dropped.
   for (let c = 0; c < centred.length; c += 2) {
     const real = new Float64Array(size);
     const imaginary = new Float64Array(size);
     real.set(centred[c]!);
     if (c + 1 < centred.length) imaginary.set(centred[c + 1]!);
     fourier(real, imaginary);
-    for (let k = 0; k < size; k++) {
-      const opposite = (size - k) % size;
-      const here = real[k]! ** 2 + imaginary[k]! ** 2;
-      const there = real[opposite]! ** 2 + imaginary[opposite]! ** 2;
-      power[k]! += (here + there) / 2;
-    }
+    for (let k = 0; k < size; k++) power[k]! += real[k]! ** 2 + imaginary[k]! ** 2;
   }
   const imaginary = new Float64Array(size);
-  // The spectrum is real and even, so that the forward transform is the inverse one up to its factor.
+  // Of an even spectrum the forward transform is the inverse one up to its factor.
   fourier(power, imaginary);
   return power.subarray(0, draws).map((value) => value / (size * centred.length * draws));
 }

@@ -14,10 +14,16 @@ import { eventRankOf } from "./event-rank.ts";
 export function flat(support: Support = real, shape: Shape = []): Distribution<never> {
   const rank = eventRankOf(support);
   if (isDiscrete(support)) {
-    throw new OptionError(`flat is a density, but the support "${support.kind}" is discrete: give probabilities, as in categorical`);
+    throw new OptionError(
+      `flat is a density, but the support "${support.kind}" is discrete: give probabilities, as in categorical`,
+    );
   }
   if (shape.length !== rank) {
-    const wanted = ["one number, whose shape is []", "a vector, whose shape is [size]", "a matrix, whose shape is [size, size]"][rank];
+    const wanted = [
+      "one number, whose shape is []",
+      "a vector, whose shape is [size]",
+      "a matrix, whose shape is [size, size]",
+    ][rank];
     throw new OptionError(`flat(${support.kind}): one event is ${wanted}, not ${showShape(shape)}`);
   }
   return {

@@ -8,6 +8,10 @@ import { log1mExp } from "./special/log1m-exp.ts";
 /** Failures are geometric with ratio 1 − p: ⌊log u / log(1 − p)⌋, which is 0 where p = 1. */
 const draw = (u: Tensor, logFailure: Tensor): Tensor => u.log().div(logFailure).floor();
 
+/** The least x ≥ 0 with log P(X > x) ≤ l. */
+const fromTail = (l: Tensor, logFailure: Tensor): Tensor =>
+  l.div(logFailure).neg().floor().neg().sub(1).maximum(0); // biome-ignore format: the formula
+
 /** log P(X > x) = (⌊x⌋ + 1) log(1 − p), 0 below 0. */
 const logTail = (x: Tensor, logFailure: Tensor): Tensor => x.floor().add(1).maximum(0).mul(logFailure);
 
@@ -22,6 +26,8 @@ const byProbs = distribution({
   variance: ({ probs }) => probs.neg().add(1).div(probs.square()),
   logCdf: (x, { probs }) => log1mExp(logTail(x, probs.neg().log1p()).neg()),
   logSurvival: (x, { probs }) => logTail(x, probs.neg().log1p()),
+  fromLogCdf: (l, { probs }) => fromTail(log1mExp(l.neg()), probs.neg().log1p()),
+  fromLogSurvival: (l, { probs }) => fromTail(l, probs.neg().log1p()),
 });
 
 // log p = logits − softplus(logits), log(1 − p) = −softplus(logits)
@@ -35,6 +41,8 @@ const byLogits = distribution({
   variance: ({ logits }) => logits.neg().exp().mul(logits.neg().exp().add(1)),
   logCdf: (x, { logits }) => log1mExp(logTail(x, logits.softplus().neg()).neg()),
   logSurvival: (x, { logits }) => logTail(x, logits.softplus().neg()),
+  fromLogCdf: (l, { logits }) => fromTail(log1mExp(l.neg()), logits.softplus().neg()),
+  fromLogSurvival: (l, { logits }) => fromTail(l, logits.softplus().neg()),
 });
 
 /** Failures before the first success, 0, 1, …: `geometric(0.3)` or `geometric({ logits })`. */

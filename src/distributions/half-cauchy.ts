@@ -19,9 +19,21 @@ export const halfCauchy = distribution({
     onSupport(x, x.ge(0), 1, (x) => x.div(scale).square().log1p().neg().sub(settled(scale.log().sub(Math.log(2 / Math.PI))))), // biome-ignore format: the formula
   sample: (key, { scale }, batch) => tangent(uniform(key, batch, "f64").mul(HALF_TURN)).mul(scale),
   reparameterised: "explicit",
-  logCdf: (x, { scale }) => onSupport(x, x.ge(0), 1, (x) => arctangent(x.div(scale)).div(HALF_TURN).log()),
-  logSurvival: (x, { scale }) =>
-    where(x.ge(0), complementaryArctangent(x.maximum(0).div(scale)).div(HALF_TURN).log(), 0),
+  logCdf: (x, { scale }) =>
+    onSupport(x, x.gt(0), 1, (x) => {
+      const z = x.div(scale);
+      const rest = complementaryArctangent(z).div(HALF_TURN);
+      return where(z.lt(1), arctangent(z).div(HALF_TURN).log(), rest.neg().log1p());
+    }),
+  logSurvival: (x, { scale }) => {
+    const z = x.maximum(0).div(scale);
+    const near = z.lt(1);
+    const below = arctangent(where(near, z, 0))
+      .div(HALF_TURN)
+      .neg()
+      .log1p();
+    return where(near, below, complementaryArctangent(z).div(HALF_TURN).log());
+  },
   fromLogCdf: (l, { scale }) => tangent(l.exp().mul(HALF_TURN)).mul(scale),
   fromLogSurvival: (l, { scale }) => scale.div(tangent(l.exp().mul(HALF_TURN))),
 });

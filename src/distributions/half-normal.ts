@@ -19,8 +19,18 @@ export const halfNormal = distribution({
   reparameterised: "explicit",
   mean: ({ sd }) => sd.mul(Math.sqrt(2 / Math.PI)),
   variance: ({ sd }) => sd.square().mul(1 - 2 / Math.PI),
+  // log erf(x / (sd √2)), from the tail where that is near 1
   logCdf: (x, { sd }) =>
-    onSupport(x, x.gt(0), 1, (x) => log1mExp(logNormalSurvival(x.div(sd)).add(Math.LN2).neg())),
+    onSupport(x, x.gt(0), 1, (x) => {
+      const z = x.div(sd);
+      const near = z.lt(1);
+      const far = log1mExp(
+        logNormalSurvival(where(near, 1, z))
+          .add(Math.LN2)
+          .neg(),
+      );
+      return where(near, where(near, z, 1).mul(Math.SQRT1_2).erf().log(), far);
+    }),
   logSurvival: (x, { sd }) => where(x.gt(0), logNormalSurvival(x.maximum(0).div(sd)).add(Math.LN2), 0),
   fromLogCdf: (l, { sd }) => normalQuantileOfLog(log1mExp(l.neg()).sub(Math.LN2)).mul(sd).neg(),
   fromLogSurvival: (l, { sd }) => normalQuantileOfLog(l.sub(Math.LN2)).mul(sd).neg(),

@@ -1,11 +1,11 @@
 import { positive } from "../constraints/support.ts";
 import { where } from "../tensor/functions.ts";
 import { distribution } from "./distribution.ts";
+import { log1mExp } from "./special/log1m-exp.ts";
 import { onSupport } from "./special/on-support.ts";
 import { settled } from "./special/settled.ts";
-import { log1mExp } from "./special/log1m-exp.ts";
 import { drawStudent, logStudent, logStudentConstant } from "./special/student-density.ts";
-import { studentTail } from "./special/student-tail.ts";
+import { studentCentre, studentTail } from "./special/student-tail.ts";
 
 // log p(x) = log 2 + log t(x / scale; ν) − log scale for x ≥ 0
 export const halfStudentT = distribution({
@@ -32,6 +32,15 @@ export const halfStudentT = distribution({
     return where(finite, value, where(nu.gt(1), value.mul(0).add(Infinity), Number.NaN)); // biome-ignore format: short
   },
   logCdf: (x, { nu, scale }) =>
-    onSupport(x, x.ge(0), 1, (x) => log1mExp(studentTail(x.div(scale), nu).add(Math.LN2).neg().maximum(0))),
+    onSupport(x, x.gt(0), 1, (x) => {
+      const z = x.div(scale);
+      const near = z.lt(1);
+      const far = log1mExp(
+        studentTail(where(near, 1, z), nu)
+          .add(Math.LN2)
+          .neg(),
+      );
+      return where(near, studentCentre(where(near, z, 1), nu).add(Math.LN2), far);
+    }),
   logSurvival: (x, { nu, scale }) => studentTail(x.maximum(0).div(scale), nu).add(Math.LN2).minimum(0),
 });

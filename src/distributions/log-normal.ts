@@ -23,8 +23,7 @@ export const logNormal = distribution({
   mean: ({ location, scale }) => scale.square().mul(0.5).add(location).exp(),
   // (e^scale² − 1) e^(2 location + scale²)
   variance: ({ location, scale }) => scale.square().expm1().mul(location.mul(2).add(scale.square()).exp()),
-  logCdf: (x, { location, scale }) =>
-    onSupport(x, x.gt(0), 1, (x) => logNormalCdf(x.log().sub(location).div(scale))),
+  logCdf: (x, { location, scale }) => onSupport(x, x.gt(0), 1, (x) => logNormalCdf(x.log().sub(location).div(scale))),
   logSurvival: (x, { location, scale }) => {
     const inside = x.gt(0);
     return where(inside, logNormalSurvival(where(inside, x, 1).log().sub(location).div(scale)), 0);

@@ -1,13 +1,20 @@
 import { OptionError } from "../base/errors.ts";
 import { type Shape, showShape } from "../base/shape.ts";
-import { type Bound, simplex, type Support } from "../constraints/support.ts";
+import { type Bound, type Support, simplex } from "../constraints/support.ts";
 import { concat, iota, maximum, minimum, where } from "../tensor/functions.ts";
 import { cumsum } from "../tensor/linalg.ts";
 import { type Key, uniform } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { alongAxis } from "./along-axis.ts";
-import { type Distribution, type Family, family, type ParamSpec, type ParamValue, type Params } from "./distribution.ts";
-import { between, endsOf } from "./truncated.ts";
+import {
+  type Distribution,
+  type Family,
+  family,
+  type ParamSpec,
+  type Params,
+  type ParamValue,
+} from "./distribution.ts";
+import { between, endsOf } from "./ends.ts";
 
 /** The components of a mixture: whatever one gives for each, with the components as the last axis before the event's. */
 interface Components {
@@ -51,7 +58,8 @@ function ofList(all: readonly Distribution[]): Components {
   const own = (params: Params, i: number): Params =>
     Object.fromEntries(Object.keys(all[i]!.family.params).map((name) => [name, params[`${name}.${i}`]!]));
   const ranks = new Set(all.map((d) => d.family.eventRank));
-  if (ranks.size > 1) throw new OptionError("mixture: some components are distributions of numbers and some of vectors");
+  if (ranks.size > 1)
+    throw new OptionError("mixture: some components are distributions of numbers and some of vectors");
   return {
     size: all.length,
     family: all[0]!.family,
@@ -59,7 +67,11 @@ function ofList(all: readonly Distribution[]): Components {
     given: entries((d) => d.given as Record<string, ParamValue>),
     support: (params) => all.map((d, i) => d.family.support(own(params, i))).reduce(joint),
     each: (params, rest, evaluate) => {
-      const spread = (i: number): Spread => ({ x: (x) => x, batch: (batch) => batch, key: (key) => key.site(`component ${i}`) });
+      const spread = (i: number): Spread => ({
+        x: (x) => x,
+        batch: (batch) => batch,
+        key: (key) => key.site(`component ${i}`),
+      });
       const parts = all.map((d, i) => evaluate(d.family, own(params, i), spread(i)));
       const zero = parts.slice(1).reduce((a, b) => a.add(b), parts[0]!);
       const at = zero.shape.length - rest;
@@ -76,7 +88,8 @@ const greatest = (a: Bound, b: Bound): Bound =>
 
 /** The least support of the kinds that there are which holds both. */
 function joint(a: Support, b: Support): Support {
-  const plain = a.kind === b.kind && !("low" in a) && !("high" in a) && a.kind !== "countVector" && a.kind !== "categories";
+  const plain =
+    a.kind === b.kind && !("low" in a) && !("high" in a) && a.kind !== "countVector" && a.kind !== "categories";
   if (plain) return a;
   const numbers = new Set(["real", "positive", "interval", "unitInterval", "above", "below"]);
   if (a.kind === "counts" && b.kind === "counts") {
@@ -145,7 +158,10 @@ export function mixture(weights: ParamValue, components: Distribution | readonly
   const logProbability = (member: "logCdf" | "logSurvival") =>
     offered(member) && rank === 0
       ? (x: Tensor, params: Params) =>
-          logAverage(params["weights"]!, all.each(params, 0, (f, p, spread) => f[member]!(spread.x(x, 0), p)))
+          logAverage(
+            params["weights"]!,
+            all.each(params, 0, (f, p, spread) => f[member]!(spread.x(x, 0), p)),
+          )
       : null;
   const means = (params: Params) => all.each(params, 0, (f, p) => f.mean!(p));
   return {
@@ -156,7 +172,10 @@ export function mixture(weights: ParamValue, components: Distribution | readonly
       eventShape: (params) => eventShapeOf(all, params),
       support: all.support,
       logProb: (x, params) =>
-        logAverage(params["weights"]!, all.each(params, 0, (f, p, spread) => f.logProb(spread.x(x, rank), p))),
+        logAverage(
+          params["weights"]!,
+          all.each(params, 0, (f, p, spread) => f.logProb(spread.x(x, rank), p)),
+        ),
       // Every component is drawn, and one taken.
       sample: offered("sample")
         ? (key, params, batch) => {
@@ -203,7 +222,13 @@ function chooseComponent(key: Key<Tensor>, weights: Tensor, batch: Shape): Tenso
   const size = weights.shape.at(-1)!;
   const upTo = cumsum(weights, -1);
   const total = upTo.narrow(-1, size - 1, 1);
-  const u = uniform(key, batch, "f64").reshape([...batch, 1]).mul(total);
-  const index = u.ge(upTo).cast("f64").sum(-1).minimum(size - 1);
+  const u = uniform(key, batch, "f64")
+    .reshape([...batch, 1])
+    .mul(total);
+  const index = u
+    .ge(upTo)
+    .cast("f64")
+    .sum(-1)
+    .minimum(size - 1);
   return iota(weights, [size], 0, "f64").eq(index.reshape([...index.shape, 1]));
 }

@@ -2,8 +2,8 @@ import { cholesky as choleskyFactors, positiveDefinite, real } from "../constrai
 import { transpose } from "../tensor/functions.ts";
 import * as linalg from "../tensor/linalg.ts";
 import { normal } from "../tensor/random.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { distribution, parameterisations } from "./distribution.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { distribution, type ParamValue, parameterisations } from "./distribution.ts";
 
 const LOG_2PI = Math.log(2 * Math.PI);
 const mean = { support: real, rank: 1 } as const;
@@ -70,9 +70,30 @@ const byPrecision = distribution({
   variance: ({ precision }) => linalg.diagonal(linalg.inverseFromCholesky(linalg.cholesky(precision))),
 });
 
+type Named = Readonly<Partial<Record<"mean" | "covariance" | "precision" | "cholesky", ParamValue>>>;
+
+/** A number for the mean as the vector of which it is every element. */
+function vectorOf(mean: ParamValue | undefined, matrix: ParamValue | undefined): ParamValue | undefined {
+  const n = matrix instanceof Tensor ? matrix.shape.at(-1) : Array.isArray(matrix) ? matrix.length : undefined;
+  if (n === undefined) return mean;
+  if (typeof mean === "number") return Array(n).fill(mean) as number[];
+  return mean instanceof Tensor && mean.shape.length === 0 ? mean.broadcastTo([n]) : mean;
+}
+
+const byAny = parameterisations(byCovariance, byPrecision, byCholesky);
+const call = (first: ParamValue | Named, ...rest: readonly ParamValue[]) => {
+  if (typeof first !== "object" || Array.isArray(first) || first instanceof Tensor) {
+    return byAny(vectorOf(first as ParamValue, rest[0])!, ...rest);
+  }
+  const named = first as Named;
+  const vector = vectorOf(named.mean, named.covariance ?? named.precision ?? named.cholesky);
+  return byAny({ ...named, mean: vector } as { mean: ParamValue; covariance: ParamValue });
+};
+Object.defineProperty(call, "name", { value: byAny.name });
+
 /**
  * A Gaussian vector, by the covariance, its inverse or its lower Cholesky factor, each of shape [n, n]:
  * `multivariateNormal(mean, covariance)`, `multivariateNormal({ mean, precision })`, `multivariateNormal({ mean, cholesky })`. Of a
- * matrix the lower triangle is read.
+ * matrix the lower triangle is read; a number for the mean stands for all of its elements.
  */
-export const multivariateNormal = parameterisations(byCovariance, byPrecision, byCholesky);
+export const multivariateNormal = Object.assign(call, byAny) as unknown as typeof byAny;

@@ -12,7 +12,11 @@ export const pareto = distribution({
   params: { shape: { support: positive, rank: 0 }, scale: { support: positive, rank: 0, default: 1 } },
   support: ({ scale }) => above(scale),
   logProb: (x, { shape, scale }) =>
-    onSupport(x, x.ge(scale), scale, (x) =>
+    onSupport(
+      x,
+      x.ge(scale),
+      scale,
+      (x) =>
       settled(shape.log().sub(scale.log())).sub(x.div(scale).log().mul(shape.add(1))), // biome-ignore format: the formula
     ),
   sample: (key, { shape, scale }, batch) => uniform(key, batch, "f64").log().div(shape).neg().exp().mul(scale),

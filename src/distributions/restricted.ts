@@ -1,22 +1,13 @@
 import { OptionError } from "../base/errors.ts";
 import { showShape } from "../base/shape.ts";
 import { isDiscrete, type Support } from "../constraints/support.ts";
-import { and, full, where } from "../tensor/functions.ts";
-import { asTensor } from "./distribution.ts";
+import { full, where } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { alongAxis } from "./along-axis.ts";
 import { type Distribution, family } from "./distribution.ts";
+import { contains, endsOf } from "./ends.ts";
 import { eventRankOf } from "./event-rank.ts";
-import { endsOf, truncated } from "./truncated.ts";
-
-/** Whether numbers lie in a support of numbers; null where all do. */
-function contains(x: Tensor, support: Support): Tensor | null {
-  const { low, high } = endsOf(support);
-  const at = (bound: number | Tensor): Tensor => asTensor(x.trace, bound);
-  const from = low === null ? null : support.kind === "positive" ? x.gt(0) : x.ge(at(low));
-  const to = high === null ? null : x.le(at(high));
-  return from && to ? and<Tensor>(from, to) : (from ?? to);
-}
+import { truncated } from "./truncated.ts";
 
 /**
  * A density limited to a support and **not** normalised there: right where the mass in the support is a constant of the model, and wrong where it
@@ -59,7 +50,8 @@ export function restricted(base: Distribution, support: Support, size: number | 
     throw new OptionError(`${what}: an event of ${f.name} has ${f.eventRank} axes, one of the support ${rank}`);
   }
   const vector = alongAxis(what, base, size);
-  if (vector.size < 2) throw new OptionError(`${what}: how long is the vector? Give parameters of that length, or restricted(…, …, size)`);
+  if (vector.size < 2)
+    throw new OptionError(`${what}: how long is the vector? Give parameters of that length, or restricted(…, …, size)`);
   return {
     family: family<string>({
       name,
@@ -83,7 +75,8 @@ function sampled(base: Distribution, support: Support): Distribution["family"]["
   const { low, high } = endsOf(support);
   const f = base.family;
   const own = [low, high].filter((x) => x !== null);
-  if (!own.length || !f.fromLogCdf || !f.fromLogSurvival || !f.logCdf || !f.logSurvival || "low" in f.params) return null;
+  if (!own.length || !f.fromLogCdf || !f.fromLogSurvival || !f.logCdf || !f.logSurvival || "low" in f.params)
+    return null;
   const cut = truncated(base, { ...(low !== null && { low }), ...(high !== null && { high }) });
   return (key, params, batch) => {
     const like = key.words[0];

@@ -1,9 +1,10 @@
 import { OptionError } from "../base/errors.ts";
 import { type Bijector, bijectorTo } from "../constraints/bijector.ts";
 import type { Support } from "../constraints/support.ts";
-import { full } from "../tensor/functions.ts";
+import { full, where } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Distribution, family, type Params } from "./distribution.ts";
+import { contains } from "./ends.ts";
 
 /** A one-to-one map with the support that it leads to. */
 export interface Transform extends Omit<Bijector, "unconstrainedShape"> {
@@ -45,8 +46,11 @@ export function transformed(base: Distribution, map: Support | Transform): Distr
       },
       support: () => transform.support,
       logProb: (y, params) => {
-        const x = transform.inverse(y);
-        return f.logProb(x, params).sub(logJacobian(x, y));
+        const inside = transform.eventRank === 0 && f.eventRank === 0 ? contains(y, transform.support) : null;
+        const safe = inside ? where(inside, y, transform.forward(full(y, [], 0))) : y;
+        const x = transform.inverse(safe);
+        const logProb = f.logProb(x, params).sub(logJacobian(x, safe));
+        return inside ? where(inside, logProb, -Infinity) : logProb;
       },
       sample: f.sample && ((key, params, batch) => transform.forward(f.sample!(key, params, batch))),
       reparameterised: f.reparameterised,

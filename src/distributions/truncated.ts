@@ -1,41 +1,23 @@
 import { OptionError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
-import { above, below, counts, interval, type Bound, isDiscrete, type Support } from "../constraints/support.ts";
+import { above, type Bound, below, counts, interval, isDiscrete, type Support } from "../constraints/support.ts";
 import { and, where } from "../tensor/functions.ts";
 import { type Key, uniform } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Distribution, type Family, family, type ParamSpec, type ParamValue, type Params } from "./distribution.ts";
+import {
+  type Distribution,
+  type Family,
+  family,
+  type ParamSpec,
+  type Params,
+  type ParamValue,
+} from "./distribution.ts";
+import { between, endsOf } from "./ends.ts";
 import { log1mExp, logSubExp } from "./special/log1m-exp.ts";
 
 export interface Ends {
   readonly low?: ParamValue;
   readonly high?: ParamValue;
-}
-
-/** The ends of a support of numbers; null where it has none. */
-export function endsOf(support: Support): { readonly low: Bound | null; readonly high: Bound | null } {
-  switch (support.kind) {
-    case "positive":
-      return { low: 0, high: null };
-    case "unitInterval":
-      return { low: 0, high: 1 };
-    case "interval":
-    case "counts":
-      return { low: support.low, high: support.high };
-    case "above":
-      return { low: support.low, high: null };
-    case "below":
-      return { low: null, high: support.high };
-    default:
-      return { low: null, high: null };
-  }
-}
-
-/** The support between two ends. */
-export function between(low: Bound | null, high: Bound | null, base: Support): Support {
-  if (low !== null && high !== null) return interval(low, high);
-  if (low !== null) return low === 0 ? { kind: "positive" } : above(low);
-  return high !== null ? below(high) : base;
 }
 
 type Found = { readonly low: Tensor | null; readonly high: Tensor | null };
@@ -91,12 +73,15 @@ export function truncated(base: Distribution, { low, high }: Ends): Distribution
   if (low === undefined && high === undefined) {
     throw new OptionError(`truncated(${f.name}): give an end, as in truncated(${f.name}(…), { low: 0 })`);
   }
-  if (f.eventRank > 0) throw new OptionError(`truncated takes a distribution of numbers, not ${f.name}, whose draws are vectors`);
+  if (f.eventRank > 0)
+    throw new OptionError(`truncated takes a distribution of numbers, not ${f.name}, whose draws are vectors`);
   if ("low" in f.params || "high" in f.params) {
     throw new OptionError(`truncated(${f.name}): it has ends already: put them in its own parameters`);
   }
   if (!f.logCdf || !f.logSurvival) {
-    throw new OptionError(`truncated needs a distribution function, which ${f.name} does not offer: use restricted, which does not normalise`);
+    throw new OptionError(
+      `truncated needs a distribution function, which ${f.name} does not offer: use restricted, which does not normalise`,
+    );
   }
   if (typeof low === "number" && typeof high === "number" && !(low < high)) {
     throw new OptionError(`truncated(${f.name}): low is ${low} and high ${high}: low must be below high`);
@@ -127,7 +112,8 @@ export function truncated(base: Distribution, { low, high }: Ends): Distribution
         const logProb = f.logProb(where(inside, x, low ?? high!), params);
         return where(inside, logProb.sub(sliceOf(f, params, cuts(params)).logMass), -Infinity);
       },
-      sample: f.fromLogCdf && f.fromLogSurvival ? (key, params, batch) => draw(f, params, found(params), key, batch) : null,
+      sample:
+        f.fromLogCdf && f.fromLogSurvival ? (key, params, batch) => draw(f, params, found(params), key, batch) : null,
       reparameterised: f.fromLogCdf && f.fromLogSurvival ? "explicit" : null,
       logCdf: null,
     }),

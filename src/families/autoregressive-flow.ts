@@ -123,7 +123,10 @@ export function autoregressiveFlow(dim: number, options: AutoregressiveFlowOptio
       const generator = new Generator(seed, "autoregressive flow");
       const reach = Math.sqrt(6 / (dim + hidden));
       for (let i = 0; i < layers; i++) {
-        for (let k = 0; k < dim * hidden; k++) params[2 * dim + i * each + k] = reach * (2 * generator.uniform() - 1);
+        const at = 2 * dim + i * each;
+        for (let k = 0; k < dim * hidden; k++) params[at + k] = reach * (2 * generator.uniform() - 1);
+        // Without biases the units are odd functions, and a target that is even has no gradient in the heads.
+        for (let k = dim * hidden; k < (dim + 1) * hidden; k++) params[at + k] = 2 * generator.uniform() - 1;
       }
       return params;
     },

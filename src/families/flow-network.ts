@@ -7,7 +7,7 @@ import { part } from "./variational-family.ts";
 
 export interface FlowNetwork {
   readonly size: number;
-  /** Hidden layers as Glorot has them, heads 0, so that the map it steers begins as the identity. */
+  /** Hidden weights as Glorot has them, biases within ±1, heads 0, so that the map it steers begins as the identity. */
   initial(seed: number): Float64Array;
   /** shift and logScale of [rows, inputs], with the network's parameters from `offset` on. */
   apply(params: Tensor, offset: number, x: Tensor): { readonly shift: Tensor; readonly logScale: Tensor };
@@ -34,8 +34,9 @@ export function flowNetwork(
       const params = new Float64Array(layout.size);
       for (const { name, shape, offset, size } of layout.places) {
         const isHead = name.includes(".shift.") || name.includes(".logScale.");
-        if (shape.length < 2 || isHead) continue;
-        const reach = Math.sqrt(6 / (shape[0]! + shape[1]!));
+        if (isHead) continue;
+        // Without biases the units are odd functions, and a target that is even has no gradient in the heads.
+        const reach = shape.length < 2 ? 1 : Math.sqrt(6 / (shape[0]! + shape[1]!));
         for (let i = 0; i < size; i++) params[offset + i] = reach * (2 * generator.uniform() - 1);
       }
       return params;

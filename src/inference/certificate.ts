@@ -15,6 +15,12 @@ export interface Certificate {
   readonly khat: number | null;
 }
 
+/** One rung of the ladder that `infer` climbed, or the one method that was asked for. */
+export interface Attempt extends Certificate {
+  readonly method: string;
+  readonly seconds: number;
+}
+
 /** Draws of q with the logarithms of their smoothed weights p/q. */
 export interface WeightedDraws {
   /** [count, dim] */

@@ -4,6 +4,7 @@ import type { DataFor } from "../model/data.ts";
 import type { Model, Returned } from "../model/model.ts";
 import type { Approximation } from "./approximation.ts";
 import {
+  type Attempt,
   type Certificate,
   certifyChains,
   certifyWeighted,
@@ -19,7 +20,7 @@ import { findMode, type LaplaceFit, laplace } from "./laplace.ts";
 import { linearResponse } from "./linear-response.ts";
 import type { LogDensity } from "./log-density.ts";
 import { type ChainProgress, type ChainsResult, sampleChains } from "./mcmc/chains.ts";
-import { type Attempt, Posterior, reportDraws } from "./posterior.ts";
+import { Posterior, reportDraws } from "./posterior.ts";
 import { type Problem, type ProblemOptions, problemOf } from "./problem.ts";
 
 export const methods = ["auto", "laplace", "meanfield", "nuts", "hmc"] as const;

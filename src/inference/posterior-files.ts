@@ -16,7 +16,7 @@ import { formatSummary } from "../posterior/summary-table.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Approximation } from "./approximation.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
-import type { Posterior } from "./posterior.ts";
+import type { Attempt } from "./certificate.ts";
 import type { Problem } from "./problem.ts";
 
 /** What the sampler recorded of each draw, [chains, draws]. */
@@ -68,10 +68,21 @@ function storedApproximation(problem: Problem, q: Approximation): StoredApproxim
   return { family: q.family, form: null, dim, sites, tensors: { params: { shape: [params.length], values: params } } };
 }
 
+/** What a file keeps of a posterior. */
+export interface PosteriorContent {
+  readonly problem: Problem;
+  readonly method: string;
+  readonly seed: number;
+  readonly allDraws: Draws;
+  readonly attempts: readonly Attempt[];
+  readonly approximation: Approximation | null;
+  readonly chains: ChainsResult | null;
+}
+
 /** The posterior as one file (safetensors), which needs no source of the model to be read and sampled. */
-export function encodePosterior(posterior: Posterior, version: string): Uint8Array {
+export function encodePosterior(posterior: PosteriorContent, version: string): Uint8Array {
   const { problem, approximation, chains, attempts } = posterior;
-  const plain = problem as unknown as Problem;
+  const plain = problem;
   const supports = Object.fromEntries(
     plain.layout.sites.filter(isLatent).flatMap(({ name, support }) => {
       const stored = isDiscrete(support) ? null : storedSupport(support);

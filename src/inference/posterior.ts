@@ -11,19 +11,13 @@ import { type SummaryRow, summary } from "../posterior/summary.ts";
 import { formatSummary } from "../posterior/summary-table.ts";
 import type { FileTree } from "../posterior/zarr.ts";
 import type { Approximation } from "./approximation.ts";
-import type { Certificate } from "./certificate.ts";
+import type { Attempt } from "./certificate.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
-import { encodePosterior, statsOf } from "./posterior-files.ts";
+import { encodePosterior, type PosteriorContent, statsOf } from "./posterior-files.ts";
 import { type PredictiveOptions, posteriorPredictive } from "./predictive.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { compileReporter, reportAll } from "./reported.ts";
-
-/** One rung of the ladder that `infer` climbed, or the one method that was asked for. */
-export interface Attempt extends Certificate {
-  readonly method: string;
-  readonly seconds: number;
-}
 
 export interface PosteriorParts<R extends Returned> {
   readonly problem: Problem<R>;
@@ -95,7 +89,7 @@ export class Posterior<R extends Returned = Returned> {
   /** A row for each element: mean, sd, quantiles, diagnostics. */
   get table(): readonly SummaryRow[] {
     if (!this.rows) {
-      const rows = summary(this.allDraws);
+      const rows = summary(this.allDraws, this.chains !== null);
       // Draws that were resampled by weight are independent but for the weights: chains they have none.
       const ess = this.importanceEss;
       this.rows = this.chains
@@ -120,7 +114,7 @@ export class Posterior<R extends Returned = Returned> {
 
   /** The posterior as one file, which `loadPosterior` reads without the model's source. */
   save(): Uint8Array {
-    return encodePosterior(this as unknown as Posterior, VERSION);
+    return encodePosterior(this as unknown as PosteriorContent, VERSION);
   }
   /** ArviZ's InferenceData as the files of a Zarr store, by path. */
   toArviz(options: InferenceDataOptions = {}): FileTree {

@@ -11,6 +11,7 @@ import { Assignment, latentSites, sumTerms, type Term, termsOf } from "../model/
 import { createTrace } from "../ops/trace.ts";
 import { f64 } from "../program/program.ts";
 import type { Key } from "../tensor/random.ts";
+import { full } from "../tensor/functions.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Target } from "./target.ts";
 
@@ -35,8 +36,9 @@ export interface Realised {
   /** The addends of the log joint, discrete sites summed out. */
   readonly terms: readonly Term[];
   readonly assignment: Assignment;
-  /** Σ log |d constrained / d unconstrained|. */
+  /** Σ log |d constrained / d unconstrained| over the sampled sites, and over the parameters. */
   readonly logJacobian: Tensor;
+  readonly paramLogJacobian: Tensor;
   /** Values of the continuous latent sites. */
   readonly values: Readonly<Record<string, Tensor>>;
 }
@@ -48,6 +50,10 @@ export interface Problem<R extends Returned = Returned> extends Target {
   /** The sites as they were traced for the layout; their tensors belong to no program. */
   readonly layout: TracedModel;
   readonly arrays: Readonly<Record<string, ArrayData>>;
+  /**
+   * log p(x, z; θ) for estimating θ: θ counts on its own scale, without a Jacobian; by "ml" without its prior, by "map" with it.
+   */
+  logJoint(unconstrained: Tensor, inputs: Inputs, estimate: "ml" | "map"): Tensor;
   /** The model's text run in the trace of `like`. */
   trace(like: Tensor, inputs: Inputs, rng?: Key<Tensor>): TracedModel;
   /** The model's text run in the trace of `unconstrained`, and its latent sites given the values that this stands for. */
@@ -100,19 +106,21 @@ export async function problemOf<D, R extends Returned>(
     const terms = sumOut(unconstrained.trace, traced, termsOf(traced));
     const assignment = new Assignment(traced);
     const values: Record<string, Tensor> = {};
-    let logJacobian = unconstrained.mul(0).sum();
+    const jacobians = { sample: [] as Tensor[], param: [] as Tensor[] };
     const sites = new Map(latentSites(traced).map((site) => [site.name, site]));
-    for (const { name, offset, size, unconstrainedShape, shape } of coordinates) {
+    for (const { name, kind, offset, size, unconstrainedShape, shape } of coordinates) {
       const site = sites.get(name)!;
       const u = unconstrained.narrow(0, offset, size).reshape(unconstrainedShape);
       const bijector = bijectorTo(boundedBy(site, assignment));
       const value = bijector.forward(u).broadcastTo(shape);
-      if (site.support.kind !== "real") logJacobian = logJacobian.add(bijector.logJacobian(u, value).sum());
+      if (site.support.kind !== "real") jacobians[kind].push(bijector.logJacobian(u, value).sum());
       assignment.set(site, value);
       values[name] = value;
     }
     assignment.closeChains();
-    return { model: traced, terms, assignment, logJacobian, values };
+    const total = (parts: readonly Tensor[]) => parts.reduce((sum, x) => sum.add(x), full(unconstrained, [], 0));
+    const [logJacobian, paramLogJacobian] = [total(jacobians.sample), total(jacobians.param)];
+    return { model: traced, terms, assignment, logJacobian, paramLogJacobian, values };
   };
 
   return {
@@ -128,12 +136,22 @@ export async function problemOf<D, R extends Returned>(
     arrays,
     trace,
     realise,
-    logDensity(unconstrained, all, rng) {
-      const { terms, assignment, logJacobian } = realise(unconstrained, all, rng);
-      const logProbs = assignment.of(terms.map((t) => t.logProb));
-      return sumTerms(terms.map((t, i) => ({ ...t, logProb: logProbs[i]! })), unconstrained).add(logJacobian); // biome-ignore format: one line
+    logDensity: (unconstrained, all, rng) => {
+      const realised = realise(unconstrained, all, rng);
+      return sumOfTerms(realised, unconstrained).add(realised.logJacobian).add(realised.paramLogJacobian);
+    },
+    logJoint: (unconstrained, all, estimate) => {
+      const realised = realise(unconstrained, all);
+      const terms = estimate === "map" ? realised.terms : realised.terms.filter((t) => t.kind !== "param");
+      return sumOfTerms({ ...realised, terms }, unconstrained).add(realised.logJacobian);
     },
   };
+}
+
+/** The log joint at the values of a realised model. */
+export function sumOfTerms({ terms, assignment }: Pick<Realised, "terms" | "assignment">, like: Tensor): Tensor {
+  const logProbs = assignment.of(terms.map((t) => t.logProb));
+  return sumTerms(terms.map((t, i) => ({ ...t, logProb: logProbs[i]! })), like); // biome-ignore format: one line
 }
 
 /** A site's support with its bounds at the values that earlier sites have. */

@@ -11,15 +11,19 @@ export function nodesOf(graph: Graph): Node[] {
   return reachable([...graph.outputs.values()]);
 }
 
-/** All ancestors of `roots`, themselves included, in topological order. */
-export function reachable(roots: readonly Node[]): Node[] {
+/**
+ * All ancestors of `roots`, themselves included, in topological order.
+ *
+ * @param from  leaves out nodes with smaller ids: what depends on a node has a larger one
+ */
+export function reachable(roots: readonly Node[], from = 0): Node[] {
   const seen = new Set<Node>();
   const stack = [...roots];
   while (stack.length) {
     const node = stack.pop()!;
     if (seen.has(node)) continue;
     seen.add(node);
-    for (const input of node.inputs) if (!seen.has(input)) stack.push(input);
+    for (const input of node.inputs) if (input.id >= from && !seen.has(input)) stack.push(input);
   }
   return [...seen].sort((a, b) => a.id - b.id);
 }

@@ -15,9 +15,16 @@ export const regionOf = (graph: Graph): Region => ({
   key: `(${INDENT}${printGraph(graph).replaceAll("\n", INDENT)})`,
 });
 
+const knownInputs = new WeakMap<Graph, ReadonlyMap<string, Node>>();
+
 /** The inputs that a graph's outputs depend on, by name. */
-export const inputsOf = (graph: Graph): Map<string, Node> =>
-  new Map(nodesOf(graph).flatMap((n) => (n.op === "input" ? [[n.attrs.name as string, n]] : [])));
+export function inputsOf(graph: Graph): ReadonlyMap<string, Node> {
+  const known = knownInputs.get(graph);
+  if (known) return known;
+  const inputs = new Map(nodesOf(graph).flatMap((n) => (n.op === "input" ? [[n.attrs.name as string, n]] : [])));
+  knownInputs.set(graph, inputs);
+  return inputs;
+}
 
 /** The same node in another trace. */
 export function copyNode(b: Builder, node: Node, inputs: readonly Node[]): Node {
@@ -72,7 +79,8 @@ export function closeOver(
   const inner = new Set<Node>();
   const made = new Map<Node, Node>();
   const captured: Node[] = [];
-  const order = reachable([...outputs.values()]);
+  const first = [...placeholders.keys()].reduce((least, node) => Math.min(least, node.id), Infinity);
+  const order = reachable([...outputs.values()], first);
   for (const node of order) if (placeholders.has(node) || node.inputs.some((x) => inner.has(x))) inner.add(node);
   /** A node that depends on no placeholder. */
   const take = (node: Node): Node => {

@@ -34,6 +34,14 @@ export interface PlateOptions {
   readonly batch?: number;
 }
 
+/** A value that a sampled site was given from outside: as data (`condition`), or by force (`do`: its distribution is cut off). */
+export interface FixedValue {
+  readonly how: "condition" | "do";
+  readonly shape: Shape;
+  readonly values: Float64Array;
+}
+export type Fixed = Readonly<Record<string, FixedValue>>;
+
 /** What a model's text is written with. Names are those of the posterior. */
 export interface Context {
   /** A latent quantity; with `shape`, so many independent ones. */
@@ -56,16 +64,35 @@ export interface Context {
 const describe = (x: unknown): string =>
   x instanceof Tensor ? `a tensor ${showShape(x.shape)}` : typeof x === "function" ? "a function" : JSON.stringify(x) ?? String(x); // biome-ignore format: short
 
-function checkDistribution(call: string, d: unknown): asserts d is Distribution {
+const isDistribution = (d: unknown): d is Distribution => {
   const given = d as Partial<Distribution> | null;
-  if (given && typeof given === "object" && given.family && given.given) return;
+  return !!given && typeof given === "object" && !!given.family && !!given.given;
+};
+
+/** The element of a given value that belongs to the plates and chains that are open. */
+function elementOf(b: Trace, { shape, values }: FixedValue, frames: readonly Frame[], what: string): Tensor {
+  const open = frames.filter((f) => f.index !== null);
+  const sizes = open.map((f) => f.plate!.size);
+  if (!sameShape(shape.slice(0, open.length), sizes)) {
+    throw new ShapeError(`${what} has the shape ${showShape(shape)}; its site stands in plates of the sizes ${showShape(sizes)}, which come first`); // biome-ignore format: one sentence
+  }
+  const whole = asTensor(b, shape.length ? [...values] : values[0]!).reshape(shape);
+  return open.reduce((value, f) => value.at(f.index!), whole);
+}
+
+function checkDistribution(call: string, d: unknown): asserts d is Distribution {
+  if (isDistribution(d)) return;
   const hint = typeof d === "function" ? ": call it, as in normal(0, 1)" : "";
   throw new OptionError(`${call} takes a distribution, such as normal(0, 1), not ${describe(d)}${hint}`);
 }
 
 /** The context of one trace; `frame` is what it has recorded at the end. */
-export function createContext(b: Trace, rng: Key<Tensor> | null): { context: Context; frame: Frame } {
-  const root: Frame = { plate: null, sites: [], chains: [], steps: [] };
+export function createContext(
+  b: Trace,
+  rng: Key<Tensor> | null,
+  fixed: Fixed = {},
+): { context: Context; frame: Frame } {
+  const root: Frame = { plate: null, index: null, sites: [], chains: [], steps: [] };
   const frames: Frame[] = [root];
   const names = new Map<string, string>();
   const top = () => frames.at(-1)!;
@@ -138,8 +165,8 @@ export function createContext(b: Trace, rng: Key<Tensor> | null): { context: Con
     return { value: tracing.placeholder(`site.${name}`, [...batch, ...event]), batch };
   };
 
-  const inside = <S>(plate: Plate, body: () => S): { frame: Frame; returned: S } => {
-    const frame: Frame = { plate, sites: [], chains: [], steps: [] };
+  const inside = <S>(plate: Plate, index: Tensor, body: () => S): { frame: Frame; returned: S } => {
+    const frame: Frame = { plate, index, sites: [], chains: [], steps: [] };
     frames.push(frame);
     try {
       return { frame, returned: body() };
@@ -156,6 +183,23 @@ export function createContext(b: Trace, rng: Key<Tensor> | null): { context: Con
   const context: Context = {
     sample(name, d, shape) {
       claim("sample", name);
+      const given = Object.hasOwn(fixed, name) ? fixed[name]! : null;
+      if (given) {
+        const value = elementOf(b, given, frames, `the value given for "${name}"`);
+        if (given.how === "do") {
+          checkDistribution(`sample("${name}")`, d);
+          top().sites.push({ kind: "deterministic", name, plates: [], shape: value.shape, value });
+          return value;
+        }
+        const rank = isDistribution(d) ? d.family.eventRank : 0;
+        const batch = (shape ?? []).length;
+        if (shape && value.shape.length < batch + rank) {
+          throw new ShapeError(
+            `the value given for "${name}" has the shape ${showShape(given.shape)}, but sample("${name}") has the shape ${showShape(shape)}`,
+          );
+        }
+        return random("observe", name, d, () => ({ value, batch: value.shape.slice(0, value.shape.length - rank) }));
+      }
       return random("sample", name, d, latent(`sample("${name}")`, name, shape));
     },
     observe(name, d, given) {
@@ -182,6 +226,11 @@ export function createContext(b: Trace, rng: Key<Tensor> | null): { context: Con
     param(name, options = {}) {
       claim("param", name);
       const { prior, support, shape, initial = null } = options;
+      if (Object.hasOwn(fixed, name)) {
+        const value = elementOf(b, fixed[name]!, frames, `the value given for "${name}"`);
+        top().sites.push({ kind: "deterministic", name, plates: [], shape: value.shape, value });
+        return value;
+      }
       if (prior) {
         return random("param", name, prior, latent(`param("${name}")`, name, shape), initial, support ?? null);
       }
@@ -215,7 +264,7 @@ export function createContext(b: Trace, rng: Key<Tensor> | null): { context: Con
       }
       const plate: Plate = { name, kind: "plate", size };
       const index = tracing.placeholder(`plate.${name}`, [], "u32");
-      const { frame, returned } = inside(plate, () => body(index));
+      const { frame, returned } = inside(plate, index, () => body(index));
       return closePlate(tracing, top(), frame, { index, returned, batch: batch ?? null });
     },
     chain(name, length, initial, body) {
@@ -227,7 +276,9 @@ export function createContext(b: Trace, rng: Key<Tensor> | null): { context: Con
         );
       }
       const plate: Plate = { name, kind: "chain", size: length };
-      return closeChain(tracing, top(), plate, initial, (previous, step) => inside(plate, () => body(previous, step)));
+      return closeChain(tracing, top(), plate, initial, (previous, step) =>
+        inside(plate, step, () => body(previous, step)),
+      );
     },
     deterministic(name, value) {
       claim("deterministic", name);

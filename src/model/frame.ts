@@ -7,6 +7,8 @@ import type { ChainStates, ChainStep, Plate, Site } from "./site.ts";
 /** The sites found so far inside one plate or chain, in terms of one element. */
 export interface Frame {
   readonly plate: Plate | null;
+  /** Which element the body stands for; null outside of all. */
+  readonly index: Tensor | null;
   readonly sites: Site[];
   readonly chains: ChainStates[];
   readonly steps: ChainStep[];

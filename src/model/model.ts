@@ -2,7 +2,8 @@ import { OptionError } from "../base/errors.ts";
 import type { Trace } from "../ops/vocabulary.ts";
 import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Context, createContext } from "./context.ts";
+import { type Context, createContext, type Fixed, type FixedValue } from "./context.ts";
+import { arrayData, type Numbers } from "./data.ts";
 import type { TracedModel } from "./site.ts";
 import { leaves, type Structure } from "./structure.ts";
 
@@ -14,6 +15,8 @@ export type ModelBody<D, R> = (context: Context, data: D) => R;
 export interface Model<D = unknown, R extends Returned = Returned> {
   readonly kind: "model";
   readonly body: ModelBody<D, R>;
+  /** Values that sampled sites were given by `condition` and `intervene`. */
+  readonly fixed: Fixed;
 }
 
 /**
@@ -30,12 +33,45 @@ export interface Model<D = unknown, R extends Returned = Returned> {
  */
 export function model<D = Record<string, never>, R extends Returned = Returned>(body: ModelBody<D, R>): Model<D, R> {
   if (typeof body !== "function") throw new OptionError("model takes a function, ({ sample, observe }, data) => …");
-  return { kind: "model", body };
+  return { kind: "model", body, fixed: {} };
 }
 
+function withFixed<D, R extends Returned>(
+  given: Model<D, R>,
+  how: FixedValue["how"],
+  values: Readonly<Record<string, number | Numbers>>,
+): Model<D, R> {
+  const fixed = Object.fromEntries(
+    Object.entries(values).map(([name, value]): [string, FixedValue] => {
+      const array = typeof value === "number" ? { shape: [], values: Float64Array.of(value) } : arrayData(name, value);
+      return [name, { how, ...array }];
+    }),
+  );
+  return { ...given, fixed: { ...given.fixed, ...fixed } };
+}
+
+/**
+ * The model with some of its sampled sites observed: their values are data from here on, and inform the others.
+ *
+ * @param values  by site name, of the shape [...plates, ...site]
+ */
+export const condition = <D, R extends Returned>(
+  given: Model<D, R>,
+  values: Readonly<Record<string, number | Numbers>>,
+): Model<D, R> => withFixed(given, "condition", values);
+
+/**
+ * The model with some of its sampled sites set from outside, Pearl's do(x = value): what follows from them sees the value, and what
+ * they follow from learns nothing by it.
+ */
+export const intervene = <D, R extends Returned>(
+  given: Model<D, R>,
+  values: Readonly<Record<string, number | Numbers>>,
+): Model<D, R> => withFixed(given, "do", values);
+
 /** Runs a model's text once, to find its sites. `rng` draws what subsampled plates use; null takes plates whole. */
-export function traceModel<D>(b: Trace, { body }: Model<D>, data: D, rng: Key<Tensor> | null = null): TracedModel {
-  const { context, frame } = createContext(b, rng);
+export function traceModel<D>(b: Trace, { body, fixed }: Model<D>, data: D, rng: Key<Tensor> | null = null): TracedModel {
+  const { context, frame } = createContext(b, rng, fixed);
   const returned = body(context, data) as unknown;
   if (returned instanceof Promise) {
     throw new OptionError(
@@ -44,6 +80,11 @@ export function traceModel<D>(b: Trace, { body }: Model<D>, data: D, rng: Key<Te
   }
   if (returned !== undefined && (typeof returned !== "object" || returned === null || returned instanceof Tensor)) {
     throw new OptionError("the model's body must return a record of tensors, as in return { mu, tau }, or nothing");
+  }
+  for (const name of Object.keys(fixed)) {
+    if (frame.sites.some((site) => site.name === name)) continue;
+    const sampled = frame.sites.filter((s) => s.kind === "sample").map((s) => s.name);
+    throw new OptionError(`a value was given for "${name}", but the model samples ${sampled.join(", ") || "nothing"}`);
   }
   const named = returned as Readonly<Record<string, Structure>> | undefined;
   if (named) for (const [name, value] of Object.entries(named)) oneTensor(name, value);

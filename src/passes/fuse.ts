@@ -43,13 +43,12 @@ interface Cluster {
 }
 
 const REDUCTIONS = new Set(["sum", "max"]);
-const LEAVES = new Set(["input", "const", "iota"]);
 
 const isElementwise = (node: Node): boolean => node.op in scalar || node.op === "gather" || node.op === "copy";
 
-/** Whether an op has a routine of its own: all that is neither read where it lies nor part of a loop. */
+/** Whether an op has a routine of its own: all with operands that are neither read where they lie nor part of a loop. */
 const isRoutine = (node: Node): boolean =>
-  !(isElementwise(node) || isView(node) || REDUCTIONS.has(node.op) || LEAVES.has(node.op));
+  !(isElementwise(node) || isView(node) || REDUCTIONS.has(node.op) || !node.inputs.length);
 
 /** The values a kernel leaves in memory. */
 export function writesOf(kernel: Kernel): readonly Node[] {

@@ -1,5 +1,5 @@
 import type { TypedArray } from "../base/dtype.ts";
-import { allocate, bytesOf, isFloat } from "../base/dtype.ts";
+import { allocate, isFloat } from "../base/dtype.ts";
 import { sameShape, sizeOf, stridesOf } from "../base/shape.ts";
 import { type Graph, nodesOf } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
@@ -41,7 +41,6 @@ const neutral: Rule = (_b, node) => {
   const [x, y] = node.inputs as [Node, Node];
   switch (node.op) {
     case "add":
-      if (isValue(y, 0) && !isFloat(node.dtype)) return x;
       if (isValue(y, -0) || isValue(y, 0)) return x;
       return isValue(x, 0) ? y : null;
     case "sub":
@@ -116,13 +115,10 @@ const transposeIntoMatmul: Rule = (b, node) => {
 
 /** Σ over an axis that was made by copying: one multiplication. */
 const sumOfBroadcast: Rule = (b, node) => {
-  if (node.op !== "sum") return null;
-  const x = node.inputs[0]!;
-  const axes = node.attrs.axes as readonly number[];
-  const value = valueOf(x);
-  const copies = sizeOf(axes.map((axis) => x.shape[axis]!));
-  if (value !== null) return b.constant(copies ? value * copies : 0, node.dtype, node.shape);
-  return null;
+  const value = node.op === "sum" ? valueOf(node.inputs[0]!) : null;
+  if (value === null) return null;
+  const copies = sizeOf((node.attrs.axes as number[]).map((axis) => node.inputs[0]!.shape[axis]!));
+  return b.constant(copies ? value * copies : 0, node.dtype, node.shape);
 };
 
 /** A reduction over all axes goes in two steps, inner axes first: sums of sums lose less, and threads can share the first. */
@@ -134,26 +130,24 @@ const reduceInTwo: Rule = (b, node) => {
   return node.op === "sum" ? b.sum(b.sum(x, axes.slice(1)), [0]) : b.max(b.max(x, axes.slice(1)), [0]);
 };
 
-/** An index that is c + Σ s_i·(coordinate i): [c, s_0, s_1, …], or null. Only expressions of a few nodes are looked at. */
-function affine({ op, inputs, attrs, shape, dtype }: Node, depth = 8): number[] | null {
+/** An index that is c + Σ s_i·(coordinate i), none of them negative: [c, s_0, s_1, …], or null. Looks at a few nodes only. */
+function affine({ op, inputs, attrs, shape }: Node, depth = 8): number[] | null {
   if (op === "iota") return [0, ...shape.map((_, axis) => +(axis === attrs.axis))];
   if (op === "const") return [attrs.value as number, ...shape.map(() => 0)];
-  const x = inputs[0];
-  const p = depth && x && !isFloat(x.dtype) && affine(x, depth - 1);
+  const [x, y] = inputs;
+  const p = depth && x && /[iu]32/.test(x.dtype) && affine(x, depth - 1);
   if (!p) return null;
-  if (op === "cast" && bytesOf(dtype) === bytesOf(x.dtype)) return p;
-  if (op === "broadcast")
-    return [p[0]!, ...shape.map((_, axis) => p[(attrs.dims as number[]).indexOf(axis) + 1 || NaN] ?? 0)];
-  const y = inputs[1] && valueOf(inputs[1]);
-  const q = inputs[1] && affine(inputs[1], depth - 1);
+  if (op === "cast") return p;
+  if (op === "broadcast") return [p[0]!, ...shape.map((_, axis) => p[(attrs.dims as number[]).indexOf(axis) + 1 || NaN] ?? 0)]; // biome-ignore format: short
+  const q = y && affine(y, depth - 1);
   if (!q) return null;
   if (op === "add") return p.map((s, i) => s + q[i]!);
-  if (op === "sub") return p.map((s, i) => s - q[i]!);
-  if (y == null) return null;
-  if (op === "mul") return p.map((s) => s * y);
+  const value = valueOf(y);
+  if (value === null || value < 0) return null;
+  if (op === "mul") return p.map((s) => s * value);
   // A clamp that changes nothing.
-  const ends = [0, 1].map((end) => p.reduce((n, s, i) => n + (s > 0 === !!end ? s * (shape[i - 1]! - 1) : 0)));
-  return (op === "maximum" && ends[0]! >= y) || (op === "minimum" && ends[1]! <= y) ? p : null;
+  const last = p.reduce((n, s, i) => n + s * (shape[i - 1]! - 1));
+  return (op === "maximum" ? value <= p[0]! : op === "minimum" && value >= last) ? p : null;
 }
 
 /** Rows that are taken or added in their order, as a plate does with its data: a slice, or all there is. */
@@ -161,11 +155,11 @@ const rowsInOrder: Rule = (b, node) => {
   const scatter = node.op === "scatterAdd";
   if (!scatter && node.op !== "gather") return null;
   const [x, { shape }] = node.inputs as [Node, Node];
-  const [at, ...strides] = affine(node.inputs[1]!) ?? [-1];
+  const [at, ...strides] = affine(node.inputs[1]!) ?? [];
   const wanted = stridesOf(shape);
   const size = sizeOf(shape);
   const [rows, ...rest] = (scatter ? node : x).shape as [number];
-  if (at! < 0 || at! + size > rows || shape.some((d, i) => d > 1 && strides[i] !== wanted[i])) return null;
+  if (!(at! >= 0 && at! + size <= rows) || shape.some((d, i) => d > 1 && strides[i] !== wanted[i])) return null;
   const none = rest.map(() => 0);
   if (scatter) return b.pad(b.reshape(x, [size, ...rest]), [at!, ...none], [rows - at! - size, ...none]);
   return b.reshape(size === rows ? x : b.slice(x, [at!, ...none], [size, ...rest]), node.shape);

@@ -1,4 +1,4 @@
-import { pooled } from "../diagnostics/chains.ts";
+import { type Chains, pooled } from "../diagnostics/chains.ts";
 import { essTail } from "../diagnostics/ess.ts";
 import { mcseMean } from "../diagnostics/mcse.ts";
 import { mean, variance } from "../diagnostics/moments.ts";
@@ -22,8 +22,12 @@ export interface SummaryRow {
   readonly mcseMean: number;
 }
 
-/** One row for each element of each site, in the order of the sites. */
-export function summary(draws: Draws): SummaryRow[] {
+/**
+ * One row for each element of each site, in the order of the sites.
+ *
+ * @param isSampler  whether the draws are a sampler's; of independent draws R-hat says nothing and each is effective
+ */
+export function summary(draws: Draws, isSampler = true): SummaryRow[] {
   return Object.entries(draws.sites).flatMap(([site, { shape }]) =>
     elementNames(site, shape).map((name, element): SummaryRow => {
       const chains = elementChains(draws, site, element);
@@ -36,10 +40,21 @@ export function summary(draws: Draws): SummaryRow[] {
         q5: quantile(sorted, 0.05),
         q50: quantile(sorted, 0.5),
         q95: quantile(sorted, 0.95),
-        ...rhatAndEssBulk(chains, sorted),
-        essTail: essTail(chains, sorted),
-        mcseMean: mcseMean(chains),
+        ...(isSampler ? diagnostics(chains, sorted) : independent(values)),
       };
     }),
   );
 }
+
+const diagnostics = (chains: Chains, sorted: Float64Array) => ({
+  ...rhatAndEssBulk(chains, sorted),
+  essTail: essTail(chains, sorted),
+  mcseMean: mcseMean(chains),
+});
+
+const independent = (values: Float64Array) => ({
+  rhat: Number.NaN,
+  essBulk: values.length,
+  essTail: values.length,
+  mcseMean: Math.sqrt(variance(values) / values.length),
+});

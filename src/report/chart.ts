@@ -32,11 +32,15 @@ export interface Description {
   readonly description: string;
 }
 
-/** An SVG that scales with the page; the style sheet enlarges its text on narrow screens, where it shrinks. */
-export function chart(about: Description, width: number, height: number, body: string): string {
+/**
+ * An SVG that scales with the page; the style sheet enlarges its text on narrow screens, where it shrinks.
+ *
+ * @param kind  classes: a chart that is small anyway ("chart small") keeps its text
+ */
+export function chart(about: Description, width: number, height: number, body: string, kind = "chart"): string {
   const { id } = about;
   return (
-    `<svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-title" ` +
+    `<svg class="${kind}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${id}-title" ` +
     `aria-describedby="${id}-description"><title id="${id}-title">${escapeHtml(about.title)}</title>` +
     `<desc id="${id}-description">${escapeHtml(about.description)}</desc>${body}</svg>`
   );

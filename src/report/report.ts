@@ -1,18 +1,16 @@
 import { ShapeError } from "../base/errors.ts";
 import { activeUnitsChart } from "./bar-chart.ts";
-import { embedJson, escapeHtml, formatCount, formatSeconds, formatSignificant } from "./format.ts";
+import { formatCount, formatSignificant } from "./format.ts";
 import { imageGrid } from "./image-grid.ts";
 import type { ReconstructionTable, ReportInput } from "./input.ts";
 import { figure, section, table } from "./markup.ts";
+import { configuration, figures, page, tiles, timings, warnings } from "./page.ts";
 import { latentScatter } from "./scatter.ts";
-import { style } from "./style.ts";
 import { trainingFigures } from "./training-figures.ts";
 
 export type { ActiveUnits, EpochMetrics, ImageGrid, LatentPlane, ReconstructionTable, ReportInput } from "./input.ts";
 
 const mostTableColumns = 40;
-// Nothing is fetched and nothing runs: the policy says so to the browser as well.
-const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /**
  * The report of a run as one HTML file that opens without a network and shows everything without scripts. The same input gives the
@@ -21,63 +19,22 @@ const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
  * @throws ShapeError when an image grid or the table of reconstructions contradicts its own layout
  */
 export function renderReport(input: ReportInput): string {
-  const body = [
-    `<header><h1>${escapeHtml(input.title)}</h1>`,
-    `<p class="made">${escapeHtml(input.createdAt)} · ansatz ${escapeHtml(input.version)}</p></header>`,
+  const parts = [
     warnings(input.warnings),
-    summary(input.summary),
+    tiles(input.summary),
     section("Training", trainingFigures(input.metrics)),
     section("Data and samples", figures([reconstructions(input), samples(input)]) + tableFigure(input.table)),
     section("Latent space", figures([latent(input), decodedGrid(input), activeUnits(input)])),
     section("Configuration", configuration(input.configuration)),
     section("Timings", timings(input.timings)),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="ansatz ${escapeHtml(input.version)}">
-<title>${escapeHtml(input.title)}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-${body.filter((part) => part !== "").join("\n")}
-</main>
-<script type="application/json" id="ansatz-report">${embedJson(figuresData(input))}</script>
-</body>
-</html>
-`;
+  return page(input, parts, figuresData(input));
 }
 
 /** What the page carries for programs. The images and latent means stay out: they would double its size. */
 function figuresData(input: ReportInput) {
   const { title, createdAt, version, metrics, activeUnits, warnings, configuration, timings } = input;
   return { title, createdAt, version, summary: input.summary, metrics, activeUnits, warnings, configuration, timings };
-}
-
-function figures(parts: readonly string[]): string {
-  const shown = parts.filter((part) => part !== "");
-  return shown.length === 0 ? "" : `<div class="figures">${shown.join("")}</div>`;
-}
-
-function warnings(texts: readonly string[]): string {
-  if (texts.length === 0) return "";
-  const items = texts.map((text) => `<li>${escapeHtml(text)}</li>`).join("");
-  const heading = texts.length === 1 ? "Warning" : `${texts.length} warnings`;
-  return `<aside class="warnings" role="note" aria-label="Warnings"><h2>${heading}</h2><ul>${items}</ul></aside>`;
-}
-
-function summary(items: ReportInput["summary"]): string {
-  if (items.length === 0) return "";
-  const tiles = items.map(
-    ({ label, value }) =>
-      `<div><dt>${escapeHtml(label)}</dt><dd${value.length > 13 ? ' class="long"' : ""}>${escapeHtml(value)}</dd></div>`,
-  );
-  return `<dl class="summary">${tiles.join("")}</dl>`;
 }
 
 function reconstructions({ originals, reconstructions }: ReportInput): string {
@@ -151,25 +108,4 @@ function tableFigure(data: ReconstructionTable | null): string {
   const cut = shown.length < columns.length ? `The first ${shown.length} of ${columns.length} columns are shown.` : "";
   const heading = "<h3>Originals and reconstructions</h3>";
   return `${heading}${table(["example", ...shown], rows, styles)}${cut === "" ? "" : `<p class="made">${cut}</p>`}`;
-}
-
-function configuration(items: ReportInput["configuration"]): string {
-  if (items.length === 0) return "";
-  const rows = items.map(
-    ({ key, value }) => `<tr><th scope="row">${escapeHtml(key)}</th><td>${escapeHtml(value)}</td></tr>`,
-  );
-  return `<table class="whole"><tbody>${rows.join("")}</tbody></table>`;
-}
-
-function timings(items: ReportInput["timings"]): string {
-  if (items.length === 0) return "";
-  const longest = Math.max(...items.map((item) => (Number.isFinite(item.seconds) ? item.seconds : 0)));
-  const rows = items.map(({ label, seconds }) => {
-    const share = longest > 0 && seconds > 0 ? Math.min(100, (100 * seconds) / longest) : 0;
-    return (
-      `<tr><th scope="row">${escapeHtml(label)}</th><td class="number">${escapeHtml(formatSeconds(seconds))}</td>` +
-      `<td class="share" aria-hidden="true"><span style="width:${share.toFixed(1)}%"></span></td></tr>`
-    );
-  });
-  return `<table class="whole"><tbody>${rows.join("")}</tbody></table>`;
 }

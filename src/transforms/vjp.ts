@@ -14,7 +14,7 @@ import type { Trace } from "../ops/vocabulary.ts";
  * @param wrt         what to differentiate by; an entry that no output depends on gets zeros
  */
 export function vjp(b: Trace, outputs: readonly Node[], cotangents: readonly Node[], wrt: readonly Node[]): Node[] {
-  const order = reachable(outputs);
+  const order = reachable(outputs, Math.min(...wrt.map((node) => node.id)));
   const wanted = new Set(wrt);
   const needed = new Set<Node>();
   for (const node of order) if (wanted.has(node) || node.inputs.some((x) => needed.has(x))) needed.add(node);

@@ -12,7 +12,7 @@ import type { CustomRule, Trace } from "../ops/vocabulary.ts";
  */
 export function vmap(b: Trace, outputs: readonly Node[], replacements: ReadonlyMap<Node, Node>, size: number): Node[] {
   const batched = new Map(replacements);
-  for (const node of reachable(outputs)) {
+  for (const node of reachable(outputs, Math.min(...[...replacements.keys()].map((node) => node.id)))) {
     if (batched.has(node)) continue;
     const flags = node.inputs.map((x) => batched.has(x));
     if (!flags.some(Boolean)) continue;

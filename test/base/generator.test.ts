@@ -109,12 +109,13 @@ describe("integer(n)", () => {
 
 describe("the ziggurat", () => {
   const { x, f } = zigguratTable();
+  // The published area has nine digits, so that the areas, about 0.005, agree to 1e-11.
   test("closes: the top layer has the area of the others", () => {
     const area = x[0]! * f[1]!;
-    for (let i = 1; i < ZIGGURAT_LAYERS; i++) expect(Math.abs(x[i]! * (f[i + 1]! - f[i]!) - area)).toBeLessThan(1e-12);
+    for (let i = 1; i < ZIGGURAT_LAYERS; i++) expect(Math.abs(x[i]! * (f[i + 1]! - f[i]!) - area)).toBeLessThan(1e-11);
   });
   test("has a base strip of that area: rectangle and tail, the tail by the normal's distribution function", () => {
     const tail = Math.sqrt(2 * Math.PI) * (1 - normalCdf(x[1]!));
-    expect(Math.abs(x[1]! * f[1]! + tail - x[0]! * f[1]!)).toBeLessThan(1e-12);
+    expect(Math.abs(x[1]! * f[1]! + tail - x[0]! * f[1]!)).toBeLessThan(1e-11);
   });
 });

@@ -8,6 +8,8 @@ import { geometric } from "../../src/distributions/geometric.ts";
 import { negativeBinomial } from "../../src/distributions/negative-binomial.ts";
 import { orderedLogistic } from "../../src/distributions/ordered-logistic.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
+import { truncated } from "../../src/distributions/truncated.ts";
+import { zeroInflated } from "../../src/distributions/zero-inflated.ts";
 import { iota } from "../../src/tensor/functions.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { evaluate } from "../evaluate.ts";
@@ -73,6 +75,8 @@ describe("draws have the probabilities of the distribution, and not those of one
     ["poisson(9.99)", of(poisson(9.99)), of(poisson(10.12)), 60],
     ["poisson(10.01)", of(poisson(10.01)), of(poisson(10.14)), 60],
     ["poisson({ logRate: 5 })", of(poisson({ logRate: 5 })), of(poisson({ logRate: 5.0045 })), 400],
+    ["zeroInflated(poisson(2), 0.3)", zeroInflated(of(poisson(2)), 0.3), zeroInflated(of(poisson(2)), 0.31), 20],
+    ["truncated(geometric(0.2), …)", truncated(of(geometric(0.2)), { low: 2, high: 9 }), truncated(of(geometric(0.22)), { low: 2, high: 9 }), 9],
     ["binomial(7, 0.25)", of(binomial(7, 0.25)), of(binomial(7, 0.26)), 7],
     ["binomial(19, 0.5)", of(binomial(19, 0.5)), of(binomial(19, 0.506)), 19],
     ["binomial(40, 0.6)", of(binomial(40, 0.6)), of(binomial(40, 0.604)), 40],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { bijectorTo } from "../../src/constraints/bijector.ts";
 import { Runtime } from "../../src/engine/runtime.ts";
 import { f64, gradient, program } from "../../src/program/program.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -101,6 +102,42 @@ describe("the gradient in every parameter is that of finite differences", () => 
         const rounding = 1e-14 * (Math.abs(sum(at.logProb!)) + scaleOf(row)) + (1e-15 * Math.abs(value)) / unit;
         expect(Math.abs(ours - difference), `${name}[${i}]: ${ours / h} and ${difference / h}`).toBeLessThan(1e-8 * Math.abs(difference) + rounding); // biome-ignore format: one line
       }
+    }
+  });
+});
+
+describe("the gradient in the variable itself, through the map onto the support, is that of finite differences", () => {
+  const continuous = rows.filter((row) => familyOf(row).eventRank > 0 && row.name !== "multinomial");
+  test.each(continuous.map((row) => [label(row), row] as const))("%s", async (_, row) => {
+    const family = familyOf(row);
+    const event = tensor(row.x[0]!).shape;
+    const bijector = bijectorTo(family.support({}));
+    const [size] = bijector.eventRank === 0 ? event : bijector.unconstrainedShape(event);
+    const step = await program({
+      runtime: new Runtime({ blas: null }),
+      inputs: { u: f64([size!]), ...Object.fromEntries(Object.entries(tensors(row.params)).map(([name, { shape }]) => [name, f64(shape)])) }, // biome-ignore format: one line
+      body: ({ inputs }) => {
+        const { u, ...params } = inputs as Record<string, Tensor>;
+        const x = bijector.forward(u!);
+        const density = family.logProb(x, params).add(bijector.logJacobian(u!, x).sum());
+        return { outputs: { density, slope: gradient(density, [u!])[0]! } };
+      },
+    });
+    const params = Object.entries(tensors(row.params)).map(([name, { data }]) => [name, Float64Array.from(data)]);
+    const at = async (u: Float64Array) => {
+      await step.run({ u, ...Object.fromEntries(params) });
+      return { density: step.outputs.density!.read()[0]!, slope: Array.from(step.outputs.slope!.read()) };
+    };
+    const start = Float64Array.from({ length: size! }, (_, i) => Math.sin(3 * i + 1));
+    const { density, slope } = await at(start);
+    const h = 1e-3;
+    for (const [i, u] of start.entries()) {
+      const moved = async (by: number) => (await at(start.with(i, u + by))).density;
+      const difference =
+        (8 * ((await moved(h)) - (await moved(-h))) - ((await moved(2 * h)) - (await moved(-2 * h)))) / (12 * h);
+      expect(Math.abs(slope[i]! - difference)).toBeLessThan(
+        1e-8 * Math.abs(difference) + 1e-10 * (1 + Math.abs(density)),
+      );
     }
   });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { simplex } from "../../src/constraints/support.ts";
 import { bernoulli } from "../../src/distributions/bernoulli.ts";
 import { categorical } from "../../src/distributions/categorical.ts";
 import { dirichlet } from "../../src/distributions/dirichlet.ts";
 import { normal } from "../../src/distributions/normal.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
-import { simplex } from "../../src/constraints/support.ts";
-import { problemOf } from "../../src/inference/problem.ts";
 import { compileLogDensity } from "../../src/inference/compile.ts";
+import { problemOf } from "../../src/inference/problem.ts";
 import type { Context } from "../../src/model/context.ts";
 import { model, type Returned } from "../../src/model/model.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -92,7 +92,7 @@ cases("a site that is written wrongly", [
   },
   {
     says: 'ShapeError: param("weights") is a single number, but its support (simplex) is one of vectors: give it a shape',
-    body: ({ param }) => param("weights", { support: simplex }),
+    body: ({ param }) => void param("weights", { support: simplex }),
   },
 ]);
 
@@ -202,15 +202,15 @@ const ways = "Sum it out by hand, observe it, or use a method that keeps discret
 cases("a discrete site that cannot be summed out", [
   {
     says: `OptionError: sample("n"): a poisson takes values without end (or a number of them that depends on other sites), so that it cannot be summed out where gradients are needed. ${ways}`,
-    body: ({ sample, observe }) => observe("y", normal(sample("n", poisson(3)), 1), 2),
+    body: ({ sample, observe }) => void observe("y", normal(sample("n", poisson(3)), 1), 2),
   },
   {
     says: 'OptionError: sample("z") is a discrete site of shape [3]: write it for one element inside a plate, so that each is summed out alone',
-    body: ({ sample, observe }) => observe("y", normal(sample("z", bernoulli(0.5), [3]), 1), [1, 2, 3]),
+    body: ({ sample, observe }) => void observe("y", normal(sample("z", bernoulli(0.5), [3]), 1), [1, 2, 3]),
   },
   {
     says: `OptionError: sample("z") has 300 states; at most 256 are summed out. ${ways}`,
-    body: ({ sample, observe }) => observe("y", normal(sample("z", categorical(Array(300).fill(1 / 300))), 1), 2),
+    body: ({ sample, observe }) => void observe("y", normal(sample("z", categorical(Array(300).fill(1 / 300))), 1), 2),
   },
   {
     says: 'OptionError: sample("z") is discrete, and "total" in the model\'s outer level, outside the plate of the site depends on it: it cannot be summed out one element at a time',
@@ -236,7 +236,7 @@ describe("what is no model", () => {
     });
     await problemOf(keeping, {});
     expect(await messageOf(({ sample }) => sample("b", normal(kept!, 1)))).toBe(
-      'OptionError: sample("b") was given a tensor of another model\'s trace. Use this body\'s own arguments; numbers from outside go in as data.',
+      "OptionError: sample(\"b\") was given a tensor of another model's trace. Use this body's own arguments; numbers from outside go in as data.",
     );
   });
 });

@@ -18,7 +18,7 @@ export async function logJoint<D, R extends Returned>(model: Model<D, R>, data: 
   const problem = await problemOf(model, data, { runtime });
   const density = await compileLogDensity(problem);
   const evaluate = (u: readonly number[]) => {
-    expect(u).toHaveLength(density.dim);
+    if (u.length !== density.dim) throw new Error(`${u.length} coordinates for ${problem.names.join(", ")}`);
     const gradient = new Float64Array(density.dim);
     return { value: density.evaluate(Float64Array.from(u), gradient), gradient: [...gradient] };
   };
@@ -35,6 +35,8 @@ export function expectGradient(density: LogJoint, u: readonly number[], toleranc
   for (const [i, slope] of density.gradient(u).entries()) {
     const moved = (by: number) => density.value(u.with(i, u[i]! + by));
     const difference = (moved(step) - moved(-step)) / (2 * step);
-    expect(Math.abs(slope - difference), `coordinate ${density.names[i]}`).toBeLessThan(tolerance * (1 + Math.abs(slope)));
+    expect(Math.abs(slope - difference), `coordinate ${density.names[i]}`).toBeLessThan(
+      tolerance * (1 + Math.abs(slope)),
+    );
   }
 }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { positive, simplex } from "../../src/constraints/support.ts";
-import { halfCauchy } from "../../src/distributions/half-cauchy.ts";
 import { dirichlet } from "../../src/distributions/dirichlet.ts";
+import { halfCauchy } from "../../src/distributions/half-cauchy.ts";
 import { normal } from "../../src/distributions/normal.ts";
-import { compileReporter } from "../../src/inference/reported.ts";
 import { problemOf } from "../../src/inference/problem.ts";
+import { compileReporter } from "../../src/inference/reported.ts";
 import { model } from "../../src/model/model.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { halfCauchyLog, normalLog, sum } from "./formulas.ts";

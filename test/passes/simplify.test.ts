@@ -24,6 +24,71 @@ const rules: Record<
   string,
   readonly [string, (b: Trace, x: Node, y: Node, n: Node) => Node, readonly string[] | null][]
 > = {
+  "rows taken in their order are the tensor, or a slice of it": [
+    ["all of them", (b, x) => b.gather(x, b.iota("i32", [3], 0)), unchanged],
+    ["counted in another dtype", (b, x) => b.gather(x, b.cast(b.iota("i32", [3], 0), "u32")), unchanged],
+    [
+      "clamped where no index is outside",
+      (b, x) => b.gather(x, b.minimum(b.maximum(b.iota("u32", [3], 0), 0), 2)),
+      unchanged,
+    ],
+    [
+      "some of them",
+      (b, _x, y) => b.gather(y, b.add(b.iota("i32", [2], 0), 1)),
+      ['%0: f32[4, 5] = input() {name="y"}', "%1: f32[2, 5] = slice(%0) {sizes=[2,5] starts=[1,0]}", "return r = %1"],
+    ],
+    [
+      "one of them",
+      (b, _x, y) => b.gather(y, b.constant(3, "u32", [])),
+      [
+        '%0: f32[4, 5] = input() {name="y"}',
+        "%1: f32[1, 5] = slice(%0) {sizes=[1,5] starts=[3,0]}",
+        "%2: f32[5] = reshape(%1) {shape=[5]}",
+        "return r = %2",
+      ],
+    ],
+    [
+      "numbered by row and column, as a plate in a plate does",
+      (b, x) => {
+        const column = b.minimum(b.maximum(b.broadcast(b.iota("i32", [4], 0), [3, 4], [1]), 0), 3);
+        const flat = b.add(column, b.mul(b.iota("i32", [3, 4], 0), 4));
+        return b.reshape(b.gather(b.reshape(x, [12]), flat), [3, 4]);
+      },
+      unchanged,
+    ],
+    ["added at their places", (b, x) => b.scatterAdd(x, b.iota("i32", [3], 0), 3), unchanged],
+    [
+      "added at some places, with zeros elsewhere",
+      (b, x) => b.scatterAdd(x, b.add(b.iota("u32", [3], 0), 1), 5),
+      [
+        X,
+        "%1: f32[3, 4] = reshape(%0) {shape=[3,4]}",
+        "%2: f32[5, 4] = pad(%1) {high=[1,0] low=[1,0]}",
+        "return r = %2",
+      ],
+    ],
+    ["not rows that depend on data", (b, x, _y, n) => b.gather(x, n), null],
+    ["not rows beyond the end", (b, x) => b.gather(x, b.add(b.iota("i32", [3], 0), 1)), null],
+    ["not rows before the start", (b, x) => b.gather(x, b.add(b.iota("i32", [3], 0), -1)), null],
+    ["not a clamp that changes indices", (b, x) => b.gather(x, b.minimum(b.iota("i32", [3], 0), 1)), null],
+    ["not every other row", (b, _x, y) => b.gather(y, b.mul(b.iota("i32", [2], 0), 2)), null],
+    ["not one row many times", (b, x) => b.gather(x, b.constant(1, "i32", [3])), null],
+    [
+      "not rows down the columns",
+      (b, x) => b.gather(b.reshape(x, [12]), b.add(b.iota("i32", [3, 4], 0), b.mul(b.iota("i32", [3, 4], 1), 3))),
+      null,
+    ],
+    [
+      "not an index that went through bool",
+      (b, x) => b.gather(x, b.cast(b.cast(b.iota("i32", [3], 0), "bool"), "i32")),
+      null,
+    ],
+    [
+      "not an index that went through halves",
+      (b, x) => b.gather(x, b.mul(b.cast(b.mul(b.cast(b.iota("i32", [3], 0), "f32"), 0.5), "i32"), 2)),
+      null,
+    ],
+  ],
   "constants are folded where that is exact": [
     [
       "arithmetic",

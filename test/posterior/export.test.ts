@@ -114,6 +114,13 @@ describe("Stan CSV", () => {
     ]);
   });
 
+  test("a matrix of two rows and three columns goes down its columns", () => {
+    const matrix = drawsOf(1, 1, { m: { shape: [2, 3], values: Float64Array.of(11, 12, 13, 21, 22, 23) } });
+    expect(text(stanCsv(matrix)["ansatz_1.csv"])).toContain(
+      "\nlp__,m.1.1,m.2.1,m.1.2,m.2.2,m.1.3,m.2.3\n0,11,21,12,22,13,23\n",
+    );
+  });
+
   test("has the header's settings and, with a step size, the adaptation between heading and draws", () => {
     expect(lines).toContain("#     num_samples = 5");
     expect(lines).toContain("# id = 2");

@@ -5,6 +5,8 @@ import type { RoutineEmitter } from "./routines.ts";
 const modules: Readonly<
   Record<string, () => Promise<{ readonly emitters: Readonly<Record<string, RoutineEmitter>> }>>
 > = {
+  argmax: () => import("./index-routines.ts"),
+  shuffle: () => import("./index-routines.ts"),
   cholesky: () => import("./linalg/emitters.ts"),
   choleskyGradient: () => import("./linalg/emitters.ts"),
   triangularSolve: () => import("./linalg/emitters.ts"),

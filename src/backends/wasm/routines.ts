@@ -5,7 +5,7 @@ import { matmulSizes } from "../../ops/contract.ts";
 import { batchStride } from "../../passes/fuse.ts";
 import type { Plan } from "../../passes/plan.ts";
 import { type Blas, blasWorthwhile } from "../native.ts";
-import { call, type Expr, f32, f64, i32, i64, memory, type ValType } from "./assembler/expr.ts";
+import { call, type Expr, f32, f64, i32, memory, type ValType } from "./assembler/expr.ts";
 import type { FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
 import { gemmFunction, gemmScratchBytes } from "./gemm.ts";
 import { type EmittedKernel, emitLoop, placeAddress } from "./loop.ts";
@@ -170,43 +170,12 @@ function matmul(c: RoutineContext, f: FuncBuilder, table: Expr, part: Expr, node
 }
 
 /** A scalar element, for the routines that go one by one. */
-const element = {
+export const element = {
   f32: { load: f32.load, store: f32.store, gt: f32.gt, add: f32.add },
   f64: { load: f64.load, store: f64.store, gt: f64.gt, add: f64.add },
   i32: { load: i32.load, store: i32.store, gt: i32.gt_s, add: i32.add },
   u32: { load: i32.load, store: i32.store, gt: i32.gt_u, add: i32.add },
 };
-
-function argmax(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, node: Node): void {
-  const x = node.inputs[0]!;
-  const axis = node.attrs.axis as number;
-  const stride = stridesOf(x.shape)[axis]!;
-  const length = x.shape[axis]!;
-  const outer = sizeOf(x.shape.slice(0, axis));
-  const e = element[x.dtype as keyof typeof element];
-  const size = bytesOf(x.dtype);
-  const from = f.let(addressOf(c.plan, table, x));
-  const to = f.let(addressOf(c.plan, table, node));
-  const [i, j, k] = [f.local("i32"), f.local("i32"), f.local("i32")];
-  const best = f.local(x.dtype === "u32" ? "i32" : (x.dtype as "f32"));
-  const where = f.local("i32");
-  f.for(i, i32.const(0), i32.const(outer), 1, () => {
-    f.for(j, i32.const(0), i32.const(stride), 1, () => {
-      const row = f.let(i32.add(from, i32.mul(i32.add(i32.mul(i, i32.const(stride * length)), j), i32.const(size))));
-      f.set(best, e.load(row));
-      f.set(where, i32.const(0));
-      f.for(k, i32.const(1), i32.const(length), 1, () => {
-        const value = f.let(e.load(i32.add(row, i32.mul(k, i32.const(stride * size)))));
-        f.if(e.gt(value, best), () => {
-          f.set(best, value);
-          f.set(where, k);
-        });
-      });
-      f.do(i32.store(to, where));
-      f.set(to, i32.add(to, i32.const(4)));
-    });
-  });
-}
 
 function scatterAdd(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, node: Node): void {
   const [updates, indices] = node.inputs as [Node, Node];
@@ -231,20 +200,6 @@ function scatterAdd(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr,
       f.set(source, i32.add(source, i32.const(size)));
     });
     f.set(index, i32.add(index, i32.const(4)));
-  });
-}
-
-/** Fisher and Yates from the inside out: element i goes to a place j ≤ i, and what was there to i. */
-function shuffle(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, node: Node): void {
-  const bits = f.let(addressOf(c.plan, table, node.inputs[0]!));
-  const out = f.let(addressOf(c.plan, table, node));
-  const i = f.local("i32");
-  f.for(i, i32.const(0), i32.const(node.shape[0]!), 1, () => {
-    const word = i64.load32_u(i32.add(bits, i32.mul(i, i32.const(4))));
-    const j = i32.wrap_i64(i64.shr_u(i64.mul(word, i64.extend_i32_u(i32.add(i, i32.const(1)))), i64.const(32n)));
-    const other = f.let(i32.add(out, i32.mul(j, i32.const(4))));
-    f.do(i32.store(i32.add(out, i32.mul(i, i32.const(4))), i32.load(other)));
-    f.do(i32.store(other, i));
   });
 }
 
@@ -315,9 +270,7 @@ function concat(c: RoutineContext, f: FuncBuilder, table: Expr, _part: Expr, nod
 /** By op; those that are not in the core come here when the first program that holds one is compiled. */
 export const emitters: Record<string, RoutineEmitter> = {
   matmul,
-  argmax,
   scatterAdd,
-  shuffle,
   pad,
   concat,
 };

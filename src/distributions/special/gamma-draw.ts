@@ -47,7 +47,10 @@ function logDrawFromOne(key: Key<Tensor>, a: Tensor, batch: Shape): Tensor {
   const step = x.div(inner.mul(9).sqrt());
   const inside = step.gt(-1);
   const logV = where(inside, step, 0).log1p().mul(3);
-  const bound = x.square().mul(0.5).add(inner.mul(logV.sub(logV.exp()).add(1)));
+  const bound = x
+    .square()
+    .mul(0.5)
+    .add(inner.mul(logV.sub(logV.exp()).add(1)));
   const taken = where(inside, u.log(), full(x, tries, Infinity)).lt(bound);
   const value = d.log().add(firstTaken(logV, taken));
   return a.of(a.trace.customVjp(value.node, [a.node], slope));

@@ -1,3 +1,4 @@
+import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { logStudent } from "./student-density.ts";
 import { column, REACH, tailIntegral } from "./tail-integral.ts";
@@ -22,4 +23,14 @@ export function studentTail(z: Tensor, nu: Tensor): Tensor {
     return up.add(down).mul(0.5).add(up.sub(down).mul(0.5).mul(slopes)).log1p().mul(exponent).neg().exp(); // biome-ignore format: the formula
   });
   return integral.log().add(root.log()).add(logStudent(t, v)).minimum(-0);
+}
+
+/** log P(0 < T < z) for z from 0 to 1, by Gauss and Legendre's rule: the density has no scale below 1. */
+export function studentCentre(z: Tensor, nu: Tensor): Tensor {
+  const { shape } = z.add(nu);
+  const [t, v] = [z.broadcastTo(shape), nu.broadcastTo(shape)];
+  const [ts, vs] = [column(t), column(v)];
+  return tailIntegral(full(t, shape, 1), (share) => logStudent(share.mul(ts), vs).exp())
+    .log()
+    .add(t.log());
 }

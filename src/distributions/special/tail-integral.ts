@@ -17,7 +17,10 @@ const WEIGHTS = [
   0.007018610009470096,
 ];
 
-const unit = [...NODES].reverse().map((x) => (1 - x) / 2).concat(NODES.map((x) => (1 + x) / 2));
+const unit = [...NODES]
+  .reverse()
+  .map((x) => (1 - x) / 2)
+  .concat(NODES.map((x) => (1 + x) / 2));
 const weights = [...[...WEIGHTS].reverse(), ...WEIGHTS].map((w) => w / 2);
 
 /** Where e^−φ has fallen to 3e-17, the integrals below may end. */

@@ -81,7 +81,8 @@ export function geometricMean(a: Float64Array, b: Float64Array, n: number): Floa
     const xInverse = inverse(x, n);
     const y = inverse(yInverse, n);
     if (!xInverse || !y) return null;
-    let apart = 0;
+    // From the second iteration on x ≥ y in the order of definiteness, so that equal diagonals mean equal matrices.
+    let apart = iteration === 0 ? 1 : 0;
     for (let i = 0; i < n; i++) apart = Math.max(apart, x[i * n + i]! / y[i * n + i]! - 1);
     x = x.map((value, i) => 0.5 * (value + y[i]!));
     if (apart < 1e-5) return x; // Half of its square remains.

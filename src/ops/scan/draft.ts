@@ -33,7 +33,7 @@ export function appendScan(b: Trace, draft: Draft): Node {
   for (const [i, { next }] of carries.entries()) drafted.set(`state.${i}`, next);
   for (const [i, y] of ys.entries()) drafted.set(`y.${i}`, y);
   const outputs = draft.standIns ? writeInto(b.builder, { outputs: drafted }, draft.standIns) : drafted;
-  const used = new Set(reachable([...outputs.values()]));
+  const used = new Set(reachable([...outputs.values()], Math.min(index.id, ...draft.xs.map(({ at }) => at.id))));
   const xs = draft.xs.filter(({ at }) => used.has(at));
   const placeholders = new Map<Node, string>([[index, "index"]]);
   for (const [i, { at }] of carries.entries()) placeholders.set(at, `state.${i}`);

@@ -1,5 +1,5 @@
 import { isFloat } from "../../base/dtype.ts";
-import { sameShape, type Shape } from "../../base/shape.ts";
+import { sameShape, type Shape, sizeOf } from "../../base/shape.ts";
 import { reachable } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
 import type { Op, Trace } from "../vocabulary.ts";
@@ -32,6 +32,37 @@ function shaped(b: Trace, x: Node, shape: Shape): Node {
   const inner = x.op === "reshape" ? x.inputs[0]! : x;
   if (sameShape(inner.shape, shape)) return inner;
   return x.op === "const" ? b.constant(x.attrs.value as number, x.dtype, shape) : b.reshape(x, shape);
+}
+
+/** Rows added to a captured value at each step, in a place that may change: left in rows, and added once after the loop. */
+interface Deferred {
+  readonly captured: number;
+  readonly updates: Node;
+  readonly indices: Node;
+  readonly rows: number;
+  /** From the result of scatterAdd to the cotangent. */
+  readonly after: (x: Node) => Node;
+}
+
+/** Splits a sum into terms that add rows at indices and the rest, so that a step costs what it touches and not the whole. */
+function splitRows(b: Trace, captured: number, d: Node): { deferred: Deferred[]; rest: Node | null } {
+  const deferred: Deferred[] = [];
+  const visit = (node: Node, after: Deferred["after"]): Node | null => {
+    if (node.op === "add") {
+      const [x, y] = node.inputs.map((term) => visit(term, after)) as [Node | null, Node | null];
+      return x && y ? b.add(x, y) : (x ?? y);
+    }
+    const [x] = node.inputs;
+    if (node.op === "reshape") {
+      const rest = visit(x!, (value) => after(b.reshape(value, node.shape)));
+      return rest && b.reshape(rest, node.shape);
+    }
+    if (node.op !== "scatterAdd") return node;
+    deferred.push({ captured, updates: x!, indices: node.inputs[1]!, rows: node.attrs.rows as number, after });
+    return null;
+  };
+  const rest = visit(d, (x) => x);
+  return { deferred, rest };
 }
 
 /**
@@ -76,16 +107,21 @@ export const scanVjp: NonNullable<Op["vjp"]> = (b, g, node, vjp) => {
     const extra = arriving.find((s) => s.carry === i);
     return extra ? b.add(d, extra.at) : d;
   });
+  const split = dCaptured.map((d, i) => (d ? splitRows(b, i, d) : { deferred: [], rest: null }));
+  const deferred = split.flatMap((s) => s.deferred);
   const sums = captured.flatMap((k, i) => {
-    const d = dCaptured[i];
+    const d = split[i]!.rest;
     if (!d) return [];
     const from = b.constant(0, dtype, k.shape);
     const at = placeholder(b, from);
     return [{ i, from, at, next: b.add(at, b.cast(d, dtype)) }];
   });
   const ys = dXs.flatMap((d) => (d ? [b.cast(d, dtype)] : []));
+  // Indices below 2^24 are exact even in f32.
+  for (const { updates, indices } of deferred) ys.push(b.cast(updates, dtype), b.cast(indices, dtype));
 
-  const used = new Set(reachable([...nextCarries, ...sums.map((s) => s.next), ...ys]));
+  const ends = [...nextCarries, ...sums.map((s) => s.next), ...ys];
+  const used = new Set(reachable(ends, Math.min(...carries.map((c) => c.id))));
   const needed = carries.flatMap((c, i) => (used.has(c) ? [i] : []));
   const stored = [...new Set([...attrs.stored, ...needed])].sort((p, q) => p - q);
   const forward = b.builder.append("scan", node.inputs, { ...attrs, stored });
@@ -108,15 +144,26 @@ export const scanVjp: NonNullable<Op["vjp"]> = (b, g, node, vjp) => {
   };
   const backward = appendScan(b, draft);
   const result = layoutOf(attrsOf(backward));
-  const back1 = (piece: Piece, like: Node) => b.cast(takePiece(b, backward, piece), like.dtype);
+  const taken = (piece: Piece, like: Node) => b.cast(takePiece(b, backward, piece), like.dtype);
   let y = 0;
+  const xParts = operands.xs.map((x, i) => (dXs[i] ? taken(result.ys[y++]!, x) : null));
+  const kParts = operands.captured.map((k, i) => {
+    const at = sums.findIndex((s) => s.i === i);
+    return at < 0 ? null : taken(result.carries[carries.length + at]!, k);
+  });
+  for (const { captured: i, updates, indices, rows, after } of deferred) {
+    const k = operands.captured[i]!;
+    const count = attrs.length * sizeOf(indices.shape);
+    const u = b.reshape(taken(result.ys[y++]!, k), [count, ...updates.shape.slice(indices.shape.length)]);
+    const at = b.reshape(takePiece(b, backward, result.ys[y++]!), [count]);
+    const sum = after(b.scatterAdd(u, b.cast(at, indices.dtype), rows));
+    const known = kParts[i];
+    kParts[i] = known ? b.add(known, sum) : sum;
+  }
   return [
-    ...operands.carries.map((c, i) => back1(result.carries[i]!, c)),
-    ...operands.xs.map((x, i) => (dXs[i] ? back1(result.ys[y++]!, x) : null)),
-    ...operands.captured.map((k, i) => {
-      const at = sums.findIndex((s) => s.i === i);
-      return at < 0 ? null : back1(result.carries[carries.length + at]!, k);
-    }),
+    ...operands.carries.map((c, i) => taken(result.carries[i]!, c)),
+    ...xParts,
+    ...kParts,
     ...(operands.count ? [null] : []),
   ];
 };

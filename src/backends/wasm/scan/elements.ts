@@ -1,4 +1,4 @@
-import { sizeOf, stridesOf } from "../../../base/shape.ts";
+import { sizeOf } from "../../../base/shape.ts";
 import type { Node } from "../../../ir/node.ts";
 import { matmulSizes } from "../../../ops/contract.ts";
 import { keptAxes } from "../../../ops/reduce.ts";
@@ -10,14 +10,17 @@ export interface Element {
   readonly at: number;
 }
 
-const indexOf = (at: number, node: Node): number[] => {
-  const strides = stridesOf(node.shape);
-  return node.shape.map((d, axis) => Math.floor(at / strides[axis]!) % d);
-};
-const offsetIn = (node: Node, index: readonly number[]): number => {
-  const strides = stridesOf(node.shape);
-  return index.reduce((n, i, axis) => n + i * strides[axis]!, 0);
-};
+function indexOf(at: number, { shape }: Node): number[] {
+  const index = new Array<number>(shape.length);
+  let rest = at;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    index[axis] = rest % shape[axis]!;
+    rest = Math.floor(rest / shape[axis]!);
+  }
+  return index;
+}
+const offsetIn = ({ shape }: Node, index: readonly number[]): number =>
+  shape.reduce((offset, d, axis) => offset * d + index[axis]!, 0);
 
 const MOVES = new Set(["reshape", "broadcast", "transpose", "slice", "pad", "concat"]);
 
@@ -66,13 +69,21 @@ export function sourceOf(element: Element): Element | null {
 export function reducedBy({ node, at }: Element): Element[] {
   const [x] = node.inputs as [Node];
   const axes = node.attrs.axes as readonly number[];
-  const kept = keptAxes(x.shape, axes);
-  const index = indexOf(at, node);
+  const kept = indexOf(at, node);
   const out: Element[] = [];
-  for (let i = 0; i < sizeOf(x.shape); i++) {
-    const of = indexOf(i, x);
-    if (kept.every((axis, k) => of[axis] === index[k])) out.push({ node: x, at: i });
-  }
+  const index = x.shape.map(() => 0);
+  for (const [i, axis] of keptAxes(x.shape, axes).entries()) index[axis] = kept[i]!;
+  const visit = (axis: number): void => {
+    if (axis === axes.length) {
+      out.push({ node: x, at: offsetIn(x, index) });
+      return;
+    }
+    for (let i = 0; i < x.shape[axes[axis]!]!; i++) {
+      index[axes[axis]!] = i;
+      visit(axis + 1);
+    }
+  };
+  visit(0);
   return out;
 }
 

@@ -31,8 +31,20 @@ export interface Demand {
 }
 
 export function demandOf(graph: Graph): Demand | null {
+  const known = demands.get(graph);
+  if (known !== undefined) return known;
+  const demand = findDemand(graph);
+  demands.set(graph, demand);
+  return demand;
+}
+
+const demands = new WeakMap<Graph, Demand | null>();
+
+function findDemand(graph: Graph): Demand | null {
   const order = nodesOf(graph);
   if (order.some((n) => !KNOWN.has(n.op) && !isElementwise(n) && !isMove(n))) return null;
+  const gathers = (n: Node) => !isElementwise(n) && !isMove(n) && n.inputs.some((x) => sizeOf(x.shape) > MOST_ELEMENTS);
+  if (order.some((n) => gathers(n) && !(n.op === "gather" && arrayInMemory(n.inputs[0]!)))) return null;
   const lanes: Lanes = order.some((n) => n.dtype === "f64") ? 2 : 4;
   const elements = new Map<Node, Set<number>>();
   let weight = 0;
