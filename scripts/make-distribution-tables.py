@@ -240,7 +240,7 @@ T["vonMises"] = dict(
     mean=lambda location, concentration: location,
     cases=[
         ({"location": 0, "concentration": 1}, [-3, -1, 0.2, 2]),
-        ({"location": 1, "concentration": 0.01}, [-3, 1, 2]),
+        ({"location": 0, "concentration": 0.01}, [-3, 1, 2]),
         ({"location": -0.5, "concentration": 9.9}, [-2, -0.4, 1]),
         ({"location": -0.5, "concentration": 10.1}, [-2, -0.4, 1]),
         ({"location": 0.3, "concentration": 400}, [0.1, 0.3, 0.5]),

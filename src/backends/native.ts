@@ -16,6 +16,17 @@ export type GemmImport = (
   ldc: number,
 ) => void;
 
+/** Factorisations and solves of row-major matrices without gaps, in place, on byte addresses of one WebAssembly memory. */
+export interface LinalgImports {
+  /** The lower triangle of A[n, n] becomes its Cholesky factor; not 0 where a pivot was found that is not positive. */
+  readonly potrf_f32: (n: number, a: number) => number;
+  readonly potrf_f64: (n: number, a: number) => number;
+  /** X[n, k] becomes the solution of op(T) X = X, T being the lower or upper triangle of T[n, n]. Flags are 0 or 1. */
+  readonly trsm_f32: TrsmImport;
+  readonly trsm_f64: TrsmImport;
+}
+type TrsmImport = (lower: number, transpose: number, n: number, k: number, t: number, x: number) => void;
+
 export type BlasVendor = "openblas" | "mkl" | "blis" | "accelerate" | "reference" | "unknown";
 
 /** A system BLAS, loaded into this process. */
@@ -29,13 +40,15 @@ export interface Blas {
   readonly coreName: string | null;
   /** Threads in use now; 1 where the library does not tell. The bits of a product depend on it too. */
   readonly threads: number;
+  /** Whether it has LAPACK's factorisation too: then the imports are also LinalgImports. */
+  readonly factorises?: boolean;
   /** Sets the number of threads, where the library offers it; else does nothing. */
   setThreads(n: number): void;
   /** The functions a compiled program imports, bound to its memory. */
   bind(memory: WebAssembly.Memory): BlasImports;
 }
 
-export interface BlasImports {
+export interface BlasImports extends Partial<LinalgImports> {
   readonly gemm_f32: GemmImport;
   readonly gemm_f64: GemmImport;
 }
@@ -54,7 +67,8 @@ export interface BlasAttempt {
  */
 export function blasWorthwhile(dtype: "f32" | "f64", m: number, n: number, k: number): boolean {
   const products = m * n * k;
-  if (m === 1 || n === 1) return products >= 8192;
+  // Beyond a core's cache memory sets the pace of either, and OpenBLAS walks a transposed matrix worse.
+  if (m === 1 || n === 1) return products >= 8192 && products < 2 ** 18;
   return products >= (dtype === "f32" ? 1536 : 3072);
 }
 

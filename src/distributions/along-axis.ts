@@ -52,6 +52,6 @@ function copied(what: string, name: string, value: ParamValue, rank: number, siz
   }
   if (typeof value === "number") return Array(size).fill(value) as number[];
   if (at < 0 && sizes.length === 1) return Array(size).fill(value) as number[][];
-  if (sizes.length === 1) return Array(size).fill(value[0]) as number[];
+  if (rank === 0 && sizes.length === 1) return Array(size).fill(value[0]) as number[];
   throw new OptionError(`${what}: ${name} is one matrix for all ${size} components: give each component its own`);
 }

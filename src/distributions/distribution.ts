@@ -59,7 +59,11 @@ export interface Distribution<P extends string = string> {
   readonly given: Given<P>;
 }
 
-type Row<P extends string> = Pick<Family<P>, "name" | "params" | "support" | "logProb"> & Partial<Family<P>>;
+type Row<P extends string> = Pick<Family<P>, "name" | "params" | "support" | "logProb"> &
+  Partial<Family<P>> & {
+    /** What is wrong with the parameters together; null where nothing is. */
+    readonly check?: (given: Given<P>) => string | null;
+  };
 type Arguments<P extends string> = readonly ParamValue[] | readonly [Partial<Given<P>>];
 
 const isRecord = (x: unknown): x is Record<string, ParamValue> =>
@@ -67,6 +71,7 @@ const isRecord = (x: unknown): x is Record<string, ParamValue> =>
 
 /** A family from its row; what the row leaves out is not offered, and one draw is one number. */
 export function family<P extends string>(row: Row<P>): Family<P> {
+  const { check: _, ...members } = row;
   const { fromLogCdf, fromLogSurvival } = row;
   return {
     eventRank: 0,
@@ -87,7 +92,7 @@ export function family<P extends string>(row: Row<P>): Family<P> {
             return where(lower, below, fromLogSurvival(where(lower, 0.5, p).neg().log1p(), params));
           }
         : null,
-    ...row,
+    ...members,
   };
 }
 
@@ -103,7 +108,12 @@ export type Callable<P extends string> = Family<P> & ((...args: Arguments<P>) =>
  */
 export function distribution<P extends string>(row: Row<P>): Callable<P> {
   const made = family(row);
-  const call = (...args: Arguments<P>): Distribution<P> => ({ family: made, given: readParams(made, args) });
+  const call = (...args: Arguments<P>): Distribution<P> => {
+    const given = readParams(made, args);
+    const wrong = row.check?.(given);
+    if (wrong) throw new OptionError(`${row.name}: ${wrong}`);
+    return { family: made, given };
+  };
   const { name, ...members } = made;
   Object.defineProperty(call, "name", { value: name });
   return Object.assign(call, members) as Callable<P>;
@@ -171,7 +181,8 @@ function fault(x: number, support: Support): string | null {
   }
 }
 
-function checkNumbers(family: string, name: string, spec: ParamSpec, value: ParamValue, usage: string): void {
+/** @throws OptionError where a number of a parameter lies outside its support */
+export function checkNumbers(family: string, name: string, spec: ParamSpec, value: ParamValue, usage: string): void {
   if (value instanceof Tensor) return;
   for (const x of [value].flat(2)) {
     const wanted = fault(x, spec.support);

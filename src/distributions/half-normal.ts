@@ -31,7 +31,11 @@ export const halfNormal = distribution({
       );
       return where(near, where(near, z, 1).mul(Math.SQRT1_2).erf().log(), far);
     }),
-  logSurvival: (x, { sd }) => where(x.gt(0), logNormalSurvival(x.maximum(0).div(sd)).add(Math.LN2), 0),
+  logSurvival: (x, { sd }) => {
+    const z = x.maximum(0).div(sd);
+    const near = z.lt(1);
+    return where(near, where(near, z, 0).mul(Math.SQRT1_2).erf().neg().log1p(), logNormalSurvival(z).add(Math.LN2));
+  },
   fromLogCdf: (l, { sd }) => normalQuantileOfLog(log1mExp(l.neg()).sub(Math.LN2)).mul(sd).neg(),
   fromLogSurvival: (l, { sd }) => normalQuantileOfLog(l.sub(Math.LN2)).mul(sd).neg(),
 });

@@ -148,6 +148,8 @@ export function mixture(weights: ParamValue, components: Distribution | readonly
     const shown = count === null ? "a number" : `${count} weights`;
     throw new OptionError(`mixture: ${shown} for ${all.size} components: give one weight for each, [..., ${all.size}]`);
   }
+  const spec: ParamSpec = { support: simplex, rank: 1 };
+  checkNumbers("mixture", "weights", spec, weights, "mixture(weights, components)");
   const { family: base } = all;
   const rank = base.eventRank;
   const families = list ? list.map((d) => d.family) : [base];
@@ -167,7 +169,7 @@ export function mixture(weights: ParamValue, components: Distribution | readonly
   return {
     family: family<string>({
       name: list ? "mixture" : `mixture of ${base.name}`,
-      params: { weights: { support: simplex, rank: 1 }, ...all.params },
+      params: { weights: spec, ...all.params },
       eventRank: rank,
       eventShape: (params) => eventShapeOf(all, params),
       support: all.support,

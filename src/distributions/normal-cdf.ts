@@ -31,7 +31,7 @@ const logNormalPdf = (z: Tensor): Tensor =>
 
 /** d log Φ(z) / dz = φ(z) / Φ(z). Below 0 without subtracting two large numbers. */
 export function normalHazard(z: Tensor): Tensor {
-  const inverse = inverseMills(z.abs());
+  const inverse = inverseMills(where(z.lt(0), z.neg(), z)); // |z|, whose slope at 0 is 1
   const density = logNormalPdf(z).exp();
   return where(z.lt(0), inverse, density.div(density.div(inverse).neg().add(1))); // above 0, Φ = 1 − φ M
 }

@@ -1,6 +1,6 @@
 import { OptionError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
-import { above, type Bound, below, counts, interval, isDiscrete, type Support } from "../constraints/support.ts";
+import { type Bound, counts, isDiscrete } from "../constraints/support.ts";
 import { and, where } from "../tensor/functions.ts";
 import { type Key, uniform } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -46,8 +46,8 @@ export function sliceOf(base: Family, params: Params, { low, high }: Found): Sli
 }
 
 /** x with log P(X > x) = l or log P(X ≤ x) = l uniformly between the probabilities of the ends. */
-function draw(base: Family, params: Params, ends: Found, key: Key<Tensor>, batch: Shape): Tensor {
-  const { logMass, upper, greater, smaller } = sliceOf(base, params, ends);
+function draw(base: Family, params: Params, ends: Found, cuts: Found, key: Key<Tensor>, batch: Shape): Tensor {
+  const { logMass, upper, greater, smaller } = sliceOf(base, params, cuts);
   // log(smaller + u (greater − smaller)) = log greater + log(1 − (1 − u) mass / greater)
   const u = uniform(key, batch, "f64");
   const share = smaller ? u.log().add(logMass.sub(greater)) : u.log();
@@ -113,8 +113,10 @@ export function truncated(base: Distribution, { low, high }: Ends): Distribution
         return where(inside, logProb.sub(sliceOf(f, params, cuts(params)).logMass), -Infinity);
       },
       sample:
-        f.fromLogCdf && f.fromLogSurvival ? (key, params, batch) => draw(f, params, found(params), key, batch) : null,
-      reparameterised: f.fromLogCdf && f.fromLogSurvival ? "explicit" : null,
+        f.fromLogCdf && f.fromLogSurvival
+          ? (key, params, batch) => draw(f, params, found(params), cuts(params), key, batch)
+          : null,
+      reparameterised: f.fromLogCdf && f.fromLogSurvival && f.reparameterised ? "explicit" : null,
       logCdf: null,
     }),
     given: { ...base.given, ...ends },

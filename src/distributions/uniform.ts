@@ -16,6 +16,10 @@ const logShare = (from: Tensor, to: Tensor, ends: Ends): Tensor =>
 export const uniform = distribution({
   name: "uniform",
   params: { low: { support: real, rank: 0, default: 0 }, high: { support: real, rank: 0, default: 1 } },
+  check: ({ low, high }) =>
+    typeof low === "number" && typeof high === "number" && !(low < high)
+      ? `low is ${low} and high ${high}, but low must be below high`
+      : null,
   support: ({ low, high }) => interval(low, high),
   logProb: (x, ends) => {
     const inside = and<Tensor>(x.ge(ends.low), x.le(ends.high));

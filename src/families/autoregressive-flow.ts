@@ -3,7 +3,7 @@ import { Generator } from "../base/generator.ts";
 import { iota, rem } from "../tensor/functions.ts";
 import { scan } from "../tensor/scan.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { part, standardLogProb, type VariationalFamily } from "./variational-family.ts";
+import { part, scaledHead, standardLogProb, type VariationalFamily } from "./variational-family.ts";
 
 export interface AutoregressiveFlowOptions {
   /** `inverse`: draws cost one pass and densities elsewhere dim passes; `masked`: the other way round. Default `inverse`. */
@@ -152,5 +152,7 @@ export function autoregressiveFlow(dim: number, options: AutoregressiveFlowOptio
     drawWithLogProb,
     entropy: null,
     moments: null,
+    // The last layer scales each coordinate alone.
+    mapped: (params, map) => (map.diagonal ? scaledHead(params, map) : null),
   };
 }

@@ -82,5 +82,15 @@ export function blockGaussian(dim: number, { blocks }: { readonly blocks: readon
       }
       return { mean, covariance };
     },
+    mapped: (params, { location, factor, diagonal }) => {
+      if (!diagonal) return null;
+      const out = new Float64Array(params.length);
+      for (const { family, from, offset } of pieces) {
+        const [to, end] = [from + family.dim, offset + family.size];
+        const own = { location: location.subarray(from, to), factor: factor.subarray(from, to), diagonal };
+        out.set(family.mapped(params.subarray(offset, end), own)!, offset);
+      }
+      return out;
+    },
   };
 }

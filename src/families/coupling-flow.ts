@@ -2,7 +2,7 @@ import { OptionError } from "../base/errors.ts";
 import { concat } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { flowNetwork } from "./flow-network.ts";
-import { part, standardLogProb, type VariationalFamily } from "./variational-family.ts";
+import { part, scaledHead, standardLogProb, type VariationalFamily } from "./variational-family.ts";
 
 export interface CouplingFlowOptions {
   /** Coupling layers, each of which moves one half of the coordinates given the other. Default 4. */
@@ -80,5 +80,7 @@ export function couplingFlow(dim: number, { layers = 4, hidden = [32] }: Couplin
     drawWithLogProb,
     entropy: null,
     moments: null,
+    // The last layer scales each coordinate alone.
+    mapped: (params, map) => (map.diagonal ? scaledHead(params, map) : null),
   };
 }

@@ -60,5 +60,24 @@ export function fullRank(dim: number): VariationalFamily {
       }
       return { mean: params.slice(0, dim), covariance };
     },
+    mapped: (params, { location, factor, diagonal }) => {
+      const own = (i: number, j: number): number =>
+        i === j ? Math.exp(params[dim + i]!) : params[2 * dim + (i * (i - 1)) / 2 + j]!;
+      const outer = (i: number, k: number) => (diagonal ? (i === k ? factor[i]! : 0) : factor[i * dim + k]!);
+      const out = params.slice();
+      for (let i = 0; i < dim; i++) {
+        let mean = location[i]!;
+        for (let k = 0; k <= i; k++) mean += outer(i, k) * params[k]!;
+        out[i] = mean;
+        out[dim + i] = Math.log(outer(i, i)) + params[dim + i]!;
+        // The product of two lower triangles is one.
+        for (let j = 0; j < i; j++) {
+          let sum = 0;
+          for (let k = j; k <= i; k++) sum += outer(i, k) * own(k, j);
+          out[2 * dim + (i * (i - 1)) / 2 + j] = sum;
+        }
+      }
+      return out;
+    },
   };
 }

@@ -72,6 +72,15 @@ export function gaussianMixture(dim: number, { components: K, spread = 1 }: Mixt
       }
       return { mean, covariance };
     },
+    mapped: (params, { location, factor, diagonal }) => {
+      if (!diagonal) return null;
+      const out = params.slice();
+      for (let at = 0; at < K * dim; at++) {
+        out[K + at] = location[at % dim]! + factor[at % dim]! * params[K + at]!;
+        out[K + K * dim + at]! += Math.log(factor[at % dim]!);
+      }
+      return out;
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import { OptionError } from "../base/errors.ts";
 import { Generator } from "../base/generator.ts";
 import { cholesky, identity, logDetCholesky, triangularSolve } from "../tensor/linalg.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { LOG_2PI, part, type VariationalFamily } from "./variational-family.ts";
+import { LOG_2PI, part, scaledHead, type VariationalFamily } from "./variational-family.ts";
 
 // q(x) = N(mean, D² + F Fᵀ),  x = mean + D z + F w        parameters: mean, log diag D, F [dim, rank] by rows
 // With C = I + Fᵀ D⁻² F of size rank: log det Σ = 2 Σ log D + log det C, and
@@ -76,6 +76,12 @@ export function lowRank(dim: number, { rank }: { readonly rank: number }): Varia
         }
       }
       return { mean: params.slice(0, dim), covariance };
+    },
+    mapped: (params, map) => {
+      if (!map.diagonal) return null;
+      const out = scaledHead(params, map);
+      for (let at = 0; at < dim * rank; at++) out[2 * dim + at]! *= map.factor[Math.floor(at / rank)]!;
+      return out;
     },
   };
 }

@@ -1,4 +1,4 @@
-import { LOG_2PI, part, standardLogProb, type VariationalFamily } from "./variational-family.ts";
+import { LOG_2PI, part, scaledHead, standardLogProb, type VariationalFamily } from "./variational-family.ts";
 
 // q(x) = Π_j N(x_j; mean_j, sd_j),  x = mean + sd ∘ z        parameters: mean, log sd
 /** The mean-field Gaussian: independent coordinates. */
@@ -35,4 +35,5 @@ export const meanField = (dim: number): VariationalFamily => ({
       at % (dim + 1) === 0 ? Math.exp(2 * params[dim + at / (dim + 1)]!) : 0,
     ),
   }),
+  mapped: (params, map) => (map.diagonal ? scaledHead(params, map) : null),
 });

@@ -9,6 +9,13 @@ export interface Moments {
   readonly covariance: Float64Array;
 }
 
+/** x = location + factor · y, with a lower triangular factor [dim, dim] or its diagonal [dim]. */
+export interface AffineMap {
+  readonly location: Float64Array;
+  readonly factor: Float64Array;
+  readonly diagonal: boolean;
+}
+
 /**
  * Densities q on R^dim that share a form, with all their parameters in one flat vector. A draw is a smooth function of the parameters
  * and of standard normal noise.
@@ -42,6 +49,8 @@ export interface VariationalFamily {
   readonly entropy: ((params: Tensor) => Tensor) | null;
   /** Mean and covariance in closed form. */
   readonly moments: ((params: Float64Array) => Moments) | null;
+  /** The parameters of x where `params` are those of y; null where x is not in the family. */
+  mapped(params: Float64Array, map: AffineMap): Float64Array | null;
 }
 
 export const LOG_2PI = Math.log(2 * Math.PI);
@@ -87,3 +96,12 @@ export function sample(family: VariationalFamily, params: Tensor, key: Key<Tenso
 
 /** A constant vector of the parameters' type. */
 export const constants = (like: Tensor, size: number, value: number): Tensor => full(like, [size], value);
+
+/** Mean and log standard deviations at the head of the vector, mapped coordinate by coordinate; the rest as it is. */
+export function scaledHead(params: Float64Array, { location, factor }: AffineMap): Float64Array {
+  const dim = location.length;
+  return params.map((p, i) => {
+    if (i < dim) return location[i]! + factor[i]! * p;
+    return i < 2 * dim ? p + Math.log(factor[i - dim]!) : p;
+  });
+}

@@ -1,15 +1,9 @@
 import type { Buffer } from "../engine/runtime.ts";
+import type { AffineMap } from "../families/variational-family.ts";
 import { f64 } from "../program/program.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { diagonalOf } from "./symmetric-solve.ts";
 import type { Target } from "./target.ts";
-
-/** x = location + factor · y, with a lower triangular factor [dim, dim] or its diagonal [dim]. */
-export interface AffineMap {
-  readonly location: Float64Array;
-  readonly factor: Float64Array;
-  readonly diagonal: boolean;
-}
 
 /** log |det| of the map. */
 export const logDeterminant = ({ location, factor, diagonal }: AffineMap): number =>

@@ -62,7 +62,7 @@ export function resample({ points, count, logWeights }: WeightedDraws, wanted: n
 /** Effective draws that a mean's Monte Carlo error of 5 % of an sd needs. */
 const ENOUGH = 400;
 /** Monte Carlo error of a mean, and of an sd, in units of the sd. */
-const TOLERANCE = 0.05;
+const TOLERANCE = 0.035;
 
 const percent = (x: number): string => `${(100 * x).toFixed(x < 0.1 ? 1 : 0)} %`;
 
@@ -74,7 +74,8 @@ export function certifyWeighted(
 ): Certificate {
   const { points, count, logWeights, khat, ess } = draws;
   const dim = points.length / count;
-  const limit = khatThreshold(count);
+  // Up to ½ the weights have a variance, and their errors can be told from the draws; up to 0.7 they only converge.
+  const limit = Math.min(0.5, khatThreshold(count));
   const about = `k-hat is ${khat.toFixed(2)}`;
   if (!(khat <= limit)) {
     const reason = `${about}, above ${limit.toFixed(2)}: the approximation misses too much of the posterior for its draws to be corrected by weighting.`;

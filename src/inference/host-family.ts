@@ -1,7 +1,6 @@
-import type { VariationalFamily } from "../families/variational-family.ts";
-import { sample } from "../families/variational-family.ts";
+import { type AffineMap, sample, type VariationalFamily } from "../families/variational-family.ts";
 import { f64, program, u32 } from "../program/program.ts";
-import { type AffineMap, affineInputs, logDeterminant, mapRows } from "./affine-target.ts";
+import { affineInputs, logDeterminant, mapRows } from "./affine-target.ts";
 import { solveLower } from "./symmetric-solve.ts";
 import type { Target } from "./target.ts";
 

@@ -2,6 +2,7 @@ import { AnsatzError, OptionError } from "../base/errors.ts";
 import { Generator } from "../base/generator.ts";
 import type { DataFor } from "../model/data.ts";
 import type { Model, Returned } from "../model/model.ts";
+import { adaptiveImportance } from "./adaptive-importance.ts";
 import type { Approximation } from "./approximation.ts";
 import {
   type Attempt,
@@ -23,7 +24,7 @@ import { type ChainProgress, type ChainsResult, sampleChains } from "./mcmc/chai
 import { Posterior, reportDraws } from "./posterior.ts";
 import { type Problem, type ProblemOptions, problemOf } from "./problem.ts";
 
-export const methods = ["auto", "laplace", "meanfield", "nuts", "hmc"] as const;
+export const methods = ["auto", "laplace", "meanfield", "importance", "nuts", "hmc"] as const;
 export type Method = (typeof methods)[number];
 
 /** What happens in a fit: one stream for progress lines, reports and pages. */
@@ -66,6 +67,7 @@ class Fit {
   readonly options: InferOptions;
   readonly seed: number;
   private target: Promise<CompiledTarget> | null = null;
+  private response: Promise<Approximation> | null = null;
   private mode: Promise<{ fit: LaplaceFit; others: string | null }> | null = null;
 
   constructor(problem: Problem, density: LogDensity, options: InferOptions) {
@@ -78,6 +80,16 @@ class Fit {
   compiled(): Promise<CompiledTarget> {
     this.target ??= compileTarget(this.problem, 32, this.density);
     return this.target;
+  }
+
+  /** The mean-field fit on fixed draws, with linear-response covariances where it has a minimum. */
+  linearResponse(): Promise<Approximation> {
+    this.response ??= (async () => {
+      const compiled = await this.compiled();
+      const found = await fixedDraws(this.problem, { compiled, seed: this.seed });
+      return found.hessianCholesky ? linearResponse(found, { seed: this.seed }) : found;
+    })();
+    return this.response;
   }
 
   /** Laplace's approximation, and what searches from other places found. */
@@ -151,10 +163,13 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
     return weighted(fit, q, others);
   },
   meanfield: async (fit) => {
-    const compiled = await fit.compiled();
     const { others } = await fit.modes();
-    const found = await fixedDraws(fit.problem, { compiled, seed: fit.seed });
-    return weighted(fit, found.hessianCholesky ? linearResponse(found, { seed: fit.seed }) : found, others);
+    return weighted(fit, await fit.linearResponse(), others);
+  },
+  importance: async (fit) => {
+    const { others } = await fit.modes();
+    const start = await fit.linearResponse();
+    return weighted(fit, adaptiveImportance(start, fit.density, fit.seed), others);
   },
   nuts: (fit) => sampled(fit, "nuts"),
   hmc: (fit) => sampled(fit, "hmc"),
@@ -163,21 +178,22 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
 const names: Record<Exclude<Method, "auto">, string> = {
   laplace: "laplace",
   meanfield: "meanfield+linear-response",
+  importance: "adaptive importance sampling",
   nuts: "nuts",
   hmc: "hmc",
 };
 
 /** The ladder: cheap methods first. The last two go on with what NUTS said was missing. */
-const ladder: readonly { readonly name: string; readonly run: Rung; readonly unless?: (before: Result) => boolean }[] =
-  [
-    { name: names.laplace, run: rungs.laplace },
-    { name: names.meanfield, run: rungs.meanfield },
-    { name: names.nuts, run: rungs.nuts },
-    {
-      name: "nuts with short steps",
-      run: (fit) => sampled(fit, "nuts", { targetAcceptance: 0.98, warmUp: 2 * (fit.options.warmUp ?? 1000), draws: 2 * (fit.options.draws ?? 1000) }), // biome-ignore format: one line
-    },
-  ];
+const ladder: readonly { readonly name: string; readonly run: Rung }[] = [
+  { name: names.laplace, run: rungs.laplace },
+  { name: names.meanfield, run: rungs.meanfield },
+  { name: names.importance, run: rungs.importance },
+  { name: names.nuts, run: rungs.nuts },
+  {
+    name: "nuts with short steps",
+    run: (fit) => sampled(fit, "nuts", { targetAcceptance: 0.98, warmUp: 2 * (fit.options.warmUp ?? 1000), draws: 2 * (fit.options.draws ?? 1000) }), // biome-ignore format: one line
+  },
+];
 
 /**
  * The posterior of a model given data, with a certificate. Without a method it goes up a ladder of them, from the cheap to the

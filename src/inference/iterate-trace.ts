@@ -12,6 +12,8 @@ interface Block {
 export class IterateTrace {
   private readonly size: number;
   private readonly kept: Block[] = [];
+  /** The objective of the first step. */
+  private first = Number.NaN;
 
   constructor(size: number) {
     this.size = size;
@@ -26,16 +28,18 @@ export class IterateTrace {
     return this.kept.at(-1)!.mean[this.size]!;
   }
 
-  /** Whether the objective came down from the first block to the last, or stayed within its noise. */
+  /** Whether the objective of the last block lies below that of the very first step, or within its noise of it. */
   get improved(): boolean {
-    const [first, last] = [this.kept[0]!, this.kept.at(-1)!];
-    const noise = Math.sqrt(first.variance[this.size]! + last.variance[this.size]!);
-    return last.mean[this.size]! <= first.mean[this.size]! + noise;
+    const last = this.kept.at(-1)!;
+    const noise = Math.sqrt(last.variance[this.size]!);
+    if (!Number.isFinite(noise)) return false;
+    return !Number.isFinite(this.first) || last.mean[this.size]! <= this.first + 4 * noise;
   }
 
   /** Adds a block from sums and sums of squares over its steps; steps whose objective was not finite are left out of its trace. */
   add(sum: Float64Array, squares: Float64Array, objective: Float64Array): void {
     const steps = objective.length;
+    if (!this.kept.length) this.first = objective[0]!;
     const mean = new Float64Array(this.size + 1);
     const variance = new Float64Array(this.size + 1);
     for (let j = 0; j < this.size; j++) {

@@ -2,7 +2,7 @@ import { OptionError, ShapeError } from "../base/errors.ts";
 import { type Shape, sizeOf } from "../base/shape.ts";
 import { bijectorTo } from "../constraints/bijector.ts";
 import { isDiscrete, type Support } from "../constraints/support.ts";
-import { type Buffer, defaultRuntime, type Runtime, type TensorSpec } from "../engine/runtime.ts";
+import type { Buffer, Runtime, TensorSpec } from "../engine/runtime.ts";
 import { type ArrayData, arrayData, type DataFor, isArray } from "../model/data.ts";
 import { sumOut } from "../model/enumerate.ts";
 import { type Model, type Returned, traceModel } from "../model/model.ts";
@@ -10,9 +10,10 @@ import { plateSizes, type RandomSite, type TracedModel } from "../model/site.ts"
 import { Assignment, latentSites, sumTerms, type Term, termsOf } from "../model/terms.ts";
 import { createTrace } from "../ops/trace.ts";
 import { f64 } from "../program/program.ts";
-import type { Key } from "../tensor/random.ts";
 import { full } from "../tensor/functions.ts";
+import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { runtimeOf } from "./runtime.ts";
 import type { Target } from "./target.ts";
 
 /** Where a continuous latent site lies in the unconstrained vector. */
@@ -79,11 +80,11 @@ export async function problemOf<D, R extends Returned>(
   if ((model as Partial<Model> | null)?.kind !== "model") {
     throw new OptionError("this takes a model first: model(({ sample, observe }, data) => …)");
   }
-  const runtime = options.runtime ?? (await defaultRuntime());
   const fields = new DataFields((given ?? {}) as Readonly<Record<string, unknown>>);
   const b = createTrace();
   const layout = traceModel(b, model as Model<unknown>, fields.record((name, { shape }) => new Tensor(b, b.input(`data.${name}`, "f64", shape)))); // biome-ignore format: one line
   const coordinates = coordinatesOf(layout);
+  const runtime = options.runtime ?? (await runtimeOf(layout));
   const { arrays } = fields;
   const inputs: Record<string, TensorSpec> = {};
   const data: Record<string, Buffer> = {};

@@ -1,6 +1,6 @@
 import { OptionError } from "../base/errors.ts";
 import { meanField } from "../families/mean-field.ts";
-import type { VariationalFamily } from "../families/variational-family.ts";
+import type { AffineMap, VariationalFamily } from "../families/variational-family.ts";
 import { elbo } from "../objectives/elbo.ts";
 import {
   checkComposition,
@@ -11,7 +11,7 @@ import { adam } from "../optimizers/adam.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
 import { f64, gradient, program, u32 } from "../program/program.ts";
 import { where } from "../tensor/functions.ts";
-import { type AffineMap, affineTarget } from "./affine-target.ts";
+import { affineTarget } from "./affine-target.ts";
 import { type Approximation, negElboOf } from "./approximation.ts";
 import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
 import { logDensities, logDensityOfRows } from "./density-batch.ts";
@@ -57,9 +57,10 @@ export interface StochasticViOptions<E extends GradientEstimator = GradientEstim
 }
 
 export interface StochasticViFit extends Approximation {
-  /** Parameters of y, where x = location + factor · y. */
+  /** Parameters of `member`. */
   readonly params: Float64Array;
-  readonly map: AffineMap;
+  /** Null where the parameters are those of x itself; otherwise they are those of y with x = location + factor · y. */
+  readonly map: AffineMap | null;
   readonly member: VariationalFamily;
   readonly steps: number;
   /** The smallest learning rate that was reached. */
@@ -208,6 +209,7 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
       trace.add(fit.state.sum!.view() as Float64Array, fit.state.squares!.view() as Float64Array, metrics.minimised!);
       onEvent?.({ kind: "progress", step: steps, learningRate: rate, minimised: trace.lastObjective });
       if (skipped > 0.5 * trace.blocks * BLOCK) break;
+      if (average === null && trace.blocks === LEAST_BLOCKS && !trace.improved) break;
       // While the objective comes down the rate is good enough, however long that takes.
       if (trace.blocks < LEAST_BLOCKS || trace.blocks % 4 || trace.isImproving()) continue;
       if (trace.blocks < PATIENCE && !trace.isStationary()) continue;
@@ -251,13 +253,14 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
   const params = average!;
   const fresh = host.draw(params, evaluationDraws, seed);
   const bound = negElboOf(host.logDensityOf(params, fresh), logDensities(compiled.batch, fresh));
+  const own = family.mapped(params, map);
   const moments = mappedMoments(family, params, map) ?? sampleMoments(fresh, dim);
   return {
     family: family.name,
     member: family,
     dim,
-    params,
-    map,
+    params: own ?? params,
+    map: own ? null : map,
     ...moments,
     sd: diagonalOf(moments.covariance, dim).map(Math.sqrt),
     ...bound,

@@ -38,7 +38,11 @@ function firstStep(f: Derivative, norm: Norm, t: Tensor, y: Tensor, direction: T
   const other = where(
     steepest.le(1e-15),
     maximum(guess.mul(1e-3), 1e-6),
-    steepest.mul(100).log().mul(-1 / dormandPrince.order).exp(),
+    steepest
+      .mul(100)
+      .log()
+      .mul(-1 / dormandPrince.order)
+      .exp(),
   );
   return minimum(guess.mul(100), other);
 }

@@ -30,7 +30,8 @@ export function odeFixed(
   { method = "rk4", stepsPerInterval = 1 }: OdeFixedOptions = {},
 ): Tensor {
   const tableau = fixedMethods[method];
-  if (!tableau) throw new OptionError(`odeFixed: method "${method}"; there are ${Object.keys(fixedMethods).join(", ")}`);
+  if (!tableau)
+    throw new OptionError(`odeFixed: method "${method}"; there are ${Object.keys(fixedMethods).join(", ")}`);
   if (!Number.isInteger(stepsPerInterval) || stepsPerInterval < 1) {
     throw new OptionError(`odeFixed: stepsPerInterval ${stepsPerInterval} is not a number of steps, 1 or more`);
   }
@@ -39,7 +40,9 @@ export function odeFixed(
   const first = reshape(y0, [1, k]);
   if (n === 1) return first;
   const start = reshape(rowsFrom(at, 0, n - 1), [n - 1, 1]);
-  const size = reshape(rowsFrom(at, 1, n), [n - 1, 1]).sub(start).mul(1 / stepsPerInterval);
+  const size = reshape(rowsFrom(at, 1, n), [n - 1, 1])
+    .sub(start)
+    .mul(1 / stepsPerInterval);
   const steps = (n - 1) * stepsPerInterval;
   const grid: [number, number] = [n - 1, stepsPerInterval];
   const t = start.add(size.mul(iota(y0, grid, 1, y0.dtype)));

@@ -24,11 +24,15 @@ export function checkedDerivative(f: Derivative): Derivative {
 /** The times as a vector of y0's dtype; throws where they or y0 have another shape than a solver takes. */
 export function timesFor(y0: Tensor, times: Tensor | readonly number[]): Tensor {
   if (y0.shape.length !== 1 || (y0.dtype !== "f64" && y0.dtype !== "f32")) {
-    throw new ShapeError(`ode: y0 is ${y0.dtype}${showShape(y0.shape)}; it must be a vector of f64 (or f32), the state at times[0]`);
+    throw new ShapeError(
+      `ode: y0 is ${y0.dtype}${showShape(y0.shape)}; it must be a vector of f64 (or f32), the state at times[0]`,
+    );
   }
   if (isTensor(times)) {
     if (times.shape.length !== 1 || times.dtype !== y0.dtype || times.shape[0] === 0) {
-      throw new ShapeError(`ode: times is ${times.dtype}${showShape(times.shape)}; it must be a vector of ${y0.dtype}, at least [1]`);
+      throw new ShapeError(
+        `ode: times is ${times.dtype}${showShape(times.shape)}; it must be a vector of ${y0.dtype}, at least [1]`,
+      );
     }
     return times;
   }

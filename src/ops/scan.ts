@@ -24,7 +24,9 @@ const infer: Op["infer"] = (inputs, attrs) => {
   const inner = bodyInputs(node);
   for (const [i, x] of carries.entries()) {
     if (x.dtype !== dtype || !sameShape(x.shape, outputs[i]!.shape)) {
-      complain(`carry ${i} begins as ${x.dtype}${showShape(x.shape)} and goes on as ${dtype}${showShape(outputs[i]!.shape)}`);
+      complain(
+        `carry ${i} begins as ${x.dtype}${showShape(x.shape)} and goes on as ${dtype}${showShape(outputs[i]!.shape)}`,
+      );
     }
   }
   for (const [i, x] of xs.entries()) {
@@ -43,7 +45,9 @@ const infer: Op["infer"] = (inputs, attrs) => {
 };
 
 const fixed = (node: Node): TypedArray =>
-  node.op === "const" ? allocate(node.dtype, sizeOf(node.shape)).fill(node.attrs.value as number) : opRow(node.op).evaluate([], node);
+  node.op === "const"
+    ? allocate(node.dtype, sizeOf(node.shape)).fill(node.attrs.value as number)
+    : opRow(node.op).evaluate([], node);
 
 /** The values of a body's outputs for given inputs. */
 function evaluateBody(graph: Graph, order: readonly Node[], given: ReadonlyMap<Node, TypedArray>): TypedArray[] {

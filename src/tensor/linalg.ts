@@ -133,8 +133,8 @@ export const dot = (a: Tensor, b: Tensor): Tensor => sum(mul(a, b), -1);
 export const outer = (a: Tensor, b: Tensor): Tensor =>
   mul(reshape(a, [...a.shape, 1]), reshape(b, [...b.shape.slice(0, -1), 1, b.shape.at(-1)!]));
 
-/** Elements of a matrix from which on a product with a vector is a kernel of its own. */
-const MATVEC_ELEMENTS = 1024;
+/** Elements of a matrix from which on a product with a vector is faster in a kernel of its own, by measurement. */
+const MATVEC_ELEMENTS = 128;
 
 /** A v: [..., m, n] by [..., n] gives [..., m]; leading axes broadcast. */
 export function matvec(a: Tensor, v: Tensor): Tensor {

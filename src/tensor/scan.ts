@@ -2,9 +2,9 @@ import { type DType, isFloat } from "../base/dtype.ts";
 import { OptionError, ShapeError } from "../base/errors.ts";
 import { sameShape, showShape } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
-import { loops } from "../ops/scan.ts";
 import { appendScan, placeholder } from "../ops/scan/draft.ts";
 import { attrsOf, layoutOf, type Piece, takePiece } from "../ops/scan/layout.ts";
+import { loops } from "../ops/scan.ts";
 import { extendOps } from "../ops/table.ts";
 import type { Trace } from "../ops/vocabulary.ts";
 import { full, not } from "./functions.ts";
@@ -45,7 +45,9 @@ const shown = ({ dtype, shape }: Tensor): string => `${dtype}${showShape(shape)}
 function lengthOf(given: number | undefined, xs: readonly Leaf[]): number {
   const length = given ?? xs[0]?.tensor.shape[0];
   if (length === undefined) {
-    throw new OptionError("scan: without xs (tensors whose first axis is time) the number of steps is needed: give `length`");
+    throw new OptionError(
+      "scan: without xs (tensors whose first axis is time) the number of steps is needed: give `length`",
+    );
   }
   if (!Number.isInteger(length) || length < 0) throw new OptionError(`scan: length ${length} is not a number of steps`);
   for (const { path, tensor } of xs) {
@@ -63,7 +65,9 @@ function checkStep(before: readonly Leaf[], after: readonly Leaf[]): void {
   for (const [i, { path, tensor }] of before.entries()) {
     const next = after[i];
     if (next?.path !== path) {
-      throw new ShapeError(`scan: the step returns no carry${path}: it must return every part of the carry it was given`);
+      throw new ShapeError(
+        `scan: the step returns no carry${path}: it must return every part of the carry it was given`,
+      );
     }
     if (next.tensor.dtype !== tensor.dtype || !sameShape(next.tensor.shape, tensor.shape)) {
       throw new ShapeError(
@@ -73,7 +77,9 @@ function checkStep(before: readonly Leaf[], after: readonly Leaf[]): void {
     }
   }
   if (after.length > before.length) {
-    throw new ShapeError(`scan: the step returns carry${after[before.length]!.path}, which the carry at the start does not have`);
+    throw new ShapeError(
+      `scan: the step returns carry${after[before.length]!.path}, which the carry at the start does not have`,
+    );
   }
 }
 
@@ -114,7 +120,8 @@ export function scan<C extends Tree, X extends Tree | undefined = undefined, Y e
   const after = leavesOf(result.carry);
   checkStep(starts, after);
   const ys = leavesOf(result.y).map((leaf) => leaf.tensor);
-  if (!after.length && !ys.length) throw new OptionError("scan: the step returns neither a carry nor y: there is no result");
+  if (!after.length && !ys.length)
+    throw new OptionError("scan: the step returns neither a carry nor y: there is no result");
 
   const dtype = packedType([...carried, ...ys]);
   const standIns = new Map<Node, Node>();

@@ -75,7 +75,7 @@ describe("draws have the probabilities of the distribution, and not those of one
     ["poisson(9.99)", of(poisson(9.99)), of(poisson(10.12)), 60],
     ["poisson(10.01)", of(poisson(10.01)), of(poisson(10.14)), 60],
     ["poisson({ logRate: 5 })", of(poisson({ logRate: 5 })), of(poisson({ logRate: 5.0045 })), 400],
-    ["zeroInflated(poisson(2), 0.3)", zeroInflated(of(poisson(2)), 0.3), zeroInflated(of(poisson(2)), 0.31), 20],
+    ["zeroInflated(poisson(2), 0.3)", zeroInflated(of(poisson(2)), 0.3), zeroInflated(of(poisson(2)), 0.32), 20],
     ["truncated(geometric(0.2), …)", truncated(of(geometric(0.2)), { low: 2, high: 9 }), truncated(of(geometric(0.22)), { low: 2, high: 9 }), 9],
     ["binomial(7, 0.25)", of(binomial(7, 0.25)), of(binomial(7, 0.26)), 7],
     ["binomial(19, 0.5)", of(binomial(19, 0.5)), of(binomial(19, 0.506)), 19],

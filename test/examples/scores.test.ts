@@ -13,7 +13,7 @@ const folder = join(
 );
 
 type Draw = Readonly<Record<string, number>>;
-type Data = Readonly<Record<string, never>>;
+type Data = Readonly<Record<string, unknown>>;
 
 const logit = (p: number): number => Math.log(p / (1 - p));
 const all = (draw: Draw, name: string, n: number): number[] => Array.from({ length: n }, (_, i) => draw[`${name}[${i + 1}]`]!); // biome-ignore format: one line
@@ -30,7 +30,8 @@ const coordinates: Readonly<Record<string, (draw: Draw, data: Data) => number[]>
     const share = d["beta1"]! / (1 - d["alpha1"]!);
     return [d["mu"]!, Math.log(d["alpha0"]!), logit(d["alpha1"]!), logit(share)];
   },
-  "gp_pois_regr-gp_pois_regr": (d, { x }: { x: number[] }) => {
+  "gp_pois_regr-gp_pois_regr": (d, data) => {
+    const x = data["x"] as number[];
     const [rho, alpha] = [d["rho"]!, d["alpha"]!];
     const covariance = x.map((a, i) =>
       x.map((b, j) => alpha ** 2 * Math.exp(-0.5 * ((a - b) / rho) ** 2) + (i === j ? 1e-10 : 0)),

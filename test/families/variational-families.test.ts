@@ -166,6 +166,32 @@ describe.each(families)("$name", ({ of }) => {
   });
 });
 
+describe("parameters under a map x = location + factor · y", () => {
+  const location = Float64Array.of(3, -1);
+  const maps = [
+    { location, factor: Float64Array.of(2, 0.3), diagonal: true },
+    { location, factor: Float64Array.of(2, 0, -0.7, 0.3), diagonal: false },
+  ];
+  test.each(families)("are those of x: $name", async ({ of }) => {
+    const family = of(2);
+    const params = someParams(family);
+    const logProb = await evaluator(family, 1);
+    let found = 0;
+    for (const map of maps) {
+      const mapped = family.mapped(params, map);
+      if (!mapped) continue;
+      found++;
+      const [a, b] = [0.4, -1.1];
+      const { factor: f } = map;
+      const x = map.diagonal ? [3 + f[0]! * a, -1 + f[1]! * b] : [3 + f[0]! * a, -1 + f[2]! * a + f[3]! * b];
+      const atX = logProb(mapped, Float64Array.from(x))[0]!;
+      // log q(x) = log q(y) − log det, which is log 0.6 for both.
+      expect(atX).toBeCloseTo(logProb(params, Float64Array.of(a, b))[0]! - Math.log(0.6), 10);
+    }
+    expect(found).toBe(family.name === "full-rank" ? 2 : 1);
+  });
+});
+
 test("the full-rank density is that of N(mean, L Lᵀ)", async () => {
   // L = [[2, 0], [0.5, 1]]: Σ = [[4, 1], [1, 1.25]], det 4, Σ⁻¹ = [[1.25, −1], [−1, 4]] / 4.
   const family = fullRank(2);

@@ -6,7 +6,7 @@ import { fullRank } from "../../src/families/full-rank.ts";
 import { gaussianMixture } from "../../src/families/gaussian-mixture.ts";
 import { lowRank } from "../../src/families/low-rank.ts";
 import { IterateTrace } from "../../src/inference/iterate-trace.ts";
-import { type StochasticViEvent, stochasticVi } from "../../src/inference/stochastic-vi.ts";
+import { type StochasticViEvent, type StochasticViOptions, stochasticVi } from "../../src/inference/stochastic-vi.ts";
 import { forwardKl } from "../../src/objectives/forward-kl.ts";
 import { integrate } from "../quadrature.ts";
 import { correlated, correlatedNegLogEvidence, gaussianTarget, targetOf, tenthTarget } from "./targets.ts";
@@ -75,7 +75,7 @@ describe("stochastic variational inference", () => {
   });
 
   test("flows and mixtures beat mean-field on a banana, by its evidence in closed form", async () => {
-    const gap = async (family?: Parameters<typeof stochasticVi>[1]["family"]) => {
+    const gap = async (family?: StochasticViOptions["family"]) => {
       const fit = await stochasticVi(banana(), { family, tolerance: 2e-3, maxSteps: 15_000, seed: 1 });
       return fit.negElbo - bananaNegLogEvidence;
     };

@@ -101,7 +101,9 @@ onBackends((place) => {
       const lambda = 500;
       const { y } = await evaluate(
         { y0: given([1], [0]) },
-        ({ y0 }) => ({ y: odeAdaptive((t, y) => y.sub(t.cos()).mul(-lambda), y0, [0, 0.01, 1, 2], { maxSteps: 2000 }) }),
+        ({ y0 }) => ({
+          y: odeAdaptive((t, y) => y.sub(t.cos()).mul(-lambda), y0, [0, 0.01, 1, 2], { maxSteps: 2000 }),
+        }),
         place(),
       );
       const exact = (t: number) =>
@@ -187,22 +189,34 @@ describe("Lotka-Volterra against SciPy's DOP853", () => {
 });
 
 describe("refuses", () => {
-  const traced = (body: (x: Tensor) => unknown) => program({ inputs: { x: f64([2]) }, body: ({ inputs: { x } }) => (body(x), {}) });
+  const traced = (body: (x: Tensor) => unknown) =>
+    program({ inputs: { x: f64([2]) }, body: ({ inputs: { x } }) => (body(x), {}) });
   test.each<[string, (x: Tensor) => unknown]>([
     ["ode: f(t, y) gives f64[1] for a state of f64[2]", (x) => odeFixed((_t, y) => y.narrow(0, 0, 1), x, [0, 1])],
     ["ode: y0 is f64[]; it must be a vector", (x) => odeAdaptive((_t, y) => y, x.sum(), [0, 1])],
     ["ode: times [] must be at least one finite number", (x) => odeFixed((_t, y) => y, x, [])],
     ["ode: times is f64[1, 2]; it must be a vector of f64", (x) => odeFixed((_t, y) => y, x, reshape(x, [1, 2]))],
-    ["odeFixed: stepsPerInterval 0 is not a number of steps", (x) => odeFixed((_t, y) => y, x, [0, 1], { stepsPerInterval: 0 })],
-    ["odeFixed: method \"rk5\"; there are euler, midpoint, rk4", (x) => odeFixed((_t, y) => y, x, [0, 1], { method: "rk5" as "rk4" })],
+    [
+      "odeFixed: stepsPerInterval 0 is not a number of steps",
+      (x) => odeFixed((_t, y) => y, x, [0, 1], { stepsPerInterval: 0 }),
+    ],
+    [
+      'odeFixed: method "rk5"; there are euler, midpoint, rk4',
+      (x) => odeFixed((_t, y) => y, x, [0, 1], { method: "rk5" as "rk4" }),
+    ],
     ["odeAdaptive: relTol is 0; it must be greater than 0", (x) => odeAdaptive((_t, y) => y, x, [0, 1], { relTol: 0 })],
-    ["odeAdaptive: method \"rk4\"; there is dopri5", (x) => odeAdaptive((_t, y) => y, x, [0, 1], { method: "rk4" as "dopri5" })],
+    [
+      'odeAdaptive: method "rk4"; there is dopri5',
+      (x) => odeAdaptive((_t, y) => y, x, [0, 1], { method: "rk4" as "dopri5" }),
+    ],
   ])("%s", async (message, body) => {
     await expect(traced(body)).rejects.toThrow(message);
   });
 
   test("one time alone is the start", async () => {
-    const { y } = await evaluate({ x: given([2], [3, 4]) }, ({ x }) => ({ y: concat([odeAdaptive((_t, y) => y, x, [5])], 0) }));
+    const { y } = await evaluate({ x: given([2], [3, 4]) }, ({ x }) => ({
+      y: concat([odeAdaptive((_t, y) => y, x, [5])], 0),
+    }));
     expect(y).toEqual([3, 4]);
   });
 });

@@ -1,5 +1,6 @@
 import type { LibraryHandle } from "koffi";
-import type { Blas, BlasImports, BlasVendor, GemmImport } from "../native.ts";
+import type { Blas, BlasImports, BlasVendor, GemmImport, LinalgImports } from "../native.ts";
+import { checkLinalg, linalgOf } from "./linalg.ts";
 
 type Koffi = typeof import("koffi").default;
 type Foreign = (...args: unknown[]) => unknown;
@@ -27,6 +28,7 @@ export function wrapLibrary(koffi: Koffi, handle: LibraryHandle, name: string, v
   const sgemm = optional("cblas_sgemm", "void", gemmArguments("float"));
   const dgemm = optional("cblas_dgemm", "void", gemmArguments("double"));
   if (!sgemm || !dgemm) throw new Error("has no cblas_sgemm and cblas_dgemm");
+  const linalg = linalgOf(optional);
   const { description, coreName, threads, setThreads, ...itself } = introduce(optional);
   if (/USE64BITINT/.test(description))
     throw new Error("is built with 64-bit integers; a build with 32-bit ones is needed");
@@ -36,6 +38,7 @@ export function wrapLibrary(koffi: Koffi, handle: LibraryHandle, name: string, v
     vendor: itself.vendor ?? vendor,
     description: description || name,
     coreName,
+    factorises: linalg !== null,
     get threads() {
       return threads();
     },
@@ -44,7 +47,14 @@ export function wrapLibrary(koffi: Koffi, handle: LibraryHandle, name: string, v
         throw new RangeError(`BLAS threads: expected an integer of at least 1, got ${n}`);
       setThreads(n);
     },
-    bind: (memory) => ({ gemm_f32: bindGemm(koffi, sgemm, memory, 4), gemm_f64: bindGemm(koffi, dgemm, memory, 8) }),
+    bind: (memory) => {
+      const base = baseOf(koffi, memory);
+      return {
+        gemm_f32: bindGemm(sgemm, memory, base, 4),
+        gemm_f64: bindGemm(dgemm, memory, base, 8),
+        ...linalg?.(base),
+      };
+    },
   };
   const fault = selfCheck(blas);
   if (fault) throw new Error(fault);
@@ -103,23 +113,28 @@ function introduce(optional: (symbol: string, result: string, args: string[]) =>
   return none;
 }
 
-/**
- * The product on a WebAssembly memory. The base address is asked for again whenever the memory's buffer is a new one: growing
- * replaces it and may move it.
- */
-function bindGemm(koffi: Koffi, gemm: Foreign, memory: WebAssembly.Memory, bytes: number): GemmImport {
+/** The address of a memory's first byte. Asked for again whenever the memory's buffer is a new one: growing replaces it and may move it. */
+function baseOf(koffi: Koffi, memory: WebAssembly.Memory): () => number {
   let buffer: ArrayBufferLike | null = null;
   let base = 0;
-  return (transA, transB, m, n, k, a, lda, b, ldb, c, ldc) => {
+  return () => {
     if (memory.buffer !== buffer) {
       buffer = memory.buffer;
       base = Number(koffi.address(new Uint8Array(buffer)));
     }
+    return base;
+  };
+}
+
+/** The product on a WebAssembly memory. */
+function bindGemm(gemm: Foreign, memory: WebAssembly.Memory, baseOf: () => number, bytes: number): GemmImport {
+  return (transA, transB, m, n, k, a, lda, b, ldb, c, ldc) => {
+    const base = baseOf();
     if (m <= 0 || n <= 0) return;
     // Addresses are unsigned, but WebAssembly hands i32 over as signed.
     const target = c >>> 0;
     if (k <= 0) {
-      for (let i = 0; i < m; i++) new Uint8Array(buffer, target + i * ldc * bytes, n * bytes).fill(0);
+      for (let i = 0; i < m; i++) new Uint8Array(memory.buffer, target + i * ldc * bytes, n * bytes).fill(0);
       return;
     }
     const [first, second] = [base + (a >>> 0), base + (b >>> 0)];
@@ -169,5 +184,5 @@ function selfCheck(blas: Blas): string | null {
       }
     }
   }
-  return null;
+  return blas.factorises ? checkLinalg(imports as LinalgImports, memory) : null;
 }

@@ -32,6 +32,19 @@ if (blas) {
     };
   };
   imports = { gemm_f32: bind("cblas_sgemm", "float"), gemm_f64: bind("cblas_dgemm", "double") };
+  if (blas.factorises) for (const [type, letter, scalar] of [["f32", "s", "float"], ["f64", "d", "double"]]) {
+    const [at, m] = [(address) => blas.base + (address >>> 0), ["uintptr_t", "int"]];
+    const potrf = library.func(letter + "potrf_", "void", ["str", "int *", "uintptr_t", "int *", "_Out_ int *"]);
+    imports["potrf_" + type] = (n, a) => {
+      const info = [0];
+      potrf("U", [n], at(a), [n], info);
+      return info[0];
+    };
+    const trsm = library.func("cblas_" + letter + "trsm", "void", ["int", "int", "int", "int", "int", "int", "int", scalar, ...m, ...m]);
+    imports["trsm_" + type] = (lower, transpose, n, k, t, x) => {
+      trsm(101, 141, lower ? 122 : 121, transpose ? 112 : 111, 131, n, k, 1, at(t), n, at(x), k);
+    };
+  }
 }
 let seen = 0;
 port.postMessage(null);
@@ -77,7 +90,9 @@ export async function createThreads(
   blas: Blas | null,
 ): Promise<ThreadPool> {
   const words = new Int32Array(new SharedArrayBuffer(64));
-  const native = blas ? { koffi: koffiPath(), library: blas.library, base: await baseAddress(memory) } : null;
+  const native = blas
+    ? { koffi: koffiPath(), library: blas.library, factorises: blas.factorises, base: await baseAddress(memory) }
+    : null;
   blas?.setThreads(1);
   const ports: MessagePort[] = [];
   for (let i = 1; i < size; i++) {

@@ -1,5 +1,5 @@
 import type { CustomRule } from "../../ops/vocabulary.ts";
-import { div } from "../../tensor/functions.ts";
+import { div, where } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { polynomial } from "./polynomial.ts";
 
@@ -28,9 +28,12 @@ export function arctangent(z: Tensor): Tensor {
   return z.of(z.trace.customVjp(angle(halved(within)).node, [z.node], rising));
 }
 
+/** Beyond this √(z² + 1) is z to the last digit. */
+const LINEAR = 1e8;
+
 /** π/2 − arctan z for z ≥ 0, which is 1/z for large z. */
 export function complementaryArctangent(z: Tensor): Tensor {
-  const within = z.minimum(FAR);
-  const half = div<Tensor>(1, within.square().add(1).sqrt().add(within));
+  const root = where(z.lt(LINEAR), z.minimum(LINEAR).square().add(1).sqrt(), z);
+  const half = div<Tensor>(1, root.add(z));
   return z.of(z.trace.customVjp(angle(half).node, [z.node], falling));
 }

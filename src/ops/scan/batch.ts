@@ -74,14 +74,20 @@ export const scanBatch: Op["batch"] = (b, args, flags, node, size, vmap) => {
   let count = operands.count;
   if (single) {
     const running = (flag: Node) => b.cast(b.eq(flag, 0), node.dtype);
-    const active = count ? b.lt(b.broadcast(b.cast(body.index, count.dtype), [size], []), count) : b.eq(stateAt[until]!, 0);
+    const active = count
+      ? b.lt(b.broadcast(b.cast(body.index, count.dtype), [size], []), count)
+      : b.eq(stateAt[until]!, 0);
     next = next.map((x, i) => b.select(spread(b, active, x), x, stateAt[i]!));
     made = made.map((y) => b.select(spread(b, active, y), y, 0));
     if (count) count = b.max(count, [0]);
     else {
       // All are done when none is running; each counts its own steps.
       const done = (flags: Node) => b.sub(1, b.max(running(flags), [0]));
-      own.push({ from: done(start[until]!), at: placeholder(b, { dtype: node.dtype, shape: [] }), next: done(next[until]!) });
+      own.push({
+        from: done(start[until]!),
+        at: placeholder(b, { dtype: node.dtype, shape: [] }),
+        next: done(next[until]!),
+      });
       const taken = placeholder(b, { dtype: node.dtype, shape: [size] });
       own.push({ from: b.fill(taken, 0), at: taken, next: b.add(taken, b.cast(active, node.dtype)) });
     }
@@ -116,4 +122,3 @@ export const scanBatch: Op["batch"] = (b, args, flags, node, size, vmap) => {
   ];
   return b.concat(parts, 1);
 };
-

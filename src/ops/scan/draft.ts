@@ -1,6 +1,6 @@
+import { reachable } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
 import { closeOver, regionOf, writeInto } from "../../ir/region.ts";
-import { reachable } from "../../ir/graph.ts";
 import { opRow } from "../table.ts";
 import type { Trace } from "../vocabulary.ts";
 import { attrsOf, bodyInputs, operandsOf, type ScanAttrs } from "./layout.ts";

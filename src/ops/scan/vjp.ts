@@ -1,5 +1,5 @@
 import { isFloat } from "../../base/dtype.ts";
-import { sameShape, type Shape, sizeOf } from "../../base/shape.ts";
+import { type Shape, sameShape, sizeOf } from "../../base/shape.ts";
 import { reachable } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
 import type { Op, Trace } from "../vocabulary.ts";

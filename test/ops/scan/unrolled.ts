@@ -1,5 +1,5 @@
 import { concat, full, narrow, reshape } from "../../../src/tensor/functions.ts";
-import { type ScanOptions, type ScanResult, type ScanStep, scan } from "../../../src/tensor/scan.ts";
+import type { ScanOptions, ScanResult, ScanStep, scan } from "../../../src/tensor/scan.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
 import { leavesOf, rebuildTree, type Tree } from "../../../src/tensor/tree.ts";
 

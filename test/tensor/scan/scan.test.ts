@@ -59,7 +59,9 @@ onBackends((place) => {
           carry: { a: a.mul(x.cast("f32")), big: big.add(t), even: even.eq(t.gt(0)) },
           y: { t, even, x, a },
         }));
-        return { outputs: { ...carry, even: carry.even.cast("u8"), t: ys.t, evens: ys.even.cast("u8"), x: ys.x, as: ys.a } };
+        return {
+          outputs: { ...carry, even: carry.even.cast("u8"), t: ys.t, evens: ys.even.cast("u8"), x: ys.x, as: ys.a },
+        };
       },
     });
     await p.run({ a: [0.1, 2], n: 1000, x: [1, 2, 3] });
@@ -147,7 +149,10 @@ onBackends((place) => {
     test("over a batch, each element takes its own number of steps, in value and gradient", async () => {
       // Halving until below 1: x 2^(−n), with n the number of bits.
       const halved = (x: Tensor) =>
-        scan({ carry: x, length: 30, until: (x) => x.lt(1) }, (x, _row, t) => ({ carry: x.mul(0.5), y: x.mul(t.cast("f64")) }));
+        scan({ carry: x, length: 30, until: (x) => x.lt(1) }, (x, _row, t) => ({
+          carry: x.mul(0.5),
+          y: x.mul(t.cast("f64")),
+        }));
       const xs = [0.5, 3, 100, 7, 1];
       const got = await evaluate(
         { x: scalar(1), all: given([5], xs) },
@@ -174,9 +179,20 @@ onBackends((place) => {
       const got = await evaluate(
         { a: scalar(1) },
         ({ a }) => {
-          const { carry, steps } = whileLoop(a, (x) => x.lt(1700), (x) => x.add(1), { max: 5000 });
+          const { carry, steps } = whileLoop(
+            a,
+            (x) => x.lt(1700),
+            (x) => x.add(1),
+            { max: 5000 },
+          );
           const all = scan({ carry: a, length: 3000 }, (x, _row, t) => ({ carry: x.add(1), y: t }));
-          return { carry, steps, last: all.carry, ys: all.ys.cast("f64"), slope: gradient(all.carry.square(), [a])[0]! };
+          return {
+            carry,
+            steps,
+            last: all.carry,
+            ys: all.ys.cast("f64"),
+            slope: gradient(all.carry.square(), [a])[0]!,
+          };
         },
         place(),
       );
@@ -189,7 +205,9 @@ onBackends((place) => {
     const got = await evaluate(
       { x: given([3], [0.5, 1.5, 4]), a: given([2, 2], [4, 2, 2, 3]) },
       ({ x, a }) => {
-        const { carry } = scan({ carry: full(x, [], 0), xs: x }, (s, x) => ({ carry: s.add(x.lgamma()).add(x.pow(1.5)) }));
+        const { carry } = scan({ carry: full(x, [], 0), xs: x }, (s, x) => ({
+          carry: s.add(x.lgamma()).add(x.pow(1.5)),
+        }));
         const { ys } = scan({ carry: full(x, [], 0), xs: x }, (s, x) => ({ carry: s, y: cholesky(a.mul(x)).sum() }));
         return { carry, slope: gradient(carry, [x])[0]!, ys };
       },
@@ -197,7 +215,10 @@ onBackends((place) => {
     );
     const lgamma = [Math.log(Math.PI) / 2, Math.log(Math.sqrt(Math.PI) / 2), Math.log(6)];
     const powers = [0.5, 1.5, 4].map((x) => x ** 1.5);
-    expect(got.carry![0]).toBeCloseTo([...lgamma, ...powers].reduce((a, b) => a + b, 0), 12);
+    expect(got.carry![0]).toBeCloseTo(
+      [...lgamma, ...powers].reduce((a, b) => a + b, 0),
+      12,
+    );
     // ψ(½) = −γ − 2 log 2, ψ(3/2) = ψ(½) + 2, ψ(4) = 11/6 − γ
     const gamma = 0.5772156649015329;
     const psi = [-gamma - 2 * Math.LN2, 2 - gamma - 2 * Math.LN2, 11 / 6 - gamma];
@@ -302,8 +323,14 @@ describe("refuses", () => {
       "scan: the step returns carry.b, which the carry at the start does not have",
       (x) => scan({ carry: { a: x } as Record<string, Tensor>, length: 2 }, ({ a }) => ({ carry: { a: a!, b: a! } })),
     ],
-    ["scan: there is neither a carry nor xs: one of them needs a tensor", () => scan({ carry: {}, length: 2 }, () => ({ carry: {} }))],
-    ["scan: the step returns neither a carry nor y: there is no result", (x) => scan({ carry: {}, xs: x }, () => ({ carry: {} }))],
+    [
+      "scan: there is neither a carry nor xs: one of them needs a tensor",
+      () => scan({ carry: {}, length: 2 }, () => ({ carry: {} })),
+    ],
+    [
+      "scan: the step returns neither a carry nor y: there is no result",
+      (x) => scan({ carry: {}, xs: x }, () => ({ carry: {} })),
+    ],
   ])("%s", async (message, body) => {
     await expect(traced(body)).rejects.toThrow(message);
   });

@@ -23,7 +23,13 @@ const LOG_2PI = Math.log(2 * Math.PI);
 const entry = (x: Tensor, i: number): Tensor => reshape(x.narrow(0, i, 1), []);
 /** −½ log 2π − log sd − ½ ((y − mean) / sd)² */
 const normal = (y: Tensor, mean: Tensor, sd: Tensor): Tensor =>
-  y.sub(mean).div(sd).square().mul(-0.5).sub(sd.log()).sub(LOG_2PI / 2);
+  y
+    .sub(mean)
+    .div(sd)
+    .square()
+    .mul(-0.5)
+    .sub(sd.log())
+    .sub(LOG_2PI / 2);
 
 const models: Record<"garch" | "arma" | "hmm", (p: Tensor, y: Tensor) => Tensor> = {
   garch: (p, y) => {
@@ -53,9 +59,12 @@ const models: Record<"garch" | "arma" | "hmm", (p: Tensor, y: Tensor) => Tensor>
     const rows = [entry(stays, 0), entry(leaves, 0), entry(leaves, 1), entry(stays, 1)];
     const transition = reshape(stack(rows), [2, 2]);
     const emission = (y: Tensor) => normal(y, means, sd);
-    const { carry } = scan({ carry: emission(entry(y, 0)).add(Math.log(0.5)), xs: y.narrow(0, 1, T - 1) }, (alpha, y) => ({
-      carry: reshape(alpha, [2, 1]).add(transition).logsumexp(0).add(emission(y)),
-    }));
+    const { carry } = scan(
+      { carry: emission(entry(y, 0)).add(Math.log(0.5)), xs: y.narrow(0, 1, T - 1) },
+      (alpha, y) => ({
+        carry: reshape(alpha, [2, 1]).add(transition).logsumexp(0).add(emission(y)),
+      }),
+    );
     return carry.logsumexp();
   },
 };

@@ -1,6 +1,6 @@
-import { type Expr, type FuncRef, i32, memory, v128 } from "../assembler/expr.ts";
+import { call, type Expr, type FuncRef, i32, memory, v128 } from "../assembler/expr.ts";
 import type { FuncBuilder, Local, ModuleBuilder } from "../assembler/module.ts";
-import { advance, at, type Elements, emitDot } from "./elements.ts";
+import { advance, at, type Elements, emitDot, emitLowerCopy } from "./elements.ts";
 
 /** Columns that are done together. */
 const BLOCK = 4;
@@ -52,8 +52,21 @@ export function choleskyFunction(m: ModuleBuilder, t: Elements): FuncRef {
   );
 }
 
+/** Links the same by LAPACK. Its pivot may be NaN without a complaint; then so is the last one. */
+export function nativeCholeskyFunction(m: ModuleBuilder, t: Elements): FuncRef {
+  const potrf = m.importFunction("blas", `potrf_${t.dtype}`, ["i32", "i32"], ["i32"]);
+  return m.once(`native cholesky.${t.dtype}`, () =>
+    m.function("native cholesky", ["i32", "i32", "i32"], [], (f, a, out, n) => {
+      emitLowerCopy(f, t, a!, out!, n!);
+      const info = f.let(call(potrf, n!, out!));
+      const last = t.scalar.load(at(t, out!, i32.sub(i32.mul(n!, n!), i32.const(1))));
+      f.if(i32.or(info, i32.eqz(t.scalar.gt(last, t.scalar.zero))), () => emitNotPositive(f, t, out!, n!));
+    }),
+  );
+}
+
 /** NaN in all of the lower triangle. */
-export function emitNotPositive(f: FuncBuilder, t: Elements, out: Expr, n: Expr): void {
+function emitNotPositive(f: FuncBuilder, t: Elements, out: Expr, n: Expr): void {
   const [i, j] = [f.local("i32"), f.local("i32")];
   const to = f.let(out);
   f.for(i, i32.const(0), n, 1, () => {

@@ -110,7 +110,9 @@ export function gatherOf({ node, at }: Element): { index: Element; column: numbe
 export function arrayInMemory(table: Node): Node | null {
   let node = table;
   while (node.op === "reshape") node = node.inputs[0]!;
-  return node.op === "input" && !(node.attrs.name as string).startsWith("state") && node.attrs.name !== "index" ? node : null;
+  return node.op === "input" && !(node.attrs.name as string).startsWith("state") && node.attrs.name !== "index"
+    ? node
+    : null;
 }
 
 /** For each update row of a scatterAdd: its index, and the element that may be added. */

@@ -5,8 +5,8 @@ import type { Expr } from "../assembler/expr.ts";
 import type { FuncBuilder } from "../assembler/module.ts";
 import type { RoutineContext, RoutineEmitter, WasmOptions } from "../routines.ts";
 import { bodyPlan } from "./body-plan.ts";
+import { demandOf } from "./demand.ts";
 import { emitInline } from "./inline.ts";
-import { demandOf } from "./inline-body.ts";
 import { emitStepwise, stepwiseScratch } from "./stepwise.ts";
 
 /** Scratch of the kernels inside a body, found out when the room for them was made. */

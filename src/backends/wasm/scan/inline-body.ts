@@ -1,126 +1,59 @@
-import { bytesOf, type DType } from "../../../base/dtype.ts";
+import { bytesOf } from "../../../base/dtype.ts";
 import { sizeOf } from "../../../base/shape.ts";
-import { type Graph, nodesOf } from "../../../ir/graph.ts";
 import type { Node } from "../../../ir/node.ts";
-import { type Expr, i32, i32x4, lanes32, lanes64, select, v128 } from "../assembler/expr.ts";
+import { type Expr, i32, i32x4, select } from "../assembler/expr.ts";
 import type { FuncBuilder, Local, ModuleBuilder } from "../assembler/module.ts";
-import { binary, type EmitContext, emitScalar, unary } from "../scalar.ts";
-import { constant, type Lanes } from "../vector.ts";
+import { binary, type EmitContext, emitScalar } from "../scalar.ts";
+import { loadVector } from "../vector.ts";
+import type { Demand } from "./demand.ts";
 import {
-  arrayInMemory, type Element, factorsOf, gatherOf, isElementwise, isMove, operandsOfElement, reducedBy, sourceOf, updatesOf,
-} from "./elements.ts"; // biome-ignore format: one import
+  arrayInMemory,
+  type Element,
+  factorsOf,
+  gatherOf,
+  isElementwise,
+  isMove,
+  reducedBy,
+  sourceOf,
+  updatesOf,
+} from "./elements.ts";
+import { constantLane, inLane, type LaneValue, loadElement, Packer } from "./lane-values.ts";
 
-/** Elements computed in a step from which on kernels with loops of their own are the better way. */
-const MOST_ELEMENTS = 1600;
-/** What a call of a transcendental function counts. */
-const CALL_WEIGHT = 12;
-/** Calls up to which these functions are written out where they are used. */
+/** Calls up to which transcendental functions are written out where they are used. */
 const MOST_INLINED = 16;
-
-const CHEAP = new Set(["neg", "abs", "sign", "floor", "sqrt", "not"]);
-const isCall = (node: Node): boolean => node.op === "pow" || (node.op in unary && !CHEAP.has(node.op));
-
-const KNOWN = new Set(["input", "const", "iota", "sum", "max", "matmul", "gather", "scatterAdd"]);
-
-/** Which elements of each value the outputs need, and what a step costs; null where the body is not for writing out. */
-export interface Demand {
-  readonly elements: ReadonlyMap<Node, ReadonlySet<number>>;
-  readonly order: readonly Node[];
-  readonly lanes: Lanes;
-  readonly calls: number;
-}
-
-export function demandOf(graph: Graph): Demand | null {
-  const known = demands.get(graph);
-  if (known !== undefined) return known;
-  const demand = findDemand(graph);
-  demands.set(graph, demand);
-  return demand;
-}
-
-const demands = new WeakMap<Graph, Demand | null>();
-
-function findDemand(graph: Graph): Demand | null {
-  const order = nodesOf(graph);
-  if (order.some((n) => !KNOWN.has(n.op) && !isElementwise(n) && !isMove(n))) return null;
-  const gathers = (n: Node) => !isElementwise(n) && !isMove(n) && n.inputs.some((x) => sizeOf(x.shape) > MOST_ELEMENTS);
-  if (order.some((n) => gathers(n) && !(n.op === "gather" && arrayInMemory(n.inputs[0]!)))) return null;
-  const lanes: Lanes = order.some((n) => n.dtype === "f64") ? 2 : 4;
-  const elements = new Map<Node, Set<number>>();
-  let weight = 0;
-  const want = (element: Element): void => {
-    const source = sourceOf(element);
-    if (!source) return;
-    const set = elements.get(source.node) ?? new Set();
-    elements.set(source.node, set.add(source.at));
-  };
-  let calls = 0;
-  for (const node of graph.outputs.values()) {
-    if (sizeOf(node.shape) > MOST_ELEMENTS) return null;
-    for (let at = 0; at < sizeOf(node.shape); at++) want({ node, at });
-  }
-  for (const node of order.toReversed()) {
-    const wanted = elements.get(node);
-    if (!wanted) continue;
-    if (isCall(node)) {
-      const packed = Math.ceil(wanted.size / lanes);
-      calls += packed;
-      weight += packed * CALL_WEIGHT;
-    } else if (node.op !== "const" && node.op !== "iota") weight += wanted.size;
-    for (const at of wanted) {
-      const operands = operandsOfElement({ node, at });
-      if (!isElementwise(node)) weight += operands.length;
-      if (weight > MOST_ELEMENTS) return null;
-      for (const operand of operands) want(operand);
-    }
-  }
-  return { elements, order, lanes, calls };
-}
 
 /** Where the body's inputs are while the loop runs. */
 export interface Bindings {
-  /** Locals of a carry's elements. */
-  state(input: Node, at: number): Expr;
+  /** An element of a carry. */
+  state(input: Node, at: number): LaneValue;
   /** The address of an input that lies in memory: of this row for an x. */
   address(input: Node): Local;
   /** The row number. */
   readonly row: Local;
 }
 
-const bytesIn = (node: Node): number => bytesOf(node.dtype);
-
-/** The element at `address` + `offset`, in the lowest lane at least. */
-export function loadElement(dtype: DType, address: Expr, offset: number): Expr {
-  if (bytesOf(dtype) === 8) return v128.load64_splat(address, offset);
-  if (bytesOf(dtype) === 4) return v128.load32_splat(address, offset);
-  const byte = i32x4.splat(i32.load8_u(address, offset));
-  return dtype === "bool" ? i32x4.ne(byte, i32x4.const(0)) : byte;
-}
-
-export const storeElement = (dtype: DType, address: Expr, value: Expr, offset: number): Expr =>
-  bytesOf(dtype) === 8 ? v128.store64_lane(address, value, 0, offset) : v128.store32_lane(address, value, 0, offset);
-
 /**
- * Writes a body out, element by element: each is a local whose lowest lane holds it, so that slices, concats and the like cost
- * nothing, and small sums and products are chains. Transcendental functions take as many elements at once as a vector has lanes.
+ * Writes a body out. Elements of a value stand side by side in the lanes of vectors held in locals, so that slices, concats and
+ * the like cost at most a shuffle, small sums and products are chains, and nothing is stored.
  */
 export class InlineBody {
+  readonly packer: Packer;
   private readonly f: FuncBuilder;
   private readonly context: EmitContext;
   private readonly demand: Demand;
   private readonly bindings: Bindings;
-  private readonly values = new Map<Node, Map<number, Expr>>();
+  private readonly values = new Map<Node, Map<number, LaneValue>>();
   private readonly fixed = new Set<Node>();
 
   constructor(m: ModuleBuilder, f: FuncBuilder, demand: Demand, bindings: Bindings) {
     this.f = f;
     this.demand = demand;
     this.bindings = bindings;
+    this.packer = new Packer(f, demand.lanes);
     this.context = { m, f, lanes: demand.lanes, inline: demand.calls <= MOST_INLINED };
     for (const node of demand.order) {
-      const name = node.op === "input" ? (node.attrs.name as string) : "";
-      const own = node.op === "input" ? name.startsWith("const") : true;
-      if (own && node.inputs.every((x) => this.fixed.has(x))) this.fixed.add(node);
+      const given = node.op === "input" && !(node.attrs.name as string).startsWith("const");
+      if (!given && node.inputs.every((x) => this.fixed.has(x))) this.fixed.add(node);
     }
   }
 
@@ -133,64 +66,91 @@ export class InlineBody {
     for (const node of this.demand.order) if (!this.fixed.has(node)) this.emitNode(node);
   }
 
-  value(element: Element): Expr {
+  /** All elements of a value. */
+  elementsOf(node: Node): LaneValue[] {
+    return Array.from({ length: sizeOf(node.shape) }, (_, at) => this.value({ node, at }));
+  }
+
+  private value(element: Element): LaneValue {
     const source = sourceOf(element);
-    if (!source) return constant(element.node.dtype, 0);
+    if (!source) return constantLane(element.node.dtype, 0);
     const { node, at } = source;
-    if (node.op === "const") return constant(node.dtype, node.attrs.value as number);
-    if (node.op === "iota") return constant(node.dtype, this.count(node, at));
+    if (node.op === "const") return constantLane(node.dtype, node.attrs.value as number);
+    if (node.op === "iota") {
+      const axis = node.attrs.axis as number;
+      const stride = sizeOf(node.shape.slice(axis + 1));
+      return constantLane(node.dtype, node.shape.length ? Math.floor(at / stride) % node.shape[axis]! : 0);
+    }
     return this.values.get(node)!.get(at)!;
   }
 
-  private count(node: Node, at: number): number {
-    const axis = node.attrs.axis as number;
-    const stride = sizeOf(node.shape.slice(axis + 1));
-    return node.shape.length ? Math.floor(at / stride) % node.shape[axis]! : 0;
+  /** Elements side by side, as an operand. */
+  private operand(elements: readonly Element[]): Expr {
+    return this.packer.pack(elements[0]!.node.dtype, elements.map((e) => this.value(e))); // biome-ignore format: short
   }
 
+  /** Computes what is wanted of a value, as many elements at once as a vector has lanes. */
   private emitNode(node: Node): void {
     const wanted = this.demand.elements.get(node);
     if (!wanted || node.op === "const" || node.op === "iota" || isMove(node)) return;
-    const made = new Map<number, Expr>();
+    const made = new Map<number, LaneValue>();
     this.values.set(node, made);
-    const list = [...wanted].sort((p, q) => p - q);
-    if (isCall(node)) return this.emitCalls(node, list, made);
-    for (const at of list) made.set(at, this.emitElement({ node, at }));
+    const windows = new Map<number, number[]>();
+    for (const at of [...wanted].sort((p, q) => p - q)) {
+      const window = Math.floor(at / this.demand.lanes);
+      windows.set(window, [...(windows.get(window) ?? []), at]);
+    }
+    for (const list of windows.values()) this.emitGroup(node, list, made);
   }
 
-  private emitElement(element: Element): Expr {
+  private emitGroup(node: Node, list: readonly number[], made: Map<number, LaneValue>): void {
     const { f, bindings } = this;
-    const { node, at } = element;
+    const singly = (emit: (at: number) => Expr) => {
+      for (const at of list) made.set(at, inLane(f.let(emit(at)), 0));
+    };
+    const together = (value: Expr) => {
+      const vector = f.let(value);
+      for (const [lane, at] of list.entries()) made.set(at, inLane(vector, lane));
+    };
     if (node.op === "input") {
       const name = node.attrs.name as string;
-      if (name.startsWith("state")) return bindings.state(node, at);
-      if (name === "index") return f.let(i32x4.splat(bindings.row));
-      return f.let(loadElement(node.dtype, bindings.address(node), at * bytesIn(node)));
+      if (name.startsWith("state")) for (const at of list) made.set(at, bindings.state(node, at));
+      else if (name === "index") made.set(0, inLane(f.let(i32x4.splat(bindings.row)), 0, true));
+      else {
+        const size = bytesOf(node.dtype);
+        const address = bindings.address(node);
+        if (list.length === this.demand.lanes)
+          return together(loadVector(node.dtype, this.demand.lanes, address, list[0]! * size));
+        for (const at of list) made.set(at, inLane(f.let(loadElement(node.dtype, address, at * size)), 0, true));
+      }
+      return;
     }
     if (isElementwise(node)) {
-      return f.let(emitScalar(this.context, node, node.inputs.map((x) => this.value({ node: x, at })))); // biome-ignore format: short
+      return together(emitScalar(this.context, node, node.inputs.map((x) => this.local(list.map((at) => ({ node: x, at })))))); // biome-ignore format: short
     }
     switch (node.op) {
       case "sum":
       case "max":
-        return this.fold(node, reducedBy(element).map((e) => this.value(e))); // biome-ignore format: short
-      case "matmul": {
-        const products = factorsOf(element).map(([x, y]) =>
-          f.let(binary.mul(this.context, this.value(x), this.value(y), node.dtype)),
-        );
-        return this.fold(node, products);
-      }
+        return together(this.reduce(node, list.map((at) => reducedBy({ node, at })))); // biome-ignore format: short
+      case "matmul":
+        return together(this.product(node, list));
       case "gather":
-        return this.gather(element);
+        return this.sameRow(node, list) ? together(this.gather(node, list)) : singly((at) => this.gather(node, [at]));
       default:
-        return this.scatter(element);
+        return singly((at) => this.scatter({ node, at }));
     }
+  }
+
+  /** Operands of functions that are written out are named more than once. */
+  private local(elements: readonly Element[]): Expr {
+    const value = this.operand(elements);
+    return "index" in value ? value : this.f.let(value);
   }
 
   /** Two by two, so that the chain is short. */
   private fold(node: Node, terms: readonly Expr[]): Expr {
     const op = node.op === "max" ? binary.maximum : binary.add;
-    if (!terms.length) return constant(node.dtype, node.op === "max" ? Number.NEGATIVE_INFINITY : 0);
+    if (!terms.length) return constantLane(node.dtype, node.op === "max" ? Number.NEGATIVE_INFINITY : 0).vector;
     let level = terms;
     while (level.length > 1) {
       const next: Expr[] = [];
@@ -203,75 +163,88 @@ export class InlineBody {
     return level[0]!;
   }
 
-  private emitCalls(node: Node, list: readonly number[], made: Map<number, Expr>): void {
-    const { f } = this;
-    const width = bytesIn(node) === 8 ? 2 : this.demand.lanes;
-    for (let i = 0; i < list.length; i += width) {
-      const group = list.slice(i, i + width);
-      const args = node.inputs.map((x) => f.let(this.pack(x, group)));
-      const result = f.let(emitScalar(this.context, node, args));
-      for (const [lane, at] of group.entries()) {
-        made.set(at, lane === 0 ? result : f.let(laneOf(bytesIn(node), result, lane)));
-      }
+  /** @param terms  for each result the elements it runs over */
+  private reduce(node: Node, terms: readonly (readonly Element[])[]): Expr {
+    const { dtype } = node;
+    if (terms.length > 1) {
+      const count = terms[0]!.length;
+      return this.fold(node, Array.from({ length: count }, (_, i) => this.operand(terms.map((list) => list[i]!)))); // biome-ignore format: short
     }
+    // One result: whole vectors first, then across the lanes.
+    const { lanes } = this.demand;
+    const values = terms[0]!.map((e) => this.value(e));
+    const vectors: Expr[] = [];
+    const rest: Expr[] = [];
+    for (let i = 0; i < values.length; ) {
+      const group = values.slice(i, i + lanes);
+      const whole =
+        group.length === lanes &&
+        group.every((v, lane) => v.vector === group[0]!.vector && v.lane === lane && !v.splat);
+      if (whole) vectors.push(group[0]!.vector);
+      else for (const v of group) rest.push(this.packer.pack(dtype, [v]));
+      i += lanes;
+    }
+    if (vectors.length) {
+      const across = this.f.let(this.fold(node, vectors));
+      for (let lane = 0; lane < lanes; lane++) rest.push(this.packer.pack(dtype, [inLane(across, lane)]));
+    }
+    return this.fold(node, rest);
   }
 
-  /** Elements side by side; what is left of the vector repeats them. */
-  private pack(node: Node, list: readonly number[]): Expr {
-    const [a, b, c = a, d = b] = list.map((at) => this.value({ node, at })) as [Expr, Expr?, Expr?, Expr?];
-    if (!b) return a;
-    if (bytesIn(node) === 8) return v128.shuffle(a, b, lanes64(0, 2));
-    const low = v128.shuffle(a, b, lanes32(0, 4, 0, 4));
-    return list.length > 2
-      ? v128.shuffle(this.f.let(low), this.f.let(v128.shuffle(c, d!, lanes32(0, 4, 0, 4))), lanes32(0, 1, 4, 5))
-      : low;
+  private product(node: Node, list: readonly number[]): Expr {
+    const factors = list.map((at) => factorsOf({ node, at }));
+    const terms = factors[0]!.map((_, l) => {
+      const [x, y] = [0, 1].map((side) => this.operand(factors.map((f) => f[l]![side]!))) as [Expr, Expr];
+      return this.f.let(binary.mul(this.context, x, y, node.dtype));
+    });
+    return this.fold({ ...node, op: "sum" }, terms);
+  }
+
+  /** Whether elements of a gather lie side by side in one row. */
+  private sameRow(node: Node, list: readonly number[]): boolean {
+    if (list.length === 1) return true;
+    const width = sizeOf(node.inputs[0]!.shape.slice(1));
+    return list.length === this.demand.lanes && Math.floor(list[0]! / width) === Math.floor(list.at(-1)! / width);
+  }
+
+  private gather(node: Node, list: readonly number[]): Expr {
+    const { f } = this;
+    const { index, column, width, rows } = gatherOf({ node, at: list[0]! });
+    const [table] = node.inputs as [Node];
+    const size = bytesOf(node.dtype);
+    const row = this.clampedRow(index, rows);
+    const array = arrayInMemory(table);
+    if (array) {
+      const address = f.let(i32.add(this.bindings.address(array), i32.mul(row, i32.const(width * size))));
+      return list.length > 1
+        ? loadVector(node.dtype, this.demand.lanes, address, column * size)
+        : loadElement(node.dtype, address, column * size);
+    }
+    const inRow = (r: number) => this.operand(list.map((_, i) => ({ node: table, at: r * width + column + i })));
+    let value = inRow(0);
+    for (let r = 1; r < rows; r++) value = f.let(select(i32.eq(row, i32.const(r)), inRow(r), value));
+    return value;
   }
 
   /** An index held to the rows there are, as an integer. */
   private clampedRow(index: Element, rows: number): Local {
     const { f } = this;
-    const given = f.let(i32x4.extract(this.value(index), 0));
+    const given = f.let(i32x4.extract(this.operand([index]), 0));
     const last = i32.const(rows - 1);
     const below = select(i32.gt_u(given, last), last, given);
     const signed = index.node.dtype === "i32";
     return f.let(signed ? select(i32.lt_s(given, i32.const(0)), i32.const(0), below) : below);
   }
 
-  private gather(element: Element): Expr {
-    const { f } = this;
-    const { node } = element;
-    const { index, column, width, rows } = gatherOf(element);
-    const [table] = node.inputs as [Node];
-    const size = bytesIn(node);
-    const row = this.clampedRow(index, rows);
-    const array = arrayInMemory(table);
-    if (array) {
-      const address = i32.add(this.bindings.address(array), i32.mul(row, i32.const(width * size)));
-      return f.let(loadElement(node.dtype, address, column * size));
-    }
-    let value = this.value({ node: table, at: column });
-    for (let r = 1; r < rows; r++) {
-      const other = this.value({ node: table, at: r * width + column });
-      value = f.let(select(i32.eq(row, i32.const(r)), other, value));
-    }
-    return value;
-  }
-
   private scatter(element: Element): Expr {
     const { f } = this;
     const { node } = element;
     const { row, updates } = updatesOf(element);
-    const zero = constant(node.dtype, 0);
+    const zero = constantLane(node.dtype, 0).vector;
     const terms = updates.map(({ index, value }) => {
       const hit = i32.eq(this.clampedRow(index, node.shape[0]!), i32.const(row));
-      return f.let(select(hit, this.value(value), zero));
+      return f.let(select(hit, this.operand([value]), zero));
     });
     return this.fold({ ...node, op: "sum" }, terms);
   }
 }
-
-/** A lane moved to the lowest place. */
-const laneOf = (bytes: number, value: Expr, lane: number): Expr =>
-  bytes === 8
-    ? v128.shuffle(value, value, lanes64(lane, lane))
-    : v128.shuffle(value, value, lanes32(lane, lane, lane, lane));

@@ -1,12 +1,14 @@
-import type { Node } from "../../../ir/node.ts";
 import { sizeOf } from "../../../base/shape.ts";
+import type { Node } from "../../../ir/node.ts";
 import { attrsOf, bodyInputs, operandsOf } from "../../../ops/scan/layout.ts";
 import { call, type Expr, type FuncRef, f32x4, f64x2, i32, i32x4, memory, select } from "../assembler/expr.ts";
 import type { FuncBuilder, Local } from "../assembler/module.ts";
 import { addressOf, type RoutineContext } from "../routines.ts";
 import { bytesOfScan } from "./body-plan.ts";
+import type { Demand } from "./demand.ts";
 import { addressOfResult, copyBytes, stepLimit, storeSteps } from "./frame.ts";
-import { type Demand, InlineBody, loadElement, storeElement } from "./inline-body.ts";
+import { InlineBody } from "./inline-body.ts";
+import { type LaneValue, loadElements, storeElements } from "./lane-values.ts";
 
 /** Steps of one call: a function that runs is not replaced by its optimised code before it is called again. */
 const STEPS_OF_A_CALL = 512;
@@ -78,51 +80,59 @@ function emitRun(c: RoutineContext, node: Node, demand: Demand): FuncRef {
     const ys = bytes.ys.map((y) => move(i32.add(out, i32.const(y.from)), y.rowBytes));
     const stored = bytes.stored.map((s) => move(i32.add(out, i32.const(s.from)), s.rowBytes));
 
+    const { lanes } = demand;
     const state = operands.carries.map((x, i) =>
-      Array.from({ length: sizeOf(x.shape) }, (_, k) => f.let(loadElement(dtype, out, bytes.carries[i]!.from + k * bytes.size))),
-    ); // biome-ignore format: one table
+      loadElements(f, lanes, dtype, out, bytes.carries[i]!.from, sizeOf(x.shape)),
+    );
     const stateOf = new Map(inputs.carries.flatMap((x, i) => (x ? [[x, state[i]!] as const] : [])));
     const body = new InlineBody(c.m, f, demand, {
       state: (input, k) => stateOf.get(input)![k]!,
       address: (input) => addresses.get(input)!,
       row,
     });
+    const store = (address: Expr, offset: number, values: readonly LaneValue[]) =>
+      storeElements(f, body.packer, lanes, dtype, address, offset, values);
     body.emitFixed();
     f.block((leave) =>
       f.while(
         () => i32.lt_s(from!, to!),
         () => {
-          if (attrs.until >= 0) leave(isOn(dtype, state[attrs.until]![0]!));
-          for (const [i, pointer] of stored.entries()) {
-            for (const [k, value] of state[attrs.stored[i]!]!.entries()) f.do(storeElement(dtype, pointer, value, k * bytes.size)); // biome-ignore format: short
-          }
+          if (attrs.until >= 0) leave(isOn(dtype, state[attrs.until]![0]!.vector));
+          for (const [i, pointer] of stored.entries()) store(pointer, 0, state[attrs.stored[i]!]!);
           body.emitStep();
-          for (const [i, pointer] of ys.entries()) {
-            const y = outputs[attrs.carries + i]!;
-            for (let k = 0; k < sizeOf(y.shape); k++) f.do(storeElement(dtype, pointer, body.value({ node: y, at: k }), k * bytes.size)); // biome-ignore format: short
-          }
-          const all = new Set<Expr>(state.flat());
-          const next = state.map((elements, i) =>
-            elements.map((old, k) => {
-              const value = body.value({ node: outputs[i]!, at: k });
-              // Another carry's old value must be kept until all are set.
-              return value !== old && all.has(value) ? f.let(value) : value;
-            }),
-          );
-          for (const [i, elements] of state.entries()) {
-            for (const [k, old] of elements.entries()) if (next[i]![k] !== old) f.set(old, next[i]![k]!);
-          }
+          for (const [i, pointer] of ys.entries()) store(pointer, 0, body.elementsOf(outputs[attrs.carries + i]!));
+          setState(f, state, state.map((_, i) => body.elementsOf(outputs[i]!)), (values) => body.packer.pack(dtype, values));
           for (const { pointer, rowBytes } of moving) f.set(pointer, i32.add(pointer, i32.const(sign * rowBytes)));
           f.set(row, i32.add(row, i32.const(sign)));
           f.set(from!, i32.add(from!, i32.const(1)));
         },
       ),
-    );
-    for (const [i, elements] of state.entries()) {
-      for (const [k, value] of elements.entries()) f.do(storeElement(dtype, out, value, bytes.carries[i]!.from + k * bytes.size)); // biome-ignore format: short
-    }
+    ); // biome-ignore format: one loop
+    for (const [i, values] of state.entries()) store(out, bytes.carries[i]!.from, values);
     return from!;
   });
+}
+
+/** All carries at once: what a carry becomes may be another one's old value. */
+function setState(
+  f: FuncBuilder,
+  state: readonly (readonly LaneValue[])[],
+  next: readonly (readonly LaneValue[])[],
+  pack: (values: readonly LaneValue[]) => Expr,
+): void {
+  const moves: { to: Local; value: Expr }[] = [];
+  const old = new Set(state.flat().map((v) => v.vector));
+  for (const [i, values] of state.entries()) {
+    for (let at = 0; at < values.length; ) {
+      const to = values[at]!.vector as Local;
+      const width = values.slice(at).findIndex((v) => v.vector !== to);
+      const group = next[i]!.slice(at, width < 0 ? undefined : at + width);
+      const value = pack(group);
+      if (value !== to) moves.push({ to, value: old.has(value) ? f.let(value) : value });
+      at += group.length;
+    }
+  }
+  for (const { to, value } of moves) f.set(to, value);
 }
 
 /** Whether the lowest lane is other than 0. */

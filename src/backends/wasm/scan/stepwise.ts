@@ -8,7 +8,7 @@ import type { FuncBuilder, Local } from "../assembler/module.ts";
 import { placeAddress } from "../loop.ts";
 import { addressOf, type RoutineContext, scratchOf } from "../routines.ts";
 import { bodyPlan, bytesOfScan } from "./body-plan.ts";
-import { addressOfResult, copyBytes, isSet, storeSteps, stepLimit } from "./frame.ts";
+import { addressOfResult, copyBytes, isSet, stepLimit, storeSteps } from "./frame.ts";
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 

@@ -1,0 +1,118 @@
+import { Generator } from "../base/generator.ts";
+import { lgamma } from "../base/special.ts";
+import { psis } from "../diagnostics/psis.ts";
+import type { Approximation } from "./approximation.ts";
+import type { LogDensity } from "./log-density.ts";
+import { choleskyOf, solveLower } from "./symmetric-solve.ts";
+
+/** Degrees of freedom: tails heavier than those of a posterior, bulk close to a Gaussian's. */
+const DEGREES = 8;
+const ROUNDS = 4;
+const DRAWS = 4000;
+
+/** A multivariate Student t with location `mean` and scale matrix L Lᵀ, on the host. */
+function studentT(mean: Float64Array, factor: Float64Array): Pick<Approximation, "draw" | "logDensityOf"> {
+  const dim = mean.length;
+  let logDeterminant = 0;
+  for (let i = 0; i < dim; i++) logDeterminant += Math.log(factor[i * dim + i]!);
+  const constant =
+    lgamma((DEGREES + dim) / 2) - lgamma(DEGREES / 2) - (dim / 2) * Math.log(DEGREES * Math.PI) - logDeterminant;
+  return {
+    draw(n, seed) {
+      const generator = new Generator(seed, "student t");
+      const z = generator.normals(new Float64Array(n * dim));
+      const others = generator.normals(new Float64Array(n * DEGREES));
+      const out = new Float64Array(n * dim);
+      for (let s = 0; s < n; s++) {
+        let chi = 0;
+        for (let k = 0; k < DEGREES; k++) chi += others[s * DEGREES + k]! ** 2;
+        const stretch = Math.sqrt(DEGREES / chi);
+        for (let i = 0; i < dim; i++) {
+          let sum = 0;
+          for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * z[s * dim + j]!;
+          out[s * dim + i] = mean[i]! + stretch * sum;
+        }
+      }
+      return out;
+    },
+    logDensityOf(x) {
+      const rest = new Float64Array(dim);
+      return Float64Array.from({ length: x.length / dim }, (_, s) => {
+        for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
+        solveLower(factor, rest);
+        let square = 0;
+        for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
+        return constant - ((DEGREES + dim) / 2) * Math.log1p(square / DEGREES);
+      });
+    },
+  };
+}
+
+/**
+ * A Student t fitted to the posterior's own moments by repeated importance sampling (adaptive importance sampling: Cappé, Douc,
+ * Guillin, Marin and Robert 2008; moments from Pareto smoothed weights): inclusive KL, where a variational fit minimises the
+ * exclusive one. It starts from an approximation that has the posterior's place and rough shape.
+ */
+export function adaptiveImportance(start: Approximation, density: LogDensity, seed: number): Approximation {
+  const since = performance.now();
+  const { dim } = start;
+  let mean: Float64Array = start.mean.slice();
+  let covariance: Float64Array = start.covariance?.slice() ?? new Float64Array(dim * dim);
+  if (!start.covariance) for (let i = 0; i < dim; i++) covariance[i * dim + i] = start.sd[i]! ** 2;
+  const gradient = new Float64Array(dim);
+  // A t's covariance is its scale times ν / (ν − 2).
+  const scaled = (c: Float64Array) => c.map((v) => (v * (DEGREES - 2)) / DEGREES);
+  let factor = choleskyOf(scaled(covariance), dim);
+  let evaluations = 0;
+  let reason = "the moments settled";
+  let converged = factor !== null;
+  for (let round = 0; round < ROUNDS && factor; round++) {
+    const q = studentT(mean, factor);
+    const x = q.draw(DRAWS, seed + 101 * (round + 1));
+    const logQ = q.logDensityOf(x);
+    const raw = logQ.map((value, s) => {
+      const logP = density.evaluate(x.subarray(s * dim, (s + 1) * dim), gradient);
+      return Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - value;
+    });
+    evaluations += DRAWS;
+    const { logWeights } = psis(raw);
+    const weights = logWeights.map(Math.exp);
+    const next = new Float64Array(dim);
+    for (let s = 0; s < DRAWS; s++) for (let i = 0; i < dim; i++) next[i]! += weights[s]! * x[s * dim + i]!;
+    const spread = new Float64Array(dim * dim);
+    for (let s = 0; s < DRAWS; s++) {
+      for (let i = 0; i < dim; i++) {
+        const a = weights[s]! * (x[s * dim + i]! - next[i]!);
+        for (let j = 0; j <= i; j++) spread[i * dim + j]! += a * (x[s * dim + j]! - next[j]!);
+      }
+    }
+    for (let i = 0; i < dim; i++) for (let j = 0; j < i; j++) spread[j * dim + i] = spread[i * dim + j]!;
+    const better = next.every(Number.isFinite) ? choleskyOf(scaled(spread), dim) : null;
+    if (!better) {
+      converged = false;
+      reason = "too few draws carry weight: the approximation it starts from lies beside the posterior";
+      break;
+    }
+    [mean, covariance, factor] = [next, spread, better];
+  }
+  const q = studentT(mean, factor ?? Float64Array.from({ length: dim * dim }, (_, i) => (i % (dim + 1) === 0 ? 1 : 0)));
+  const fresh = q.draw(256, seed);
+  const difference = q.logDensityOf(fresh).map((value, s) => value - density.evaluate(fresh.subarray(s * dim, (s + 1) * dim), gradient)); // biome-ignore format: one line
+  const negElbo = difference.reduce((a, b) => a + b, 0) / difference.length;
+  const square = difference.reduce((a, b) => a + (b - negElbo) ** 2, 0);
+  return {
+    family: "student-t",
+    dim,
+    params: Float64Array.from([...mean, ...(factor ?? [])]),
+    mean,
+    sd: Float64Array.from({ length: dim }, (_, i) => Math.sqrt(covariance[i * dim + i]!)),
+    covariance,
+    negElbo,
+    negElboSe: Math.sqrt(square / (difference.length - 1) / difference.length),
+    converged,
+    reason,
+    evaluations: evaluations + 256,
+    seconds: (performance.now() - since) / 1000,
+    ...q,
+  };
+}

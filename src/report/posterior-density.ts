@@ -1,0 +1,100 @@
+import type { Point } from "./line-chart.ts";
+
+/** A density estimate at evenly spaced points, or the shares of the values of a discrete quantity. */
+export interface Density {
+  readonly points: readonly Point[];
+  readonly isDiscrete: boolean;
+}
+
+const mostDistinct = 40;
+
+/** The value below which a share of the sorted numbers lies, between neighbours in proportion. */
+export function quantileOf(sorted: ArrayLike<number>, share: number): number {
+  const at = share * (sorted.length - 1);
+  const below = Math.floor(at);
+  const low = sorted[below] ?? Number.NaN;
+  return low + (at - below) * ((sorted[Math.min(below + 1, sorted.length - 1)] ?? low) - low);
+}
+
+/** Width of the shortest interval that holds half of the sorted numbers. */
+function shortestHalf(sorted: Float64Array): number {
+  const half = Math.ceil(sorted.length / 2);
+  let width = Number.POSITIVE_INFINITY;
+  for (let i = 0; i + half < sorted.length; i++) width = Math.min(width, sorted[i + half]! - sorted[i]!);
+  return width;
+}
+
+/**
+ * Silverman's bandwidth 0.9 · scale · n^(−1/5) (1986, eq. 3.31), where the scale is the smallest of sd, interquartile range /
+ * 1.349 and shortest half / 1.349: the last one keeps modes apart that lie far from each other.
+ */
+export function bandwidthOf(sorted: Float64Array): number {
+  const n = sorted.length;
+  const mean = sorted.reduce((a, b) => a + b, 0) / n;
+  const sd = Math.sqrt(sorted.reduce((a, b) => a + (b - mean) ** 2, 0) / Math.max(1, n - 1));
+  const scales = [sd, (quantileOf(sorted, 0.75) - quantileOf(sorted, 0.25)) / 1.349, shortestHalf(sorted) / 1.349];
+  const scale = Math.min(...scales.filter((s) => s > 0 && Number.isFinite(s)));
+  return 0.9 * (Number.isFinite(scale) ? scale : 0) * n ** -0.2;
+}
+
+/** The distinct values in order where they are few whole numbers; null for a continuous quantity. */
+function wholeValues(sorted: Float64Array): number[] | null {
+  const distinct: number[] = [];
+  for (const value of sorted) {
+    if (!Number.isInteger(value)) return null;
+    if (value !== distinct.at(-1)) distinct.push(value);
+    if (distinct.length > mostDistinct) return null;
+  }
+  return distinct;
+}
+
+/**
+ * Gaussian kernel density estimate. The draws are counted in a fine grid and reflected at their ends, so that a density does
+ * not leak below the zero of a scale parameter.
+ *
+ * @param values  not all equal; those that are not finite are passed over
+ * @returns       null where there is no density to draw: no values, or one value only
+ */
+export function densityOf(values: ArrayLike<number>, count = 128, bandwidth?: number): Density | null {
+  const sorted = Float64Array.from(Array.from(values).filter(Number.isFinite)).sort();
+  const n = sorted.length;
+  const [low = 0, high = 0] = [sorted[0], sorted[n - 1]];
+  if (n < 2 || !(high > low)) return null;
+  const whole = wholeValues(sorted);
+  if (whole) {
+    const points = whole.map((x) => ({ x, y: 0 }));
+    let at = 0;
+    for (const value of sorted) {
+      if (value !== whole[at]) at++;
+      points[at]!.y += 1 / n;
+    }
+    return { points, isDiscrete: true };
+  }
+  const h = bandwidth ?? bandwidthOf(sorted);
+  if (!(h > 0)) return null;
+  // A grid fine enough for the bandwidth, within reason; heavy tails make it coarse, and then the bandwidth follows.
+  const cells = Math.min(4096, Math.max(512, Math.ceil((4 * (high - low)) / h)));
+  const step = (high - low) / (cells - 1);
+  const counts = new Float64Array(cells);
+  for (const value of sorted) {
+    const at = (value - low) / step;
+    const cell = Math.min(cells - 2, Math.floor(at));
+    counts[cell]! += 1 - (at - cell);
+    counts[cell + 1]! += at - cell;
+  }
+  const width = Math.max(h / step, 0.6);
+  const reach = Math.ceil(4 * width);
+  const kernel = Float64Array.from({ length: reach + 1 }, (_, i) => Math.exp(-0.5 * (i / width) ** 2));
+  const total = kernel.reduce((a, b) => a + 2 * b, -kernel[0]!) * n * step;
+  const mirrored = (cell: number) => {
+    const inside = cell < 0 ? -cell - 1 : cell >= cells ? 2 * cells - 1 - cell : cell;
+    return counts[Math.min(cells - 1, Math.max(0, inside))]!;
+  };
+  const points = Array.from({ length: count }, (_, i): Point => {
+    const cell = Math.round((i * (cells - 1)) / (count - 1));
+    let sum = 0;
+    for (let k = -reach; k <= reach; k++) sum += kernel[Math.abs(k)]! * mirrored(cell + k);
+    return { x: low + cell * step, y: sum / total };
+  });
+  return { points, isDiscrete: false };
+}
