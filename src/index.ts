@@ -58,19 +58,31 @@ export {
   type TensorSpec,
 } from "./engine/runtime.ts";
 export { amortizedFamilies } from "./families/amortized.ts";
+export { autoregressiveFlow } from "./families/autoregressive-flow.ts";
+export { blockGaussian } from "./families/block-gaussian.ts";
 // Networks and Gaussian vectors
 export { choleskyGaussian } from "./families/cholesky-gaussian.ts";
+export { couplingFlow } from "./families/coupling-flow.ts";
 export { diagonalGaussian } from "./families/diagonal-gaussian.ts";
+export { fullRank } from "./families/full-rank.ts";
+export { gaussianMixture } from "./families/gaussian-mixture.ts";
 export type { GaussianVector } from "./families/gaussian-vector.ts";
+export { lowRank } from "./families/low-rank.ts";
+export { meanField } from "./families/mean-field.ts";
+export type { VariationalFamily } from "./families/variational-family.ts";
 export { type AevbProblem, aevb } from "./inference/aevb.ts";
 export type { Attempt } from "./inference/certificate.ts";
 export { type Estimate, type EstimateOptions, estimate } from "./inference/estimate.ts";
+export { type EstimatorVarianceRow, estimatorVariance } from "./inference/estimator-variance.ts";
 export { type Evidence, logEvidence, naiveLogEvidence } from "./inference/evidence.ts";
 // Inference
-export { type InferenceEvent, type InferOptions, infer, type Method, methods } from "./inference/infer.ts";
+export { infer } from "./inference/infer.ts";
+export { type InferenceEvent, type InferOptions, type Method, methods } from "./inference/methods.ts";
 export { Posterior } from "./inference/posterior.ts";
 export { type LoadedPosterior, loadPosterior } from "./inference/posterior-files.ts";
 export { type PredictiveOptions, priorPredictive } from "./inference/predictive.ts";
+export { type Problem, problemOf } from "./inference/problem.ts";
+export { type StochasticViOptions, stochasticVi } from "./inference/stochastic-vi.ts";
 export type { Context, ParamOptions, PlateOptions } from "./model/context.ts";
 export type { DataFor, Numbers } from "./model/data.ts";
 // Models
@@ -78,7 +90,13 @@ export { condition, intervene, type Model, model, type Returned } from "./model/
 export { type Activation, activations } from "./nn/activation.ts";
 export { initialParameters, type Layout, layoutOf, pack, unpack } from "./nn/layout.ts";
 export { mlp, type Network } from "./nn/mlp.ts";
+export { elbo } from "./objectives/elbo.ts";
+export { forwardKl } from "./objectives/forward-kl.ts";
+export { importanceWeighted, renyi } from "./objectives/renyi.ts";
 export { type LatentModel, sgvb } from "./objectives/sgvb.ts";
+export type { GradientEstimator, VariationalObjective } from "./objectives/variational-objective.ts";
+export { odeAdaptive } from "./ode/adaptive.ts";
+export { odeFixed } from "./ode/fixed.ts";
 // Optimizers, objectives, algorithms
 export { adagrad } from "./optimizers/adagrad.ts";
 export { adam } from "./optimizers/adam.ts";

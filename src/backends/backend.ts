@@ -32,6 +32,8 @@ export interface Executable {
 }
 
 export interface BoundExecutable {
+  /** The code, where it needs nothing but a memory: then another thread can run it on a copy of this one. */
+  readonly module?: WebAssembly.Module | false;
   /**
    * Runs steps one after the other. `table` is the byte address of the program's table: one u32 address for each slot of the
    * plan, then that of the scratch, of the ring, and of the block where threads meet. After each step the scalar outputs go to the ring as f64.

@@ -84,6 +84,17 @@ export interface ThreadPool {
   check(): void;
 }
 
+/** A thread of its own that runs a text and posts messages until it is stopped. */
+export interface HostWorker {
+  stop(): void;
+}
+
+export interface WorkerEvents {
+  readonly message: (value: unknown) => void;
+  /** The text threw, or the thread ended before it was stopped. */
+  readonly failure: (reason: string) => void;
+}
+
 /** Bytes of the block in which threads meet; its words are: phase and parts taken, parts done, sleepers, failure. */
 export const MEETING_BYTES = 64;
 export const SLEEPERS_WORD = 2;

@@ -11,7 +11,7 @@ const SEARCH = 128;
 const TRIES = 64;
 
 /** A probability as the smaller of p and 1 − p, and whether (bool) that is 1 − p. */
-export interface Folded {
+interface Folded {
   readonly smaller: Tensor;
   readonly flipped: Tensor;
 }

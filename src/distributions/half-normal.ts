@@ -36,6 +36,10 @@ export const halfNormal = distribution({
     const near = z.lt(1);
     return where(near, where(near, z, 0).mul(Math.SQRT1_2).erf().neg().log1p(), logNormalSurvival(z).add(Math.LN2));
   },
-  fromLogCdf: (l, { sd }) => normalQuantileOfLog(log1mExp(l.neg()).sub(Math.LN2)).mul(sd).neg(),
+  fromLogCdf: (l, { sd }) => {
+    const near = l.lt(-Math.LN2);
+    const far = normalQuantileOfLog(log1mExp(where(near, -Math.LN2, l).neg()).sub(Math.LN2)).neg();
+    return where(near, where(near, l, -1).exp().erfinv().mul(Math.SQRT2), far).mul(sd);
+  },
   fromLogSurvival: (l, { sd }) => normalQuantileOfLog(l.sub(Math.LN2)).mul(sd).neg(),
 });

@@ -19,7 +19,7 @@ export const xlog1py = (x: Tensor, y: Tensor): Tensor =>
   timesLog(x, y.eq(-1), (zero) => where<Tensor>(zero, 0, y).log1p());
 
 /** Where x is an integer from `low` to `high`; false for NaN and infinity. */
-export function isInteger(x: Tensor, low: number, high: Tensor | number | null): Tensor {
+function isInteger(x: Tensor, low: number, high: Tensor | number | null): Tensor {
   const whole = and<Tensor>(x.sub(x.floor()).eq(0), ge<Tensor>(x, low));
   return high === null ? whole : and<Tensor>(whole, le<Tensor>(x, high));
 }

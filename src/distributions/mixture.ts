@@ -7,6 +7,7 @@ import { type Key, uniform } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { alongAxis } from "./along-axis.ts";
 import {
+  checkNumbers,
   type Distribution,
   type Family,
   family,

@@ -5,7 +5,7 @@ import { whileLoop } from "../tensor/scan.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** What one try gives: a value for every element, and which of them (bool) are taken. */
-export interface Try {
+interface Try {
   readonly value: Tensor;
   readonly taken: Tensor;
 }

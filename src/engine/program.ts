@@ -160,6 +160,12 @@ export class GraphProgram {
     this.bound.run(this.table.address, 1, 0);
   }
 
+  /** The code and the address of its table, for another thread that has a copy of the memory; null where that does not do. */
+  get portable(): { readonly module: WebAssembly.Module; readonly table: number } | null {
+    const { module } = this.bound;
+    return module ? { module, table: this.table.address } : null;
+  }
+
   /**
    * Milliseconds of one run of each kernel, alone and warm, on the inputs of the last run. For finding what a step spends its
    * time on; the state is not meaningful afterwards.

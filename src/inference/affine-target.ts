@@ -36,7 +36,9 @@ export function affineTarget(target: Target, map: AffineMap): Target {
     ...target,
     inputs: { ...target.inputs, ...inputs },
     data: { ...target.data, ...data },
-    logDensity: (y, given) =>
-      target.logDensity(mapRows(y.reshape([1, target.dim]), given).reshape([target.dim]), given).add(constant),
+    logDensity: (y, given, rng) => {
+      const x = mapRows(y.reshape([1, target.dim]), given).reshape([target.dim]);
+      return target.logDensity(x, given, rng).add(constant);
+    },
   };
 }

@@ -27,6 +27,8 @@ export interface WeightedDraws {
   readonly points: Float64Array;
   readonly count: number;
   readonly logWeights: Float64Array;
+  /** The weights as they were before their tail was smoothed. */
+  readonly rawLogWeights: Float64Array;
   readonly khat: number;
   readonly ess: number;
 }
@@ -42,7 +44,7 @@ export function weigh(q: Approximation, density: LogDensity, count: number, seed
     return Number.isNaN(logP) ? -Infinity : logP - value;
   });
   const { logWeights, khat } = psis(raw);
-  return { points, count, logWeights, khat, ess: importanceEss(logWeights) };
+  return { points, count, logWeights, rawLogWeights: raw, khat, ess: importanceEss(logWeights) };
 }
 
 /** Draws without weights: each is taken about as often as its weight says (systematic resampling, Kitagawa 1996). */
@@ -62,9 +64,15 @@ export function resample({ points, count, logWeights }: WeightedDraws, wanted: n
 /** Effective draws that a mean's Monte Carlo error of 5 % of an sd needs. */
 const ENOUGH = 400;
 /** Monte Carlo error of a mean, and of an sd, in units of the sd. */
-const TOLERANCE = 0.035;
+const TOLERANCE = 0.05;
 
 const percent = (x: number): string => `${(100 * x).toFixed(x < 0.1 ? 1 : 0)} %`;
+
+/**
+ * The largest k-hat that weights of so many draws may have. Up to ½ they have a variance, and their errors can be told from the draws;
+ * up to 0.7 they only converge.
+ */
+export const khatLimit = (count: number): number => Math.min(0.5, khatThreshold(count));
 
 /** Judges the moments that weighted draws give of each coordinate. */
 export function certifyWeighted(
@@ -74,8 +82,7 @@ export function certifyWeighted(
 ): Certificate {
   const { points, count, logWeights, khat, ess } = draws;
   const dim = points.length / count;
-  // Up to ½ the weights have a variance, and their errors can be told from the draws; up to 0.7 they only converge.
-  const limit = Math.min(0.5, khatThreshold(count));
+  const limit = khatLimit(count);
   const about = `k-hat is ${khat.toFixed(2)}`;
   if (!(khat <= limit)) {
     const reason = `${about}, above ${limit.toFixed(2)}: the approximation misses too much of the posterior for its draws to be corrected by weighting.`;

@@ -50,5 +50,15 @@ export async function compileLogDensity(target: Target): Promise<LogDensity> {
       into.set(slope.values);
       return value.values[0]!;
     },
+    portable: () =>
+      made.portable && {
+        ...made.portable,
+        dim,
+        image: runtime.memory.buffer.slice(0),
+        shared: runtime.sharedMemory,
+        place: place.address,
+        value: made.outputs.logDensity.address,
+        gradient: made.outputs.gradient.address,
+      },
   };
 }

@@ -1,14 +1,20 @@
 import { f64, gradient, program } from "../program/program.ts";
+import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { vmap } from "../transforms/vmap.ts";
 import { MemoryVector } from "./compile.ts";
 import type { Target } from "./target.ts";
 
-/** The log density of each row of `points` [n, dim], shape [n]: the density of one point, lifted. */
-export function logDensityOfRows(target: Target, points: Tensor, inputs: Readonly<Record<string, Tensor>>): Tensor {
+/** The log density of each row of `points` [n, dim], shape [n]: the density of one point, lifted. One key serves all rows. */
+export function logDensityOfRows(
+  target: Target,
+  points: Tensor,
+  inputs: Readonly<Record<string, Tensor>>,
+  rng?: Key<Tensor>,
+): Tensor {
   const rows = points.shape[0]!;
   const one = points.of(points.trace.input("one point", "f64", [target.dim]));
-  const value = target.logDensity(one, inputs);
+  const value = target.logDensity(one, inputs, rng);
   const [lifted] = vmap(points.trace, [value.node], new Map([[one.node, points.node]]), rows);
   return new Tensor(points.trace, lifted!);
 }

@@ -68,7 +68,7 @@ export async function estimatorVariance(
           params: at,
           key: rng.fold(step),
           draws,
-          logDensity: (x) => logDensityOfRows(target, x, inputs),
+          logDensity: (x) => logDensityOfRows(target, x, inputs, rng.site("minibatch").fold(step)),
         });
         const off = gradient(estimate.surrogate, [at])[0]!.sub(inputs["vi.centre"]!);
         return { state: { step: step.add(1), sum: sum.add(off), squares: squares.add(off.square()) } };

@@ -74,5 +74,6 @@ export function symmetricKl(host: HostFamily, a: Float64Array, b: Float64Array, 
     const [own, other] = [host.logDensityOf(p, x), host.logDensityOf(q, x)];
     return own.reduce((sum, l, i) => sum + (l - other[i]!) / n, 0);
   };
-  return half(a, b, seed) + half(b, a, seed);
+  // Both terms are estimates, and their sum may come out below 0.
+  return Math.max(0, half(a, b, seed) + half(b, a, seed));
 }

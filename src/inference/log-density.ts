@@ -6,4 +6,20 @@ export interface LogDensity {
   readonly dim: number;
   /** The log density at `u` [dim]; its gradient is written into `gradient` [dim]. `u` is only read, and not kept. */
   evaluate(u: Float64Array, gradient: Float64Array): number;
+  /** What another thread needs to evaluate it with the same bits; null, or absent, where it cannot. */
+  portable?(): PortableDensity | null;
+}
+
+/** A compiled log density as data that can be posted to another thread: its code and a copy of its memory. */
+export interface PortableDensity {
+  readonly dim: number;
+  readonly module: WebAssembly.Module;
+  /** The memory's bytes; `shared` where the code asks for a shared memory. */
+  readonly image: ArrayBufferLike;
+  readonly shared: boolean;
+  /** Byte addresses: of the program's table, and of u [dim], the log density and its gradient [dim] as f64. */
+  readonly table: number;
+  readonly place: number;
+  readonly value: number;
+  readonly gradient: number;
 }

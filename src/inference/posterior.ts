@@ -11,7 +11,7 @@ import { type SummaryRow, summary } from "../posterior/summary.ts";
 import { formatSummary } from "../posterior/summary-table.ts";
 import type { FileTree } from "../posterior/zarr.ts";
 import type { Approximation } from "./approximation.ts";
-import type { Attempt } from "./certificate.ts";
+import type { Attempt, WeightedDraws } from "./certificate.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
 import { encodePosterior, type PosteriorContent, statsOf } from "./posterior-files.ts";
@@ -29,6 +29,8 @@ export interface PosteriorParts<R extends Returned> {
   readonly seed: number;
   readonly approximation: Approximation | null;
   readonly chains: ChainsResult | null;
+  /** The weighted draws that the certificate is about, where a variational method made them. */
+  readonly weights?: WeightedDraws | null;
   /** Importance ESS of the reported draws where they were resampled by their weights. */
   readonly importanceEss: number | null;
 }
@@ -49,6 +51,8 @@ export class Posterior<R extends Returned = Returned> {
   readonly approximation: Approximation | null;
   /** What the sampler recorded, where there was one. */
   readonly chains: ChainsResult | null;
+  /** Draws of q with their importance weights, where a variational method made them: what k-hat is about. */
+  readonly weights: WeightedDraws | null;
   readonly problem: Problem<R>;
   private readonly density: LogDensity;
   private readonly importanceEss: number | null;
@@ -64,6 +68,7 @@ export class Posterior<R extends Returned = Returned> {
     this.seed = parts.seed;
     this.approximation = parts.approximation;
     this.chains = parts.chains;
+    this.weights = parts.weights ?? null;
     this.importanceEss = parts.importanceEss;
   }
 
@@ -195,6 +200,19 @@ export class Posterior<R extends Returned = Returned> {
     const { model, runtime, deterministic } = this.problem;
     const problem = data ? await problemOf(model as never, data as never, { runtime, deterministic }) : this.problem;
     return posteriorPredictive(problem as unknown as Problem, this.allDraws, { seed: this.seed, ...options });
+  }
+
+  /**
+   * The values that the observed sites were given, as the model's text has them: a value that is computed from latent sites is
+   * that of the draw with this index.
+   */
+  async observed(draw = 0): Promise<Readonly<Record<string, SiteDraws>>> {
+    const { dim } = this.problem;
+    const reporter = await compileReporter(this.problem as unknown as Problem, ({ model, assignment }) =>
+      Object.fromEntries(model.sites.flatMap((s) => (s.kind === "observe" ? [[s.name, assignment.of([s.value])[0]!]] : []))), // biome-ignore format: one line
+    );
+    const values = reporter.at(this.unconstrained.subarray(draw * dim, (draw + 1) * dim));
+    return Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v.slice() }])); // biome-ignore format: one line
   }
 
   /** Leave-one-out predictive accuracy by PSIS (Vehtari, Gelman and Gabry 2017). */

@@ -71,6 +71,19 @@ async function forwards(problem: Problem, given: Given, count: number, seed: num
 export interface PredictiveOptions {
   /** Default 0. */
   readonly seed?: number;
+  /** How many of the posterior's draws to predict from, evenly spaced. Default: all. */
+  readonly draws?: number;
+}
+
+/** `count` of `all` draws, evenly spaced. */
+function thinned({ shape, values }: SiteDraws, all: number, count: number): SiteDraws {
+  const size = values.length / all;
+  const kept = new Float64Array(count * size);
+  for (let i = 0; i < count; i++) {
+    const at = Math.floor(((i + 0.5) * all) / count);
+    kept.set(values.subarray(at * size, (at + 1) * size), i * size);
+  }
+  return { shape, values: kept };
 }
 
 /**
@@ -95,15 +108,16 @@ export async function priorPredictive<D, R extends Returned>(
 export async function posteriorPredictive(
   problem: Problem,
   draws: Draws,
-  { seed = 0 }: PredictiveOptions = {},
+  { seed = 0, draws: wanted }: PredictiveOptions = {},
 ): Promise<Draws> {
-  const count = draws.chains * draws.draws;
+  const all = draws.chains * draws.draws;
+  const count = Math.min(all, wanted ?? all);
   const given: Record<string, SiteDraws> = {};
   for (const site of problem.layout.sites) {
     if (!isLatent(site) || isDiscrete(site.support)) continue;
     const found = draws.sites[site.name];
     const shape = [...plateSizes(site.plates), ...site.shape];
-    if (found && sameShape(found.shape, shape)) given[site.name] = found;
+    if (found && sameShape(found.shape, shape)) given[site.name] = count < all ? thinned(found, all, count) : found;
   }
   return forwards(problem, given, count, seed);
 }

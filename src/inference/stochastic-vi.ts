@@ -13,12 +13,14 @@ import { f64, gradient, program, u32 } from "../program/program.ts";
 import { where } from "../tensor/functions.ts";
 import { affineTarget } from "./affine-target.ts";
 import { type Approximation, negElboOf } from "./approximation.ts";
-import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
+import { type CompiledTarget, compileTarget, startingPoint } from "./compiled-target.ts";
 import { logDensities, logDensityOfRows } from "./density-batch.ts";
+import { fixedDraws } from "./fixed-draws.ts";
 import { compileFamily, symmetricKl } from "./host-family.ts";
 import { IterateTrace } from "./iterate-trace.ts";
-import { findMode } from "./laplace.ts";
-import { choleskyOf, diagonalOf, inverseFromCholesky } from "./symmetric-solve.ts";
+import { findMode, laplace } from "./laplace.ts";
+import { linearResponse } from "./linear-response.ts";
+import { choleskyOf, diagonalOf } from "./symmetric-solve.ts";
 import type { Target } from "./target.ts";
 
 export type StochasticViEvent =
@@ -33,7 +35,7 @@ export interface StochasticViOptions<E extends GradientEstimator = GradientEstim
   readonly family?: VariationalFamily | ((dim: number) => VariationalFamily);
   /** Default the ELBO. */
   readonly objective?: VariationalObjective<E>;
-  /** Default the objective's first that the family allows. */
+  /** Default the path derivative where q can come close to the posterior, else the objective's first that the family allows. */
   readonly estimator?: NoInfer<E>;
   /** Independent estimates averaged for one gradient. Default 10. */
   readonly draws?: number;
@@ -47,7 +49,7 @@ export interface StochasticViOptions<E extends GradientEstimator = GradientEstim
   readonly maxSteps?: number;
   /** Default 0. */
   readonly seed?: number;
-  /** Where q begins, unconstrained. Default the Laplace approximation's mode and scales. */
+  /** Where q begins, unconstrained. Default where fixed-draw fits and Laplace's approximation point to. */
   readonly start?: { readonly mean: ArrayLike<number>; readonly scale: ArrayLike<number> };
   /** Fresh draws that the ELBO, and moments without closed form, are estimated from. Default 1000. */
   readonly evaluationDraws?: number;
@@ -78,10 +80,22 @@ const MOST_BLOCKS = 80;
 const RETRIES = 6;
 const KL_DRAWS = 256;
 
+/**
+ * The objective's first estimator that the family allows. A q that can come close to the posterior has the path derivative of the
+ * ELBO: its noise vanishes there.
+ */
+function defaultEstimator({ estimators }: VariationalObjective, family: VariationalFamily): GradientEstimator {
+  if (family.closedUnder === "affine" && estimators.includes("pathDerivative")) return "pathDerivative";
+  return estimators.find((e) => !(e === "doublyReparameterised" && family.strata > 1))!;
+}
+
 /** Location and scale in which the target is about N(0, I), as far as the family can follow. */
-function standardise(compiled: CompiledTarget, family: VariationalFamily, options: StochasticViOptions): AffineMap {
+async function standardise(
+  compiled: CompiledTarget,
+  family: VariationalFamily,
+  { start, seed = 0 }: StochasticViOptions,
+): Promise<AffineMap> {
   const { dim } = family;
-  const { start } = options;
   if (start) {
     if (start.mean.length !== dim || start.scale.length !== dim)
       throw new OptionError(
@@ -89,19 +103,19 @@ function standardise(compiled: CompiledTarget, family: VariationalFamily, option
       );
     return { location: Float64Array.from(start.mean), factor: Float64Array.from(start.scale), diagonal: true };
   }
-  const from = startingPoint(compiled, undefined, options.seed ?? 0);
-  const mode = findMode(compiled, from);
-  if (mode.converged && mode.cholesky) {
-    const covariance = inverseFromCholesky(mode.cholesky, dim);
-    const factor = family.closedUnder === "affine" && dim > 1 ? choleskyOf(covariance, dim) : null;
-    if (factor) return { location: mode.x, factor, diagonal: false };
-    // For a mean-field q the scales are those of the conditionals, not of the marginals.
-    const precision = diagonalOf(negLogDensity(compiled).hessian(mode.x), dim);
-    return { location: mode.x, factor: precision.map((p) => 1 / Math.sqrt(p)), diagonal: true };
+  const { target } = compiled;
+  const mode = findMode(compiled, startingPoint(compiled, undefined, seed));
+  const meanField = await fixedDraws(target, { compiled, mode, seed });
+  if (family.closedUnder === "affine" && dim > 1) {
+    // Of the Gaussians at hand the best in ELBO: at the mode, or with linear-response covariance.
+    const candidates: Approximation[] = meanField.hessianCholesky ? [linearResponse(meanField, { seed })] : [];
+    if (mode.converged && mode.cholesky) candidates.push(await laplace(target, { compiled, start: mode.x, seed }));
+    const usable = candidates.filter((fit) => fit.negElbo < meanField.negElbo);
+    const best = usable.sort((a, b) => a.negElbo - b.negElbo)[0];
+    const factor = best && choleskyOf(best.covariance!, dim);
+    if (factor) return { location: best.mean, factor, diagonal: false };
   }
-  const curvature = diagonalOf(negLogDensity(compiled).hessian(from), dim);
-  const scale = curvature.map((h) => (h > 1e-8 && h < 1e16 ? 1 / Math.sqrt(h) : 1));
-  return { location: from, factor: scale, diagonal: true };
+  return { location: meanField.mean, factor: meanField.sd, diagonal: true };
 }
 
 /**
@@ -128,13 +142,12 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
       `the family ${family.name} has ${family.dim} coordinates and the density ${dim}: make it with ${dim}`,
     );
   const objective = (options.objective ?? elbo()) as VariationalObjective;
-  const estimator =
-    options.estimator ?? objective.estimators.find((e) => !(e === "doublyReparameterised" && family.strata > 1))!;
+  const estimator = options.estimator ?? defaultEstimator(objective, family);
   checkComposition(objective, estimator, family, draws);
   const tolerance = (options.tolerance ?? 1e-3) * dim;
 
   const compiled = options.compiled ?? (await compileTarget(target));
-  const map = standardise(compiled, family, options as StochasticViOptions);
+  const map = await standardise(compiled, family, options as StochasticViOptions);
   const standard = affineTarget(target, map);
   const vector = f64([family.size]);
   const slots = Object.fromEntries(optimizer.slots.map((name) => [`slot.${name}`, vector]));
@@ -152,7 +165,7 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
           params: params!,
           key: rng.site("vi").fold(step!),
           draws,
-          logDensity: (y) => logDensityOfRows(standard, y, inputs),
+          logDensity: (y) => logDensityOfRows(standard, y, inputs, rng.site("minibatch").fold(step!)),
         });
         const slope = gradient(estimate.surrogate, [params!])[0]!;
         // 0 · ∞ and 0 · NaN are NaN: one sum tells whether all of it is finite.

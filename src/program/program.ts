@@ -131,6 +131,11 @@ export class Program<S extends Specs, I, O> {
     this.step();
   }
 
+  /** Code and table for another thread that has a copy of the memory, as prepared; null where it needs more (BLAS, threads). */
+  get portable(): { readonly module: WebAssembly.Module; readonly table: number } | null {
+    return this.inner.portable;
+  }
+
   /** Milliseconds of each kernel, alone; the state is not meaningful afterwards. */
   profile(repeats?: number): { kernel: string; shape: string; milliseconds: number }[] {
     return this.inner.profile(repeats);

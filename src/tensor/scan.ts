@@ -53,7 +53,7 @@ function lengthOf(given: number | undefined, xs: readonly Leaf[]): number {
   for (const { path, tensor } of xs) {
     if (tensor.shape[0] !== length) {
       throw new ShapeError(
-        `scan: xs${path} is ${shown(tensor)}; its first axis is time and must be ${length}, as ` +
+        `${path} is ${shown(tensor)}; its first axis is time and must be ${length}, as ` +
           (given === undefined ? "that of the first of xs" : "`length` says"),
       );
     }
@@ -61,24 +61,26 @@ function lengthOf(given: number | undefined, xs: readonly Leaf[]): number {
   return length;
 }
 
+const nameOf = (path: string): string => path.slice("scan: ".length);
+
 function checkStep(before: readonly Leaf[], after: readonly Leaf[]): void {
   for (const [i, { path, tensor }] of before.entries()) {
     const next = after[i];
     if (next?.path !== path) {
       throw new ShapeError(
-        `scan: the step returns no carry${path}: it must return every part of the carry it was given`,
+        `scan: the step returns no ${nameOf(path)}: it must return every part of the carry it was given`,
       );
     }
     if (next.tensor.dtype !== tensor.dtype || !sameShape(next.tensor.shape, tensor.shape)) {
       throw new ShapeError(
-        `scan: carry${path} begins as ${shown(tensor)} and the step returns ${shown(next.tensor)}: a carry keeps its dtype and ` +
+        `${path} begins as ${shown(tensor)} and the step returns ${shown(next.tensor)}: a carry keeps its dtype and ` +
           "shape; reshape, broadcast or cast one of them",
       );
     }
   }
   if (after.length > before.length) {
     throw new ShapeError(
-      `scan: the step returns carry${after[before.length]!.path}, which the carry at the start does not have`,
+      `scan: the step returns ${nameOf(after[before.length]!.path)}, which the carry at the start does not have`,
     );
   }
 }
@@ -105,8 +107,8 @@ export function scan<C extends Tree, X extends Tree | undefined = undefined, Y e
   step: (carry: C, x: X, t: Tensor) => ScanStep<C, Y>,
 ): ScanResult<C, Y> {
   extendOps(loops);
-  const starts = leavesOf(options.carry);
-  const rows = leavesOf(options.xs);
+  const starts = leavesOf(options.carry, "scan: carry");
+  const rows = leavesOf(options.xs, "scan: xs");
   const like = (starts[0] ?? rows[0])?.tensor;
   if (!like) throw new OptionError("scan: there is neither a carry nor xs: one of them needs a tensor");
   const b = like.trace;
@@ -117,9 +119,9 @@ export function scan<C extends Tree, X extends Tree | undefined = undefined, Y e
   const inRow = rows.map(({ tensor }) => stand(tensor, tensor.shape.slice(1)));
   const index = placeholder(b, { dtype: "i32", shape: [] });
   const result = step(rebuildTree(options.carry, carried), rebuildTree(options.xs as X, inRow), like.of(index));
-  const after = leavesOf(result.carry);
+  const after = leavesOf(result.carry, "scan: carry");
   checkStep(starts, after);
-  const ys = leavesOf(result.y).map((leaf) => leaf.tensor);
+  const ys = leavesOf(result.y, "scan: y").map((leaf) => leaf.tensor);
   if (!after.length && !ys.length)
     throw new OptionError("scan: the step returns neither a carry nor y: there is no result");
 

@@ -190,7 +190,7 @@ describe("Lotka-Volterra against SciPy's DOP853", () => {
 
 describe("refuses", () => {
   const traced = (body: (x: Tensor) => unknown) =>
-    program({ inputs: { x: f64([2]) }, body: ({ inputs: { x } }) => (body(x), {}) });
+    program({ inputs: { x: f64([2]) }, body: ({ inputs: { x } }) => ({ outputs: { y: body(x) as Tensor } }) });
   test.each<[string, (x: Tensor) => unknown]>([
     ["ode: f(t, y) gives f64[1] for a state of f64[2]", (x) => odeFixed((_t, y) => y.narrow(0, 0, 1), x, [0, 1])],
     ["ode: y0 is f64[]; it must be a vector", (x) => odeAdaptive((_t, y) => y, x.sum(), [0, 1])],

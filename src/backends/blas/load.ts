@@ -6,6 +6,7 @@ import { coreTypeToSet } from "./core-type.ts";
 import { wrapLibrary } from "./library.ts";
 
 export { createThreads, defaultThreads } from "./threads.ts";
+export { startWorker } from "./worker.ts";
 
 let loading: Promise<Blas | null> | undefined;
 const attempts: BlasAttempt[] = [];

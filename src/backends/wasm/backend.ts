@@ -48,6 +48,7 @@ export function wasmBackend(options: WasmOptions): Backend {
           const run = instance.exports.run as (table: number, steps: number, ring: number, phase: number) => void;
           const kernels = instance.exports as Record<string, (table: number, part: number) => void>;
           return {
+            module: !pool && !withBlas && compiled,
             run: (table, steps, ring) => {
               if (!pool) return run(table, steps, ring, 0);
               const phase = pool.start(handle, table, steps, ring);

@@ -63,7 +63,8 @@ export interface ChainRun {
   /** Transitions done, warm-up included, and in all. */
   readonly done: number;
   readonly total: number;
-  /** Draws kept so far. */
+  /** Draws asked for, and kept so far. */
+  readonly wanted: number;
   readonly count: number;
   readonly divergences: number;
   /** Makes transitions until the clock shows `deadline` (as performance.now does), at least one; false when the chain is complete. */
@@ -154,13 +155,15 @@ export function startChain(logDensity: LogDensity, options: ChainOptions = {}): 
     done++;
   };
   const total = warmUpLength + wanted;
+  const kept = () => Math.max(0, done - warmUpLength);
   return {
     get done() {
       return done;
     },
     total,
+    wanted,
     get count() {
-      return Math.max(0, done - warmUpLength);
+      return kept();
     },
     get divergences() {
       return divergences;
@@ -172,24 +175,59 @@ export function startChain(logDensity: LogDensity, options: ChainOptions = {}): 
       }
       return done < total;
     },
-    result: (count = Math.max(0, done - warmUpLength)) => ({
-      chain,
-      dim,
-      count,
-      draws: draws.slice(0, count * dim),
-      stats: {
-        logDensity: stats.logDensity.slice(0, count),
-        energy: stats.energy.slice(0, count),
-        stepSize: stats.stepSize.slice(0, count),
-        acceptance: stats.acceptance.slice(0, count),
-        depth: stats.depth.slice(0, count),
-        leapfrogs: stats.leapfrogs.slice(0, count),
-        divergent: stats.divergent.slice(0, count),
-      },
-      metric: state.metric,
-      stepSize: state.stepSize,
-      warmUpLeapfrogs,
-      warmUpDivergences,
-    }),
+    result: (count = kept()) =>
+      firstDraws(
+        {
+          chain,
+          dim,
+          count,
+          draws,
+          stats,
+          metric: state.metric,
+          stepSize: state.stepSize,
+          warmUpLeapfrogs,
+          warmUpDivergences,
+        },
+        count,
+      ),
   };
 }
+
+/** The result with its first `count` draws alone, copied. */
+export function firstDraws(result: ChainResult, count: number): ChainResult {
+  const { draws, dim, stats } = result;
+  return {
+    ...result,
+    count,
+    draws: draws.slice(0, count * dim),
+    stats: {
+      logDensity: stats.logDensity.slice(0, count),
+      energy: stats.energy.slice(0, count),
+      stepSize: stats.stepSize.slice(0, count),
+      acceptance: stats.acceptance.slice(0, count),
+      depth: stats.depth.slice(0, count),
+      leapfrogs: stats.leapfrogs.slice(0, count),
+      divergent: stats.divergent.slice(0, count),
+    },
+  };
+}
+
+/** How far a chain is: sent after every slice of about 50 ms, and at its end. */
+export interface ChainProgress {
+  readonly kind: "chain";
+  readonly chain: number;
+  /** Transitions done and in all, warm-up included. */
+  readonly done: number;
+  readonly total: number;
+  readonly warmingUp: boolean;
+  readonly divergences: number;
+}
+
+export const progressOf = (chain: number, run: ChainRun): ChainProgress => ({
+  kind: "chain",
+  chain,
+  done: run.done,
+  total: run.total,
+  warmingUp: run.count === 0 && run.done < run.total,
+  divergences: run.divergences,
+});

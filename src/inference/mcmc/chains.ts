@@ -1,24 +1,28 @@
 import { OptionError } from "../../base/errors.ts";
 import { hostTurn } from "../../base/host-turn.ts";
 import type { LogDensity } from "../log-density.ts";
-import { type ChainOptions, type ChainResult, type ChainRun, startChain } from "./chain.ts";
+import {
+  type ChainOptions,
+  type ChainProgress,
+  type ChainResult,
+  type ChainRun,
+  firstDraws,
+  progressOf,
+  startChain,
+} from "./chain.ts";
 
-/** How far a chain is: sent after every slice of about 50 ms, and at its end. */
-export interface ChainProgress {
-  readonly kind: "chain";
-  readonly chain: number;
-  /** Transitions done and in all, warm-up included. */
-  readonly done: number;
-  readonly total: number;
-  readonly warmingUp: boolean;
-  readonly divergences: number;
-}
+export type { ChainProgress } from "./chain.ts";
 
 export interface DriverOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: ChainProgress) => void;
   /** An aborted run still returns its draws when each chain has at least so many. Default 100. */
   readonly enough?: number;
+  /**
+   * Threads that run chains (Node). 1 keeps them on this one; more start at once. Default: for runs that take longer than about a
+   * second, as many as the runtime uses.
+   */
+  readonly threads?: number;
 }
 
 export interface SampleChainsOptions extends Omit<ChainOptions, "chain" | "initial"> {
@@ -38,34 +42,35 @@ export interface ChainsResult {
 
 const SLICE_MS = 50;
 
-export const progressOf = (chain: number, run: ChainRun): ChainProgress => ({
-  kind: "chain",
-  chain,
-  done: run.done,
-  total: run.total,
-  warmingUp: run.count === 0 && run.done < run.total,
-  divergences: run.divergences,
-});
-
-/** Advances the runs in turn, slice by slice, so that they end together and an abort finds equal numbers of draws. */
-async function drive(runs: readonly ChainRun[], first: number, driver: DriverOptions): Promise<ChainsResult> {
+/**
+ * Advances the runs in turn, slice by slice, so that they end together and an abort finds equal numbers of draws. Between rounds
+ * `handOver` may take them over.
+ */
+async function drive(
+  runs: readonly ChainRun[],
+  first: number,
+  driver: DriverOptions,
+  handOver: () => Promise<readonly ChainResult[] | null> = async () => null,
+): Promise<ChainsResult> {
   const { signal, onProgress, enough = 100 } = driver;
   let going = runs.map((run, i) => ({ run, chain: first + i }));
-  let aborted = false;
-  while (going.length > 0 && !aborted) {
+  let results: readonly ChainResult[] | null = null;
+  while (going.length > 0 && !results && !signal?.aborted) {
     const next: typeof going = [];
     for (const entry of going) {
-      aborted ||= signal?.aborted ?? false;
-      if (aborted) break;
+      if (signal?.aborted) break;
       if (entry.run.advance(performance.now() + SLICE_MS)) next.push(entry);
       onProgress?.(progressOf(entry.chain, entry.run));
       await hostTurn();
     }
     going = next;
+    if (going.length > 0 && !signal?.aborted) results = await handOver();
   }
-  const count = Math.min(...runs.map((run) => run.count));
+  results ??= runs.map((run) => run.result());
+  const count = Math.min(...results.map((result) => result.count));
+  const aborted = count < runs[0]!.wanted;
   if (aborted && count < enough) signal!.throwIfAborted();
-  return { chains: runs.map((run) => run.result(count)), count, aborted };
+  return { chains: results.map((result) => firstDraws(result, count)), count, aborted };
 }
 
 /**
@@ -100,12 +105,36 @@ export function chainOptions(options: SampleChainsOptions): ChainOptions[] {
   }));
 }
 
-/** Several chains on this thread, in turn. As `sampleChain`. */
+/** Below this many milliseconds in all, starting threads is not worth it. */
+const WORTH_THREADS = 1000;
+
+/**
+ * Several chains of NUTS or HMC. A run that shows itself to be long goes on in threads of their own (Node), where its density allows
+ * that; the draws do not depend on it, nor does chain i depend on how many there are.
+ *
+ * @returns as many draws of each chain; fewer than asked for when the signal came after `enough` of each
+ * @throws OptionError, NonFiniteError, and the signal's reason when it came too early
+ */
 export async function sampleChains(
   logDensity: LogDensity,
   options: SampleChainsOptions = {},
   driver: DriverOptions = {},
 ): Promise<ChainsResult> {
-  const runs = chainOptions(options).map((chain) => startChain(logDensity, chain));
-  return drive(runs, 0, driver);
+  const each = chainOptions(options);
+  const started = performance.now();
+  const runs = each.map((chain) => startChain(logDensity, chain));
+  let asked = each.length === 1 || driver.threads === 1;
+  const handOver = async (): Promise<readonly ChainResult[] | null> => {
+    if (asked) return null;
+    const elapsed = performance.now() - started;
+    const done = runs.reduce((sum, run) => sum + run.done / run.total, 0) / runs.length;
+    if (driver.threads === undefined && elapsed / done - elapsed < WORTH_THREADS) return null;
+    asked = true;
+    const density = logDensity.portable?.();
+    const threads = driver.threads ?? (await import("ansatz/blas")).defaultThreads();
+    if (!density || threads < 2) return null;
+    const { chainsOnThreads } = await import("./chain-threads.ts");
+    return chainsOnThreads(density, each, { signal: driver.signal, onProgress: driver.onProgress, threads });
+  };
+  return drive(runs, 0, driver, handOver);
 }

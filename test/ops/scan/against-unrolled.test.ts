@@ -151,7 +151,7 @@ function overBatch(
 /** Running sums of one number each: a body with an op that only its own kernel computes is not written out. */
 const kernelByKernel: Scan = (options, step) =>
   scan(options, (carry, x, t) => {
-    const leaves = leavesOf(carry).map(({ tensor }) =>
+    const leaves = leavesOf(carry, "").map(({ tensor }) =>
       reshape(cumsum(reshape(tensor, [...tensor.shape, 1])), tensor.shape),
     );
     return step(rebuildTree(carry, leaves), x, t);

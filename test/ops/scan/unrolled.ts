@@ -11,9 +11,9 @@ export const unrolled: Scan = <C extends Tree, X extends Tree | undefined, Y ext
   { carry: start, xs, length, reverse = false }: ScanOptions<C, X>,
   step: (carry: C, x: X, t: Tensor) => ScanStep<C, Y>,
 ): ScanResult<C, Y> => {
-  const rows = leavesOf(xs);
+  const rows = leavesOf(xs, "");
   const n = length ?? rows[0]!.tensor.shape[0]!;
-  const like = leavesOf(start)[0]!.tensor;
+  const like = leavesOf(start, "")[0]!.tensor;
   let carry = start;
   const results: Y[] = new Array(n);
   for (let i = 0; i < n; i++) {
@@ -23,7 +23,7 @@ export const unrolled: Scan = <C extends Tree, X extends Tree | undefined, Y ext
     carry = made.carry;
     results[t] = made.y as Y;
   }
-  const lists = results.map((y) => leavesOf(y).map((leaf) => leaf.tensor));
+  const lists = results.map((y) => leavesOf(y, "").map((leaf) => leaf.tensor));
   const stacked = (lists[0] ?? []).map((_, i) => concat(lists.map((l) => reshape(l[i]!, [1, ...l[i]!.shape])), 0)); // biome-ignore format: short
   return { carry, ys: rebuildTree(results[0] as Y, stacked), steps: full(like, [], n) };
 };

@@ -287,7 +287,7 @@ describe("compiled", () => {
 
 describe("refuses", () => {
   const traced = (body: (x: Tensor) => unknown) =>
-    program({ inputs: { x: f64([4, 2]) }, body: ({ inputs: { x } }) => (body(x), {}) }); // biome-ignore format: short
+    program({ inputs: { x: f64([4, 2]) }, body: ({ inputs: { x } }) => ({ outputs: { y: body(x) as Tensor } }) });
 
   test.each<[string, (x: Tensor) => unknown]>([
     [
@@ -309,6 +309,10 @@ describe("refuses", () => {
     [
       "scan: xs is f64[4, 2]; its first axis is time and must be 5, as `length` says",
       (x) => scan({ carry: x, xs: x, length: 5 }, (x) => ({ carry: x })),
+    ],
+    [
+      "scan: carry.h is a number; it must be a tensor: full(like, [], 0) makes one of a number",
+      (x) => scan({ carry: { h: 0 as unknown as Tensor }, xs: x }, ({ h }) => ({ carry: { h } })),
     ],
     ["scan: length 2.5 is not a number of steps", (x) => scan({ carry: x, length: 2.5 }, (x) => ({ carry: x }))],
     [

@@ -41,7 +41,10 @@ const SHORT = 128;
 
 /** Copies bytes between places that do not overlap. */
 export function copyBytes(f: FuncBuilder, to: Local, from: Local, bytes: number): void {
-  if (bytes > SHORT) return f.do(memory.copy(to, from, i32.const(bytes)));
+  if (bytes > SHORT) {
+    f.do(memory.copy(to, from, i32.const(bytes)));
+    return;
+  }
   let at = 0;
   for (; at + 16 <= bytes; at += 16) f.do(v128.store(to, v128.load(from, at), at));
   for (; at + 8 <= bytes; at += 8) f.do(i64.store(to, i64.load(from, at), at));

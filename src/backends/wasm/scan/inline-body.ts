@@ -100,33 +100,24 @@ export class InlineBody {
       const window = Math.floor(at / this.demand.lanes);
       windows.set(window, [...(windows.get(window) ?? []), at]);
     }
-    for (const list of windows.values()) this.emitGroup(node, list, made);
+    for (const list of windows.values()) {
+      const group = this.emitGroup(node, list);
+      for (const [i, at] of list.entries()) made.set(at, group[i]!);
+    }
   }
 
-  private emitGroup(node: Node, list: readonly number[], made: Map<number, LaneValue>): void {
-    const { f, bindings } = this;
-    const singly = (emit: (at: number) => Expr) => {
-      for (const at of list) made.set(at, inLane(f.let(emit(at)), 0));
-    };
+  /** Elements of one value that share a vector. */
+  private emitGroup(node: Node, list: readonly number[]): LaneValue[] {
+    const { f } = this;
+    const singly = (emit: (at: number) => Expr) => list.map((at) => inLane(f.let(emit(at)), 0));
     const together = (value: Expr) => {
       const vector = f.let(value);
-      for (const [lane, at] of list.entries()) made.set(at, inLane(vector, lane));
+      return list.map((_, lane) => inLane(vector, lane));
     };
-    if (node.op === "input") {
-      const name = node.attrs.name as string;
-      if (name.startsWith("state")) for (const at of list) made.set(at, bindings.state(node, at));
-      else if (name === "index") made.set(0, inLane(f.let(i32x4.splat(bindings.row)), 0, true));
-      else {
-        const size = bytesOf(node.dtype);
-        const address = bindings.address(node);
-        if (list.length === this.demand.lanes)
-          return together(loadVector(node.dtype, this.demand.lanes, address, list[0]! * size));
-        for (const at of list) made.set(at, inLane(f.let(loadElement(node.dtype, address, at * size)), 0, true));
-      }
-      return;
-    }
+    if (node.op === "input") return this.emitInput(node, list);
     if (isElementwise(node)) {
-      return together(emitScalar(this.context, node, node.inputs.map((x) => this.local(list.map((at) => ({ node: x, at })))))); // biome-ignore format: short
+      const args = node.inputs.map((x) => this.local(list.map((at) => ({ node: x, at })))); // biome-ignore format: short
+      return together(emitScalar(this.context, node, args));
     }
     switch (node.op) {
       case "sum":
@@ -139,6 +130,20 @@ export class InlineBody {
       default:
         return singly((at) => this.scatter({ node, at }));
     }
+  }
+
+  private emitInput(node: Node, list: readonly number[]): LaneValue[] {
+    const { f, bindings } = this;
+    const { dtype } = node;
+    const name = node.attrs.name as string;
+    if (name.startsWith("state")) return list.map((at) => bindings.state(node, at));
+    if (name === "index") return [inLane(f.let(i32x4.splat(bindings.row)), 0, true)];
+    const address = bindings.address(node);
+    const { lanes } = this.demand;
+    if (list.length < lanes)
+      return list.map((at) => inLane(f.let(loadElement(dtype, address, at * bytesOf(dtype))), 0, true));
+    const vector = f.let(loadVector(dtype, lanes, address, list[0]! * bytesOf(dtype)));
+    return list.map((_, lane) => inLane(vector, lane));
   }
 
   /** Operands of functions that are written out are named more than once. */
