@@ -1,44 +1,13 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { type Command, Option } from "commander";
-import {
-  createRun,
-  type InferenceEvent,
-  type InferOptions,
-  infer,
-  type Method,
-  methods,
-  type Posterior,
-} from "../src/node.ts";
+import { methods } from "../src/node.ts";
 import { numberBetween, wholeNumber } from "./data-source.ts";
-import { exitCodes } from "./failure.ts";
-import { readFitData } from "./fit-data.ts";
-import { fitProgress } from "./fit-progress.ts";
-import { onInterrupt } from "./interrupt.ts";
-import { loadModel } from "./load-model.ts";
-import { remark, say, sayJson, wrapped } from "./output.ts";
-import { makeNumberedRun, makeRun, refuseOtherRun } from "./run-place.ts";
-import { runtimeFor } from "./runtime.ts";
-import { version } from "./version.ts";
-
-interface FitFlags {
-  readonly data?: string;
-  readonly method: Method;
-  readonly seed?: number;
-  readonly draws?: number;
-  readonly chains?: number;
-  readonly warmUp?: number;
-  readonly targetAcceptance?: number;
-  readonly deterministic?: boolean;
-  readonly threads?: number;
-  readonly out?: string;
-  readonly overwrite?: boolean;
-  readonly json?: boolean;
-}
+import { UsageError } from "./failure.ts";
+import { type ExportFormat, exportFormats, type FitFlags } from "./fit-manifest.ts";
 
 export function define(command: Command): void {
   command
-    .argument("<model>", "a .ts or .js file whose default export was made by model(...)")
+    .usage("MODEL.ts --data DATA.json [options]")
+    .argument("[MODEL]", "a .ts or .js file whose default export was made by model(...)")
     .description(
       "Fits a model to data: finds the posterior of what the model samples given what it observes, and says whether the result " +
         "can be trusted. Without --method it goes from cheap methods to costly ones until one can be.",
@@ -60,90 +29,42 @@ export function define(command: Command): void {
     )
     .option("--deterministic", "the same bits on every machine: no BLAS, no relaxed SIMD, one thread")
     .option("--threads <n>", "threads that share a step", wholeNumber(1))
-    .option("--out <run>", "directory of the run (default: runs/MODEL-1, -2, …)")
+    .option("-o, --out <run>", "directory of the run (default: runs/MODEL-1, -2, …)")
     .option("--overwrite", "replace the run that --out names")
+    .option("--no-report", "write no report.html")
+    .option("--export <formats>", `also write the draws as ${exportFormats.join(", ")}; several with commas`, formats)
     .option("--json", "print one JSON object as the last line, instead of the table")
     .addHelpText(
       "after",
       `
 Examples:
-  $ ansatz fit examples/eight-schools.ts
-  $ ansatz fit model.ts --data data.json --method nuts --seed 1 --out runs/nuts
+  $ ansatz fit model.ts --data data.json
+  $ ansatz fit model.ts --data data.json --method nuts --seed 1 --out runs/nuts --export arviz
   $ ansatz fit model.ts --data data.json --json
 
-With --json: {"method", "trusted", "khat", "reason", "parameters": {name: {"mean", "sd", "q5", "q50", "q95", "rhat",
-"essBulk"}}}; elements of vectors as in theta[1], from 1. A run holds posterior.safetensors and manifest.json.
+A run holds manifest.json, posterior.safetensors and report.html. With --json: {"method", "trusted", "khat", "reason",
+"parameters": {name: {"mean", "sd", "q5", "q50", "q95", "rhat", "essBulk"}}, "run", "report", …}; elements of vectors
+as in theta[1], from 1; null where there is no number.
 
+Ctrl-C keeps the draws that a sampler has made, from 100 of each chain on.
 Exit codes: 0 done (trusted or not: see "trusted"), 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C.`,
     )
-    .action(async (path: string, flags: FitFlags) => {
-      const started = performance.now();
-      if (flags.out !== undefined && !flags.overwrite) refuseOtherRun(flags.out);
-      const found = await loadModel(path);
-      const data = flags.data === undefined ? {} : readFitData(flags.data);
-      const interruption = onInterrupt(() => remark("\ninterrupted"));
-      const runtime = await runtimeFor({ deterministic: flags.deterministic ?? false, threads: flags.threads });
-      const progress = fitProgress(process.stderr);
-      const events: InferenceEvent[] = [];
-      const options: InferOptions = {
-        method: flags.method,
-        seed: flags.seed,
-        draws: flags.draws,
-        chains: flags.chains,
-        warmUp: flags.warmUp,
-        targetAcceptance: flags.targetAcceptance,
-        deterministic: flags.deterministic,
-        runtime,
-        signal: interruption.signal,
-        onEvent: (event) => {
-          if (event.kind !== "chain") events.push(event);
-          progress.update(event);
-        },
-      };
-      let posterior: Posterior;
-      try {
-        posterior = await infer(found, data, options);
-      } catch (error) {
-        if (interruption.code === null || error !== interruption.signal.reason) throw error;
-        process.exitCode = interruption.code;
-        return;
-      } finally {
-        progress.done();
+    .action(async (path: string | undefined, flags: FitFlags) => {
+      if (path === undefined) {
+        throw new UsageError(
+          "missing MODEL: a file whose default export was made by model(...). Try: ansatz fit model.ts --data data.json",
+        );
       }
-      const directory = flags.out === undefined ? makeNumberedRun(path) : makeRun(flags.out);
-      const result = resultOf(posterior);
-      const seconds = (performance.now() - started) / 1000;
-      const manifest = {
-        format: 1,
-        kind: "fit",
-        ansatz: version,
-        status: "done",
-        command: `ansatz ${process.argv.slice(2).join(" ")}`,
-        model: path,
-        data: flags.data ?? null,
-        seed: posterior.seed,
-        deterministic: flags.deterministic ?? false,
-        attempts: posterior.attempts,
-        result,
-        seconds,
-        node: process.version,
-        finishedAt: new Date().toISOString(),
-      };
-      createRun(directory, manifest, { overwrite: true });
-      writeFileSync(join(directory, "posterior.safetensors"), posterior.save());
-      if (flags.json) return sayJson({ ...result, run: directory, seconds });
-      say(wrapped(`${posterior.method}: ${posterior.trusted ? "trusted" : "NOT trusted"}. ${posterior.reason}`));
-      say(`\n${posterior.tableText()}\n`);
-      say(`run: ${directory}`);
-      process.exitCode = exitCodes.ok;
+      const { runFit } = await import("./fit-run.ts");
+      await runFit(path, flags);
     });
 }
 
-/** What --json prints, and the manifest keeps. */
-function resultOf(posterior: Posterior): Record<string, unknown> {
-  const { method, trusted, khat, reason, table } = posterior;
-  const parameters = Object.fromEntries(
-    table.map(({ name, mean, sd, q5, q50, q95, rhat, essBulk }) => [name, { mean, sd, q5, q50, q95, rhat, essBulk }]),
-  );
-  return { method, trusted, khat, reason, parameters };
+function formats(text: string): ExportFormat[] {
+  return text.split(",").map((word) => {
+    const found = exportFormats.find((name) => name === word.trim());
+    if (!found)
+      throw new UsageError(`--export ${text}: expected ${exportFormats.join(", ")}, or several of them with commas.`);
+    return found;
+  });
 }

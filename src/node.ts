@@ -1,6 +1,10 @@
 export { blasAttempts, defaultThreads, loadBlas } from "ansatz/blas";
 export * from "./data/files.ts";
-export { decodeSafetensors, encodeSafetensors } from "./data/safetensors.ts";
+export { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./data/safetensors.ts";
+export { ebfmi } from "./diagnostics/energy.ts";
 export * from "./index.ts";
+export { khatLimit } from "./inference/certificate.ts";
+export { writeFileTree } from "./record/file-tree.ts";
 export * from "./record/run-directory.ts";
+export * from "./report/posterior-report.ts";
 export * from "./report/report.ts";

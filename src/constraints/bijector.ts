@@ -20,8 +20,8 @@ export interface Bijector {
   inverse(x: Tensor): Tensor;
   /**
    * log |det dx/du| at x = forward(u), of x's shape without its last `eventRank` axes. For constrained events it is the
-   * determinant in the free elements: all but the last of a simplex, the lower triangle of a matrix, the strictly lower one of a
-   * correlation factor.
+   * determinant in the free elements: all but the last of a simplex, the lower triangle of a matrix, the strictly
+   * lower one of a correlation factor.
    */
   logJacobian(u: Tensor, x: Tensor): Tensor;
 }
@@ -31,9 +31,11 @@ export interface Bijector {
  *
  *  - `real` u; `positive` e^u; `above` low + e^u; `below` high − e^u
  *  - `unitInterval`, `interval` low + (high − low) σ(u)
- *  - `circle` −π + 2π σ(u): a line cannot be wrapped onto a circle one to one, and a periodic density on the line is not
+ *  - `circle` −π + 2π σ(u): a line cannot be wrapped onto a circle one to one, and a periodic density on the line is
+ * not
  *    normalisable. The cut lies at ±π; a density with its mass there is better shifted by π.
- *  - `simplex` softmax of the isometric log-ratio coordinates (Egozcue et al. 2003): symmetric in the elements, where stick
+ *  - `simplex` softmax of the isometric log-ratio coordinates (Egozcue et al. 2003): symmetric in the elements, where
+ * stick
  *    breaking is not, and u = 0 is the centre
  *  - `ordered` u₁, then increments e^u; `positiveOrdered` increments e^u from 0
  *  - `cholesky` the lower triangle by rows, diagonal e^u

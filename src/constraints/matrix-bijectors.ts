@@ -80,8 +80,9 @@ function partial(u: Tensor): Tensor {
 }
 
 /**
- * Row i: L_ij = z_ij √Π_{k<j} (1 − z_ik²) for j < i and what is left of length one on the diagonal, with partial correlations z = tanh u
- * (Lewandowski, Kurowicka and Joe 2009). log |det| = Σ_{k<i} (1 + (i − 1 − k) / 2) log(1 − z_ik²), rows and columns from 0.
+ * Row i: L_ij = z_ij √Π_{k<j} (1 − z_ik²) for j < i and what is left of length one on the diagonal, with partial
+ * correlations z = tanh u (Lewandowski, Kurowicka and Joe 2009). log |det| = Σ_{k<i} (1 + (i − 1 − k) / 2) log(1 −
+ * z_ik²), rows and columns from 0.
  */
 export const correlationFactor: Bijector = {
   eventRank: 2,

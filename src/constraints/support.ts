@@ -1,6 +1,9 @@
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Supports that observed data are checked for. `binary` is {0, 1}, `unitInterval` is [0, 1], `categories` are 0, 1, …, count − 1. */
+/**
+ * Supports that observed data are checked for. `binary` is {0, 1}, `unitInterval` is [0, 1], `categories` are 0, 1, …,
+ * count − 1.
+ */
 export type ObservedSupport =
   | { readonly kind: "binary" }
   | { readonly kind: "unitInterval" }
@@ -11,9 +14,9 @@ export type ObservedSupport =
 export type Bound = number | Tensor;
 
 /**
- * Where a density is positive, for one event. Vectors and matrices: `simplex` sums to one, `ordered` increases strictly,
- * `correlationCholesky` and `cholesky` are lower triangular with positive diagonals (the rows of the first have length one),
- * `positiveDefinite` is symmetric, `circle` is (−π, π] with its ends joined.
+ * Where a density is positive, for one event. Vectors and matrices: `simplex` sums to one, `ordered` increases
+ * strictly, `correlationCholesky` and `cholesky` are lower triangular with positive diagonals (the rows of the first
+ * have length one), `positiveDefinite` is symmetric, `circle` is (−π, π] with its ends joined.
  */
 export type Support =
   | ObservedSupport

@@ -18,8 +18,8 @@ const counting = (like: Tensor, n: number): Tensor => iota(like, [n], 0).cast("f
 const SMALLEST = 2 ** -1022;
 
 /**
- * x = softmax(V u). The columns of V are an orthonormal basis of the vectors that sum to 0, column i being (1, …, 1, −i, 0, …, 0) /
- * √(i (i + 1)) with i ones (Helmert's matrix). log |det| = ½ log K + Σ_k log x_k.
+ * x = softmax(V u). The columns of V are an orthonormal basis of the vectors that sum to 0, column i being (1, …, 1,
+ * −i, 0, …, 0) / √(i (i + 1)) with i ones (Helmert's matrix). log |det| = ½ log K + Σ_k log x_k.
  */
 export const softmax: Bijector = {
   eventRank: 1,

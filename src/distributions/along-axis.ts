@@ -3,7 +3,10 @@ import { reshape } from "../tensor/functions.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Distribution, ParamSpec, ParamValue } from "./distribution.ts";
 
-/** A distribution whose parameters all have one more axis of their own, of length `size`: the components of a wrapper around it. */
+/**
+ * A distribution whose parameters all have one more axis of their own, of length `size`: the components of a wrapper
+ * around it.
+ */
 export interface AlongAxis {
   readonly size: number;
   readonly params: Readonly<Record<string, ParamSpec>>;
@@ -18,7 +21,8 @@ function sizesOf(value: ParamValue): readonly number[] {
 }
 
 /**
- * Takes the last batch axis of a distribution's parameters as one of its components; parameters without that axis are copied along it.
+ * Takes the last batch axis of a distribution's parameters as one of its components; parameters without that axis are
+ * copied along it.
  *
  * @param what  names the wrapper in errors
  * @param size  where no parameter has the axis; null if one must
@@ -34,8 +38,12 @@ export function alongAxis(what: string, { family, given }: Distribution, size: n
   }
   return {
     size: first,
-    params: Object.fromEntries(names.map((name) => [name, { ...family.params[name]!, rank: family.params[name]!.rank + 1 }])), // biome-ignore format: short
-    given: Object.fromEntries(names.map((name) => [name, copied(what, name, given[name]!, family.params[name]!.rank, first)])), // biome-ignore format: short
+    params: Object.fromEntries(
+      names.map((name) => [name, { ...family.params[name]!, rank: family.params[name]!.rank + 1 }]),
+    ),
+    given: Object.fromEntries(
+      names.map((name) => [name, copied(what, name, given[name]!, family.params[name]!.rank, first)]),
+    ),
   };
 }
 

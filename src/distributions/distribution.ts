@@ -14,7 +14,10 @@ export type Given<P extends string = string> = Readonly<Record<P, ParamValue>>;
 export interface ParamSpec {
   /** Where its values must lie; numbers are checked at once. */
   readonly support: Support;
-  /** Axes of one event's parameter: 0 for a number, 1 for a vector, 2 for a matrix; one more where a wrapper has components. */
+  /**
+   * Axes of one event's parameter: 0 for a number, 1 for a vector, 2 for a matrix; one more where a wrapper has
+   * components.
+   */
   readonly rank: number;
   /** Used where the call leaves it out. */
   readonly default?: number;
@@ -24,8 +27,8 @@ export interface ParamSpec {
 export type Reparameterisation = "explicit" | "implicit" | null;
 
 /**
- * One family of distributions: all that a row of it means. Parameters come as tensors of shape [...batch, ...its rank]; batch
- * shapes broadcast. `null` says "not offered".
+ * One family of distributions: all that a row of it means. Parameters come as tensors of shape [...batch, ...its
+ * rank]; batch shapes broadcast. `null` says "not offered".
  */
 export interface Family<P extends string = string> {
   readonly name: string;
@@ -46,7 +49,10 @@ export interface Family<P extends string = string> {
   /** log P(X ≤ x), and log P(X > x), both exact in the tails: what truncation stands on. */
   readonly logCdf: ((x: Tensor, params: Params<P>) => Tensor) | null;
   readonly logSurvival: ((x: Tensor, params: Params<P>) => Tensor) | null;
-  /** x with log P(X ≤ x) = l, and with log P(X > x) = l: exact where the probability itself is too small or too near to 1 to be held. */
+  /**
+   * x with log P(X ≤ x) = l, and with log P(X > x) = l: exact where the probability itself is too small or too near to
+   * 1 to be held.
+   */
   readonly fromLogCdf: ((l: Tensor, params: Params<P>) => Tensor) | null;
   readonly fromLogSurvival: ((l: Tensor, params: Params<P>) => Tensor) | null;
   /** x with P(X ≤ x) = p. */
@@ -99,8 +105,8 @@ export function family<P extends string>(row: Row<P>): Family<P> {
 export type Callable<P extends string> = Family<P> & ((...args: Arguments<P>) => Distribution<P>);
 
 /**
- * A distribution by its row: what is returned is called with the parameters in their order or by name, and has the members of
- * the row.
+ * A distribution by its row: what is returned is called with the parameters in their order or by name, and has the
+ * members of the row.
  *
  *     const d = normal(0, 5);              // or normal({ mean: 0, sd: 5 })
  *
@@ -120,8 +126,8 @@ export function distribution<P extends string>(row: Row<P>): Callable<P> {
 }
 
 /**
- * One distribution under several parameterisations: by position it takes those of the first, by name those that the names
- * belong to: `bernoulli(0.3)`, `bernoulli({ logits })`.
+ * One distribution under several parameterisations: by position it takes those of the first, by name those that the
+ * names belong to: `bernoulli(0.3)`, `bernoulli({ logits })`.
  */
 export function parameterisations<P extends string, Q extends readonly string[]>(
   first: Callable<P>,

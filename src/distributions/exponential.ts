@@ -1,5 +1,7 @@
 import { positive } from "../constraints/support.ts";
+import { div } from "../tensor/functions.ts";
 import { uniform } from "../tensor/random.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { distribution } from "./distribution.ts";
 import { log1mExp } from "./special/log1m-exp.ts";
 import { onSupport } from "./special/on-support.ts";
@@ -13,8 +15,8 @@ export const exponential = distribution({
   logProb: (x, { rate }) => onSupport(x, x.ge(0), 1, (x) => settled(rate.log()).sub(x.mul(rate))),
   sample: (key, { rate }, batch) => uniform(key, batch, "f64").log().neg().div(rate),
   reparameterised: "explicit",
-  mean: ({ rate }) => rate.mul(0).add(1).div(rate),
-  variance: ({ rate }) => rate.mul(0).add(1).div(rate.square()),
+  mean: ({ rate }) => div<Tensor>(1, rate),
+  variance: ({ rate }) => div<Tensor>(1, rate.square()),
   logCdf: (x, { rate }) => onSupport(x, x.gt(0), 1, (x) => log1mExp(x.mul(rate))),
   logSurvival: (x, { rate }) => x.maximum(0).mul(rate).neg(),
   fromLogCdf: (l, { rate }) => log1mExp(l.neg()).neg().div(rate),

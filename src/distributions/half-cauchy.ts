@@ -16,7 +16,14 @@ export const halfCauchy = distribution({
   params: { scale: { support: positive, rank: 0, default: 1 } },
   support: () => positive,
   logProb: (x, { scale }) =>
-    onSupport(x, x.ge(0), 1, (x) => x.div(scale).square().log1p().neg().sub(settled(scale.log().sub(Math.log(2 / Math.PI))))), // biome-ignore format: the formula
+    onSupport(x, x.ge(0), 1, (x) =>
+      x
+        .div(scale)
+        .square()
+        .log1p()
+        .neg()
+        .sub(settled(scale.log().sub(Math.log(2 / Math.PI)))),
+    ),
   sample: (key, { scale }, batch) => tangent(uniform(key, batch, "f64").mul(HALF_TURN)).mul(scale),
   reparameterised: "explicit",
   logCdf: (x, { scale }) =>

@@ -14,7 +14,13 @@ export const halfNormal = distribution({
   params: { sd: { support: positive, rank: 0, default: 1 } },
   support: () => positive,
   logProb: (x, { sd }) =>
-    onSupport(x, x.ge(0), 1, (x) => x.div(sd).square().mul(-0.5).sub(settled(sd.log().sub(0.5 * Math.log(2 / Math.PI))))), // biome-ignore format: the formula
+    onSupport(x, x.ge(0), 1, (x) =>
+      x
+        .div(sd)
+        .square()
+        .mul(-0.5)
+        .sub(settled(sd.log().sub(0.5 * Math.log(2 / Math.PI)))),
+    ),
   sample: (key, { sd }, batch) => standardNormal(key, batch, "f64").abs().mul(sd),
   reparameterised: "explicit",
   mean: ({ sd }) => sd.mul(Math.sqrt(2 / Math.PI)),

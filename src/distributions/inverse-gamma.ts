@@ -1,5 +1,5 @@
 import { positive } from "../constraints/support.ts";
-import { where } from "../tensor/functions.ts";
+import { div, where } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { distribution } from "./distribution.ts";
 import { logGammaProbability } from "./gamma.ts";
@@ -8,7 +8,7 @@ import { logGammaDraw } from "./special/gamma-draw.ts";
 import { onSupport } from "./special/on-support.ts";
 import { settled } from "./special/settled.ts";
 
-const inverse = (x: Tensor): Tensor => x.mul(0).add(1).div(x);
+const inverse = (x: Tensor): Tensor => div<Tensor>(1, x);
 
 // log p(x) = a log b − lgamma(a) − (a + 1) log x − b / x        a: shape, b: scale
 export const inverseGamma = distribution({

@@ -7,7 +7,8 @@ import { normalQuantileOfLog } from "./special/normal-quantile.ts";
 import { onSupport } from "./special/on-support.ts";
 import { settled } from "./special/settled.ts";
 
-// log p(x) = −½ ((log x − location) / scale)² − log x − log scale − ½ log 2π        location, scale: mean and sd of log x
+// log p(x) = −½ ((log x − location) / scale)² − log x − log scale − ½ log 2π        location, scale: mean and sd of
+// log x
 export const logNormal = distribution({
   name: "logNormal",
   params: { location: { support: real, rank: 0, default: 0 }, scale: { support: positive, rank: 0, default: 1 } },

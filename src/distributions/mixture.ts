@@ -17,14 +17,18 @@ import {
 } from "./distribution.ts";
 import { between, endsOf } from "./ends.ts";
 
-/** The components of a mixture: whatever one gives for each, with the components as the last axis before the event's. */
+/**
+ * The components of a mixture: whatever one gives for each, with the components as the last axis before the event's.
+ */
 interface Components {
   readonly size: number;
   readonly family: Family;
   readonly params: Readonly<Record<string, ParamSpec>>;
   readonly given: Readonly<Record<string, ParamValue>>;
   readonly support: (params: Params) => Support;
-  /** `evaluate` of each component at its parameters, [...batch, size, ...rest]; `rest` axes come after the components'. */
+  /**
+   * `evaluate` of each component at its parameters, [...batch, size, ...rest]; `rest` axes come after the components'.
+   */
   each(params: Params, rest: number, evaluate: (family: Family, params: Params, spread: Spread) => Tensor): Tensor;
 }
 
@@ -132,7 +136,8 @@ function weightCount(weights: ParamValue): number | null {
 }
 
 /**
- * Σ_k weights_k p_k(x), the component summed out: either a list of distributions, or one whose parameters have the components as their last axis.
+ * Σ_k weights_k p_k(x), the component summed out: either a list of distributions, or one whose parameters have the
+ * components as their last axis.
  *
  *     mixture([0.3, 0.7], normal([-1, 2], [0.5, 1]))
  *     mixture(weights, [normal(0, 1), studentT(3)])
@@ -183,7 +188,9 @@ export function mixture(weights: ParamValue, components: Distribution | readonly
       sample: offered("sample")
         ? (key, params, batch) => {
             const chosen = chooseComponent(key.site("choice"), params["weights"]!, batch);
-            const drawn = all.each(params, rank, (f, p, spread) => f.sample!(spread.key(key.site("draw")), p, spread.batch(batch))); // biome-ignore format: short
+            const drawn = all.each(params, rank, (f, p, spread) =>
+              f.sample!(spread.key(key.site("draw")), p, spread.batch(batch)),
+            );
             const taken = chosen.reshape([...chosen.shape, ...Array<number>(rank).fill(1)]);
             return where(taken, drawn, 0).sum(batch.length);
           }

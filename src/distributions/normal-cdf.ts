@@ -6,8 +6,9 @@ import { polynomial } from "./special/polynomial.ts";
 export const LOG_2PI = 1.8378770664093453;
 
 /**
- * Mills' ratio M(t) = Φ(−t) / φ(t), t ≥ 0, is P(s) / (t + 1.5) with s = (t − 5) / (t + 5): the change of variable of Shepherd and
- * Laframboise 1981, Mathematics of Computation 36. Chebyshev fit by `python3 scripts/fit-mills-ratio.py`, relative error 4e-16.
+ * Mills' ratio M(t) = Φ(−t) / φ(t), t ≥ 0, is P(s) / (t + 1.5) with s = (t − 5) / (t + 5): the change of variable of
+ * Shepherd and Laframboise 1981, Mathematics of Computation 36. Chebyshev fit by `python3 scripts/fit-mills-ratio.py`,
+ * relative error 4e-16.
  */
 // biome-ignore format: coefficients
 const MILLS = [
@@ -40,8 +41,8 @@ export function normalHazard(z: Tensor): Tensor {
 const slope: CustomRule = (b, g, _y, [z]) => [new Tensor(b, g).mul(normalHazard(new Tensor(b, z!))).node];
 
 /**
- * log Φ(z), the log distribution function of N(0, 1), elementwise: relative error about 1e-15 in both tails, where it is
- * −z²/2 − log(|z| √2π) below and −φ(z)/z above. Its derivative is the hazard φ/Φ, also exact in the tails.
+ * log Φ(z), the log distribution function of N(0, 1), elementwise: relative error about 1e-15 in both tails, where it
+ * is −z²/2 − log(|z| √2π) below and −φ(z)/z above. Its derivative is the hazard φ/Φ, also exact in the tails.
  */
 export function logNormalCdf(z: Tensor): Tensor {
   const tail = logNormalPdf(z).sub(inverseMills(z.abs()).log()); // log Φ(−|z|)

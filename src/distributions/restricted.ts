@@ -10,8 +10,9 @@ import { eventRankOf } from "./event-rank.ts";
 import { truncated } from "./truncated.ts";
 
 /**
- * A density limited to a support and **not** normalised there: right where the mass in the support is a constant of the model, and wrong where it
- * depends on a latent quantity (then use `truncated`). A vector support makes a vector of elementwise densities one event.
+ * A density limited to a support and **not** normalised there: right where the mass in the support is a constant of
+ * the model, and wrong where it depends on a latent quantity (then use `truncated`). A vector support makes a vector
+ * of elementwise densities one event.
  *
  *     restricted(studentT(3, 0, 10), positive)
  *     restricted(normal([3, 10], 1), ordered)

@@ -15,7 +15,8 @@ export function logStudentCdf(z: Tensor, nu: Tensor): Tensor {
   return where(z.lt(0), tail, log1mExp(tail.neg()));
 }
 
-// log p(x) = lgamma((ν+1)/2) − lgamma(ν/2) − ½ log(νπ) − log scale − (ν+1)/2 log(1 + z²/ν)        z = (x − location) / scale
+// log p(x) = lgamma((ν+1)/2) − lgamma(ν/2) − ½ log(νπ) − log scale − (ν+1)/2 log(1 + z²/ν)        z = (x − location) /
+// scale
 export const studentT = distribution({
   name: "studentT",
   params: {
@@ -31,7 +32,11 @@ export const studentT = distribution({
   // ν / (ν − 2) scale² for ν > 2, infinite down to ν = 1
   variance: ({ nu, location, scale }: TParams) => {
     const finite = nu.gt(2);
-    const factor = where(finite, nu.div(where(finite, nu, 3).sub(2)), where(nu.gt(1), nu.mul(0).add(Infinity), Number.NaN)); // biome-ignore format: the formula
+    const factor = where(
+      finite,
+      nu.div(where(finite, nu, 3).sub(2)),
+      where(nu.gt(1), nu.mul(0).add(Infinity), Number.NaN),
+    );
     return factor.mul(scale.square()).add(location.mul(0));
   },
   logCdf: (x, { nu, location, scale }) => logStudentCdf(x.sub(location).div(scale), nu),

@@ -14,11 +14,13 @@ export interface Transform extends Omit<Bijector, "unconstrainedShape"> {
 const isSupport = (x: Support | Transform): x is Support => "kind" in x;
 
 /**
- * The distribution of y = f(x), x from the base: log p(y) = log p(x) − log |dy/dx|. A support stands for the map onto it (see `bijectorTo`), so that
- * `transformed(normal(0, 1), positive)` is a log-normal distribution and `transformed(normal(0, 1), interval(0, 5))` a logit-normal one.
+ * The distribution of y = f(x), x from the base: log p(y) = log p(x) − log |dy/dx|. A support stands for the map onto
+ * it (see `bijectorTo`), so that `transformed(normal(0, 1), positive)` is a log-normal distribution and
+ * `transformed(normal(0, 1), interval(0, 5))` a logit-normal one.
  *
  * @param map  from all numbers that the base draws; `eventRank` at most the base's
- * @throws OptionError where the map takes vectors and the base draws numbers, or a base of limited support goes through the map onto a support
+ * @throws OptionError where the map takes vectors and the base draws numbers, or a base of limited support goes
+ * through the map onto a support
  */
 export function transformed(base: Distribution, map: Support | Transform): Distribution {
   const f = base.family;
@@ -57,7 +59,8 @@ export function transformed(base: Distribution, map: Support | Transform): Distr
       logCdf: increasing && f.logCdf ? (y, params) => f.logCdf!(transform.inverse(y), params) : null,
       logSurvival: increasing && f.logSurvival ? (y, params) => f.logSurvival!(transform.inverse(y), params) : null,
       fromLogCdf: increasing && f.fromLogCdf ? (l, params) => transform.forward(f.fromLogCdf!(l, params)) : null,
-      fromLogSurvival: increasing && f.fromLogSurvival ? (l, params) => transform.forward(f.fromLogSurvival!(l, params)) : null, // biome-ignore format: short
+      fromLogSurvival:
+        increasing && f.fromLogSurvival ? (l, params) => transform.forward(f.fromLogSurvival!(l, params)) : null,
     }),
     given: base.given,
   };

@@ -60,8 +60,8 @@ function draw(base: Family, params: Params, ends: Found, cuts: Found, key: Key<T
 }
 
 /**
- * A distribution of numbers limited to [low, high] and normalised there through its distribution function. The ends may be tensors of the model.
- * Of a distribution of counts the ends are among its values.
+ * A distribution of numbers limited to [low, high] and normalised there through its distribution function. The ends
+ * may be tensors of the model. Of a distribution of counts the ends are among its values.
  *
  *     truncated(normal(0, 1), { low: 0 })
  *

@@ -18,7 +18,11 @@ export const vonMises = distribution({
   support: () => circle,
   // cos d − 1 = −2 sin²(d/2), which keeps its digits where κ is large.
   logProb: (x, { location, concentration }) =>
-    sin(x.sub(location).mul(0.5)).square().mul(-2).mul(concentration).sub(settled(logBesselI0Scaled(concentration).add(LOG_2PI))), // biome-ignore format: the formula
+    sin(x.sub(location).mul(0.5))
+      .square()
+      .mul(-2)
+      .mul(concentration)
+      .sub(settled(logBesselI0Scaled(concentration).add(LOG_2PI))),
   sample: (key, { location, concentration }, batch) =>
     wrapped(vonMisesDraw(key, concentration.broadcastTo(batch), batch).add(location)),
   reparameterised: "implicit",

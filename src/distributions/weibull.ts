@@ -1,5 +1,5 @@
 import { positive } from "../constraints/support.ts";
-import { where } from "../tensor/functions.ts";
+import { div, where } from "../tensor/functions.ts";
 import { uniform } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { distribution, type Params } from "./distribution.ts";
@@ -16,7 +16,7 @@ const exposure = (x: Tensor, { shape, scale }: WeibullParams): Tensor => x.div(s
 const unexposed = (e: Tensor, { shape, scale }: WeibullParams): Tensor => e.log().div(shape).exp().mul(scale);
 
 /** log Γ(1 + k / shape) */
-const logMoment = ({ shape }: WeibullParams, k: number): Tensor => shape.mul(0).add(k).div(shape).add(1).lgamma(); // biome-ignore format: short
+const logMoment = ({ shape }: WeibullParams, k: number): Tensor => div<Tensor>(k, shape).add(1).lgamma(); // biome-ignore format: short
 
 // log p(x) = log k − log λ + (k − 1) log(x/λ) − (x/λ)^k        k: shape, λ: scale
 export const weibull = distribution({

@@ -11,7 +11,10 @@ import type { Target } from "./target.ts";
 export interface FixedDrawOptions {
   /** Where the search begins, unconstrained. Default 0, or a random point where that is not finite. */
   readonly start?: ArrayLike<number>;
-  /** How many draws the expectation is replaced by, an even number. Default 32; the compiled target's where that is given. */
+  /**
+   * How many draws the expectation is replaced by: an even multiple of what the compiled target takes at once. Default 64, or more than
+   * two for each coordinate, so that the coordinates of the draws are uncorrelated; at most 256.
+   */
   readonly draws?: number;
   /** Default 0. */
   readonly seed?: number;
@@ -24,6 +27,10 @@ export interface FixedDrawOptions {
   readonly mode?: Mode;
 }
 
+/** Below this linear response has some per cent of error where the posterior is skewed; above the other the cost outgrows the gain. */
+const LEAST_DRAWS = 64;
+const MOST_DRAWS = 256;
+
 export interface FixedDrawFit extends Approximation {
   /** Means, then log standard deviations, [2 · dim]. */
   readonly params: Float64Array;
@@ -34,7 +41,11 @@ export interface FixedDrawFit extends Approximation {
   readonly compiled: CompiledTarget;
 }
 
-/** −mean_s log p(mean + sd ∘ z_s) − Σ log sd in θ = (mean, log sd), both relative to a location and a scale. */
+/**
+ * −mean_s log p(mean + sd ∘ z_s) − Σ log sd in θ = (mean, log sd), both relative to a location and a scale.
+ *
+ * @param noise  z [draws, dim], the draws a multiple of the batch's points
+ */
 export function fixedDrawObjective(
   batch: DensityBatch,
   noise: Float64Array,
@@ -42,33 +53,37 @@ export function fixedDrawObjective(
   scale: Float64Array,
 ): TwiceSmooth & { readonly slopes: (theta: Float64Array) => Float64Array } {
   const { points, dim } = batch;
-  const x = new Float64Array(points * dim);
-  const values = new Float64Array(points);
-  const gradients = new Float64Array(points * dim);
-  /** Also `stretch`, the derivative of each x in its log sd. */
-  const stretch = new Float64Array(points * dim);
-  const place = (theta: Float64Array) => {
+  const draws = noise.length / dim;
+  const x = new Float64Array(draws * dim);
+  const values = new Float64Array(draws);
+  const gradients = new Float64Array(draws * dim);
+  /** The derivative of each x in its log sd. */
+  const stretch = new Float64Array(draws * dim);
+  const groups = Array.from({ length: draws / points }, (_, g) => g * points);
+  const rowsOf = (array: Float64Array, from: number) => array.subarray(from * dim, (from + points) * dim);
+  const evaluateAt = (theta: Float64Array) => {
     for (let j = 0; j < dim; j++) {
       const mean = location[j]! + scale[j]! * theta[j]!;
       const sd = scale[j]! * Math.exp(theta[dim + j]!);
-      for (let s = 0; s < points; s++) {
+      for (let s = 0; s < draws; s++) {
         const at = s * dim + j;
         stretch[at] = sd * noise[at]!;
         x[at] = mean + stretch[at]!;
       }
     }
+    for (const from of groups)
+      batch.evaluate(rowsOf(x, from), values.subarray(from, from + points), rowsOf(gradients, from));
   };
   return {
     dim: 2 * dim,
     evaluate(theta, gradient) {
-      place(theta);
-      batch.evaluate(x, values, gradients);
+      evaluateAt(theta);
       gradient.fill(0);
       let sum = 0;
-      for (let s = 0; s < points; s++) {
-        sum -= values[s]! / points;
+      for (let s = 0; s < draws; s++) {
+        sum -= values[s]! / draws;
         for (let j = 0; j < dim; j++) {
-          const g = gradients[s * dim + j]! / points;
+          const g = gradients[s * dim + j]! / draws;
           gradient[j]! -= scale[j]! * g;
           gradient[dim + j]! -= stretch[s * dim + j]! * g;
         }
@@ -81,36 +96,35 @@ export function fixedDrawObjective(
     },
     /** With H_s the Hessian of −log p at x_s: blocks S H S, S H D_s, D_s H D_s − diag(D_s g_s), averaged; D_s = stretch. */
     hessian(theta) {
-      place(theta);
-      batch.evaluate(x, values, gradients);
+      evaluateAt(theta);
       const n = 2 * dim;
       const hessian = new Float64Array(n * n);
       const direction = new Float64Array(points * dim);
-      const products = new Float64Array(points * dim);
+      const products = new Float64Array(draws * dim);
       for (let j = 0; j < dim; j++) {
         direction.fill(0);
         for (let s = 0; s < points; s++) direction[s * dim + j] = 1;
-        batch.hessianProduct!(x, direction, products);
-        for (let s = 0; s < points; s++) {
+        for (const from of groups) batch.hessianProduct!(rowsOf(x, from), direction, rowsOf(products, from));
+        for (let s = 0; s < draws; s++) {
+          const dj = stretch[s * dim + j]!;
           for (let i = 0; i < dim; i++) {
-            const h = -products[s * dim + i]! / points;
-            const [di, dj] = [stretch[s * dim + i]!, stretch[s * dim + j]!];
+            const h = -products[s * dim + i]! / draws;
+            const di = stretch[s * dim + i]!;
             hessian[i * n + j]! += scale[i]! * scale[j]! * h;
             hessian[i * n + dim + j]! += scale[i]! * dj * h;
             hessian[(dim + i) * n + j]! += di * scale[j]! * h;
             hessian[(dim + i) * n + dim + j]! += di * dj * h;
           }
-          hessian[(dim + j) * n + dim + j]! -= (stretch[s * dim + j]! * gradients[s * dim + j]!) / points;
+          hessian[(dim + j) * n + dim + j]! -= (dj * gradients[s * dim + j]!) / draws;
         }
       }
       return hessian;
     },
-    /** Each draw's own gradient in θ, without the entropy's, [points, 2 · dim]. */
+    /** Each draw's own gradient in θ, without the entropy's, [draws, 2 · dim]. */
     slopes(theta) {
-      place(theta);
-      batch.evaluate(x, values, gradients);
-      const out = new Float64Array(points * 2 * dim);
-      for (let s = 0; s < points; s++) {
+      evaluateAt(theta);
+      const out = new Float64Array(draws * 2 * dim);
+      for (let s = 0; s < draws; s++) {
         for (let j = 0; j < dim; j++) {
           out[s * 2 * dim + j] = -scale[j]! * gradients[s * dim + j]!;
           out[s * 2 * dim + dim + j] = -stretch[s * dim + j]! * gradients[s * dim + j]!;
@@ -141,17 +155,24 @@ function sandwich(slopes: Float64Array, cholesky: Float64Array, points: number, 
  * replaced by an average over the same few draws throughout, so that it is a smooth function like any other and its minimisation
  * stops on the gradient. Coordinates are scaled, and the search preconditioned, by the Laplace approximation where there is one.
  *
- * @throws OptionError     when `draws` is odd or below 2
+ * @throws OptionError     when `draws` is odd or below 2, or does not fit the compiled target
  * @throws NonFiniteError  when there is nowhere to start
  */
 export async function fixedDraws(target: Target, options: FixedDrawOptions = {}): Promise<FixedDrawFit> {
   const started = performance.now();
   const { seed = 0, evaluationDraws = 256, tolerance } = options;
   const { dim } = target;
-  const draws = options.compiled?.batch.points ?? options.draws ?? 32;
-  if (!(Number.isInteger(draws) && draws >= 2 && draws % 2 === 0))
-    throw new OptionError(`fixedDraws takes an even number of draws, since they come in pairs, not ${draws}`);
-  const compiled = options.compiled ?? (await compileTarget(target, draws));
+  const { draws: given } = options;
+  if (given !== undefined && !(Number.isInteger(given) && given >= 2 && given % 2 === 0))
+    throw new OptionError(`fixedDraws takes an even number of draws, since they come in pairs, not ${given}`);
+  const compiled = options.compiled ?? (await compileTarget(target, given ?? 32));
+  const { points } = compiled.batch;
+  const enough = Math.min(MOST_DRAWS, Math.max(LEAST_DRAWS, 2 * dim + 4));
+  const draws = given ?? 2 * points * Math.ceil(enough / (2 * points));
+  if (draws % points)
+    throw new OptionError(
+      `the target was compiled for ${points} points at once: take a multiple of that as draws, not ${draws}`,
+    );
   const start = startingPoint(compiled, options.start, seed);
   const mode = options.mode ?? findMode(compiled, start);
 

@@ -27,7 +27,7 @@ export function fixedNoise(draws: number, dim: number, seed: number): Float64Arr
       z[i * dim + j] = (sign * quantiles[order[i]!]!) / power;
     }
   }
-  if (2 * dim <= pairs) decorrelate(z, pairs, dim);
+  if (dim < pairs) decorrelate(z, pairs, dim);
   for (let i = 0; i < pairs * dim; i++) z[pairs * dim + i] = -z[i]!;
   return z;
 }

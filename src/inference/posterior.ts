@@ -6,12 +6,14 @@ import type { Returned } from "../model/model.ts";
 import { type Draws, drawsOf, elementNames, type SiteDraws, siteOf } from "../posterior/draws.ts";
 import { type InferenceDataOptions, inferenceData } from "../posterior/inference-data.ts";
 import { toParquet } from "../posterior/parquet.ts";
+import type { SamplerStats } from "../posterior/sampler-stats.ts";
 import { stanCsv } from "../posterior/stan-csv.ts";
 import { type SummaryRow, summary } from "../posterior/summary.ts";
 import { formatSummary } from "../posterior/summary-table.ts";
 import type { FileTree } from "../posterior/zarr.ts";
 import type { Approximation } from "./approximation.ts";
 import type { Attempt, WeightedDraws } from "./certificate.ts";
+import { type StateProbabilities, stateProbabilities } from "./discrete-posterior.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
 import { encodePosterior, type PosteriorContent, statsOf } from "./posterior-files.ts";
@@ -112,6 +114,11 @@ export class Posterior<R extends Returned = Returned> {
     return `${this.method}: ${this.trusted ? "trusted" : "NOT trusted"}. ${this.reason}\n\n${formatSummary(this.table)}`;
   }
 
+  /** What the sampler recorded of each draw, [chains, draws]; null where there was none. */
+  get samplerStats(): SamplerStats | null {
+    return this.chains && statsOf(this.chains);
+  }
+
   /** The table alone as text. */
   tableText(): string {
     return formatSummary(this.table);
@@ -208,11 +215,18 @@ export class Posterior<R extends Returned = Returned> {
    */
   async observed(draw = 0): Promise<Readonly<Record<string, SiteDraws>>> {
     const { dim } = this.problem;
-    const reporter = await compileReporter(this.problem as unknown as Problem, ({ model, assignment }) =>
+    const reporter = await compileReporter(
+      this.problem as unknown as Problem,
+      ({ model, assignment }) =>
       Object.fromEntries(model.sites.flatMap((s) => (s.kind === "observe" ? [[s.name, assignment.of([s.value])[0]!]] : []))), // biome-ignore format: one line
     );
     const values = reporter.at(this.unconstrained.subarray(draw * dim, (draw + 1) * dim));
     return Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v.slice() }])); // biome-ignore format: one line
+  }
+
+  /** Posterior probabilities of the states of discrete latent sites, which were summed out of the fit. */
+  discrete(): Promise<Record<string, StateProbabilities>> {
+    return stateProbabilities(this.problem as unknown as Problem, this.unconstrained);
   }
 
   /** Leave-one-out predictive accuracy by PSIS (Vehtari, Gelman and Gabry 2017). */

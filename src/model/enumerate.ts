@@ -52,17 +52,24 @@ function listed(support: Support): number[] | null {
 }
 
 /**
+ * Something added to the log probability of each state of a site, [states, ...plates]. The derivative of the summed log joint by it,
+ * at zero, is the posterior probability of the state.
+ */
+export type Tilts = Readonly<Record<string, Tensor>>;
+
+/**
  * Sums discrete sites out of the terms, the last first: of a site in a plate alone Σ_k, as log Σ_k exp(terms at k); of the state
  * of a chain by the backward recursion β_{t−1}(j) = log Σ_k exp(terms_t(j, k) + β_t(k)) (Rabiner 1989), which leaves a function of
- * the initial state. What follows from the sites' posteriors is in discrete-posterior.ts.
+ * the initial state.
  *
  * @throws OptionError where a site cannot be summed out
  */
-export function sumOut(b: Trace, model: TracedModel, terms: readonly Term[]): Term[] {
+export function sumOut(b: Trace, model: TracedModel, terms: readonly Term[], tilts: Tilts = {}): Term[] {
   let left = [...terms];
   for (const site of discreteSites(model).reverse()) {
     const chain = model.chains.find((c) => c.next.node === site.value.node);
-    left = chain ? sumOutChain(b, site, chain, left) : sumOutAlone(b, site, left);
+    const tilt = tilts[site.name] ?? null;
+    left = chain ? sumOutChain(b, site, chain, left, tilt) : sumOutAlone(b, site, left, tilt);
   }
   return left;
 }
@@ -105,14 +112,17 @@ function logSumExp(parts: readonly Tensor[]): Tensor {
   return parts.map((x) => x.sub(shift).exp()).reduce((a, x) => a.add(x)).log().add(shift); // biome-ignore format: short
 }
 
+const tilted = (logProb: Tensor, tilt: Tensor | null, state: number): Tensor =>
+  tilt ? logProb.add(tilt.at(state)) : logProb;
+
 const states = (b: Trace, of: Tensor, value: number): Node => full(new Tensor(b, of.node), of.shape, value).node;
 
-function sumOutAlone(b: Trace, site: RandomSite, terms: readonly Term[]): Term[] {
+function sumOutAlone(b: Trace, site: RandomSite, terms: readonly Term[], tilt: Tensor | null): Term[] {
   const { those, others } = divided(terms, [site.value.node]);
   const joint = atLevel(site, those);
-  const parts = statesOf(site).map((k) => {
+  const parts = statesOf(site).map((k, i) => {
     const [at] = substitute(b, [joint.node], new Map([[site.value.node, states(b, site.value, k)]]));
-    return new Tensor(b, at!);
+    return tilted(new Tensor(b, at!), tilt, i);
   });
   return [...others, joined(site, those, site.plates, logSumExp(parts))];
 }
@@ -124,19 +134,25 @@ function joined(site: RandomSite, from: readonly Term[], plates: RandomSite["pla
   return { sites: names.length ? names : [site.name], kind, plates, logProb, scale: 1 };
 }
 
-function sumOutChain(b: Trace, site: RandomSite, chain: ChainStates, terms: readonly Term[]): Term[] {
+function sumOutChain(
+  b: Trace,
+  site: RandomSite,
+  chain: ChainStates,
+  terms: readonly Term[],
+  tilt: Tensor | null,
+): Term[] {
   const { previous, initial } = chain;
   const { those, others } = divided(terms, [site.value.node, previous.node]);
   const joint = atLevel(site, those);
   const all = statesOf(site);
   const potentials = all.map((j) =>
     stack(
-      all.map((k) => {
+      all.map((k, i) => {
         const fixed = new Map([
           [site.value.node, states(b, site.value, k)],
           [previous.node, states(b, previous, j)],
         ]);
-        return new Tensor(b, substitute(b, [joint.node], fixed)[0]!);
+        return tilted(new Tensor(b, substitute(b, [joint.node], fixed)[0]!), tilt, i);
       }),
     ),
   );

@@ -1,5 +1,6 @@
 import { chart, coordinate, type Frame, legend, linearScale, xAxis, yAxis } from "./chart.ts";
 import { formatCount, formatFixed, formatSignificant } from "./format.ts";
+import type { Point } from "./line-chart.ts";
 import { figure, table } from "./markup.ts";
 import { figures } from "./page.ts";
 import { densityOf } from "./posterior-density.ts";
@@ -54,7 +55,7 @@ function energyFigure(record: SamplerRecord, chains: number, draws: number): str
   const frame: Frame = { left: 14, top: 12, width: width - 28, height: 170 };
   const x = linearScale(range, frame.left, frame.left + frame.width);
   const y = linearScale({ low: 0, high: 1.05 * Math.max(...all.map((p) => p.y)) }, frame.top + frame.height, frame.top);
-  const path = (points: typeof all) =>
+  const path = (points: readonly Point[]) =>
     points.map((p, i) => `${i === 0 ? "M" : "L"}${coordinate(x(p.x))} ${coordinate(y(p.y))}`).join("");
   const least = Math.min(...record.ebfmi);
   const about = {

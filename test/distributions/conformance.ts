@@ -189,5 +189,7 @@ export async function expectationSlopes(
   });
   const h = (GRID.to - GRID.from) / GRID.pieces;
   const weight = (i: number) => (h / 6) * (i % 2 ? 4 : i === 0 || i === u.length - 1 ? 1 : 2);
-  return Object.fromEntries(names.map((n) => [n, found[n]!.reduce((s, v, i) => s + (Number.isFinite(v) ? v * weight(i) : 0), 0)])); // biome-ignore format: short
+  return Object.fromEntries(
+    names.map((n) => [n, found[n]!.reduce((s, v, i) => s + (Number.isFinite(v) ? v * weight(i) : 0), 0)]),
+  );
 }

@@ -23,7 +23,12 @@ const close = (ours: number, theirs: number, tolerance: number, what: string, sc
 
 /** Settings whose density the grid of the unconstrained line can hold: not a spike. */
 const onGrid = (c: Case): boolean =>
-  c.params["shape"] !== 1e5 && c.params["shape"] !== 2e4 && (c.params["a"] ?? 0) < 1e5 && (c.params["b"] ?? 0) < 1e5 && c.params["mean"] !== 1e5 && c.params["concentration"] !== 20000; // biome-ignore format: short
+  c.params["shape"] !== 1e5 &&
+  c.params["shape"] !== 2e4 &&
+  (c.params["a"] ?? 0) < 1e5 &&
+  (c.params["b"] ?? 0) < 1e5 &&
+  c.params["mean"] !== 1e5 &&
+  c.params["concentration"] !== 20000;
 
 const DRAWS = 10_000;
 
@@ -131,7 +136,10 @@ describe.each(ROWS.map((row) => [row.name, row] as const))("%s", (_name, row) =>
         const values = found[`by ${name}`]!;
         const mean = values.reduce((a, b) => a + b, 0) / DRAWS;
         const error = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / DRAWS ** 2);
-        expect(Math.abs(mean - slopes[name]!), `${name} of ${JSON.stringify(c.params)}: ${mean} and ${slopes[name]}, ± ${error}`).toBeLessThan(4 * error + 1e-5); // biome-ignore format: short
+        expect(
+          Math.abs(mean - slopes[name]!),
+          `${name} of ${JSON.stringify(c.params)}: ${mean} and ${slopes[name]}, ± ${error}`,
+        ).toBeLessThan(4 * error + 1e-5);
       }
     }
   });

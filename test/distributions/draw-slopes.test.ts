@@ -9,7 +9,13 @@ import { evaluate, given } from "../evaluate.ts";
 import { onBackends } from "../on-backends.ts";
 import table from "../tables/distributions.json" with { type: "json" };
 
-const columns = (rows: readonly (readonly number[])[]) => [0, 1].map((i) => given([rows.length], rows.map((r) => r[i]!))); // biome-ignore format: short
+const columns = (rows: readonly (readonly number[])[]) =>
+  [0, 1].map((i) =>
+    given(
+      [rows.length],
+      rows.map((r) => r[i]!),
+    ),
+  );
 
 /** Implicit gradients −(∂F/∂θ) / p against derivatives of the distribution function by mpmath. */
 describe("the slope of a draw by a parameter, at a fixed place of the distribution", () => {
@@ -22,14 +28,18 @@ describe("the slope of a draw by a parameter, at a fixed place of the distributi
       const [theta, x] = columns(rows);
       const found = await evaluate({ theta: theta!, x: x! }, ({ theta, x }) => ({ slope: slope(theta, x) }), place());
       for (const [i, [a, at, value]] of rows.entries()) {
-        expect(Math.abs(found["slope"]![i]! / value! - 1), `${a} at ${at}: ${found["slope"]![i]} and ${value}`).toBeLessThan(tolerance); // biome-ignore format: short
+        expect(
+          Math.abs(found["slope"]![i]! / value! - 1),
+          `${a} at ${at}: ${found["slope"]![i]} and ${value}`,
+        ).toBeLessThan(tolerance);
       }
     });
   });
 });
 
 test("a gamma draw follows its quantile when its shape moves a little", async () => {
-  // P(a, x) at the draw stays what it was at a + h and x + h dx/da: by the distribution function, which is tested by itself.
+  // P(a, x) at the draw stays what it was at a + h and x + h dx/da: by the distribution function, which is tested by
+  // itself.
   const shapes = [1.2, 3, 25, 700];
   const h = 1e-4;
   const { x, slope, before, after } = await evaluate({ a: given([4], shapes) }, ({ a }, key) => {

@@ -21,7 +21,9 @@ test("log Φ and its first two derivatives are exact in both tails", async () =>
     const ulps = z! > 0 ? 4e-16 * (4 + z! ** 2) : 2e-15;
     expect(Math.abs(found["value"]![i]! / value! - 1), `log Φ(${z})`).toBeLessThan(ulps);
     expect(Math.abs(found["first"]![i]! / first! - 1), `slope at ${z}`).toBeLessThan(ulps);
-    expect(Math.abs(found["second"]![i]! / second! - 1), `curvature at ${z}`).toBeLessThan(20 * ulps + 1e-12 * Math.max(1, -z!)); // biome-ignore format: short
+    expect(Math.abs(found["second"]![i]! / second! - 1), `curvature at ${z}`).toBeLessThan(
+      20 * ulps + 1e-12 * Math.max(1, -z!),
+    );
   }
 });
 

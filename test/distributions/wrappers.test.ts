@@ -63,7 +63,20 @@ describe("a truncated distribution", () => {
     expect(() => truncated(of(normal(0, 1)), { low: 2, high: 2 })).toThrow(/low must be below high/);
     expect(() => truncated(of(beta(1, 2)), { low: 0.2 })).toThrow(/beta does not offer: use restricted/);
     expect(() => truncated(of(uniform(0, 1)), { low: 0.2 })).toThrow(/its own parameters/);
-    expect(() => truncated(of(multivariateNormal({ mean: [0, 0], covariance: [[1, 0], [0, 1]] })), { low: 0 })).toThrow(OptionError); // biome-ignore format: short
+    expect(() =>
+      truncated(
+        of(
+          multivariateNormal({
+            mean: [0, 0],
+            covariance: [
+              [1, 0],
+              [0, 1],
+            ],
+          }),
+        ),
+        { low: 0 },
+      ),
+    ).toThrow(OptionError);
   });
 });
 
@@ -233,7 +246,11 @@ describe("quantiles", () => {
         // Where x is next to an end that is not 0, its own rounding moves the probability.
         const exact = !["pareto", "uniform"].includes(d.family.name) || q > 1e-6;
         if (q <= 0.5 && exact) expect(l![i]! / Math.log(q), `${d.family.name} at ${q}`).toBeCloseTo(1, 9);
-        if (q > 0.5) expect(s![i]! / Math.log1p(-q), `${d.family.name} at ${q}`).toBeCloseTo(1, d.family.name === "uniform" ? 2 : 9); // biome-ignore format: short
+        if (q > 0.5)
+          expect(s![i]! / Math.log1p(-q), `${d.family.name} at ${q}`).toBeCloseTo(
+            1,
+            d.family.name === "uniform" ? 2 : 9,
+          );
       }
     }
   });

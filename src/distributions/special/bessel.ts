@@ -14,7 +14,10 @@ const SERIES = Array.from({ length: 26 }, (_, k) => {
 /** I0′(κ) = κ/2 Σ_k (κ²/4)^k / (k! (k + 1)!) */
 const SLOPE_SERIES = SERIES.map((c, k) => c / (k + 1));
 
-/** √κ e^−κ I0(κ) in s = 20/κ − 1, κ ≥ 10: Chebyshev fit by `python3 scripts/fit-distribution-math.py`, relative error 3e-16. */
+/**
+ * √κ e^−κ I0(κ) in s = 20/κ − 1, κ ≥ 10: Chebyshev fit by `python3 scripts/fit-distribution-math.py`, relative error
+ * 3e-16.
+ */
 // biome-ignore format: coefficients
 const FAR = [
   0.40150976083120643, 0.0026458859671864053, 8.311327264707648e-05, 5.1520339392119475e-06, 5.041254712706113e-07,

@@ -18,9 +18,10 @@ const slopes: CustomRule = (trace, cotangent, _y, nodes) => {
 };
 
 /**
- * log p(x) = (a − 1) log x + (b − 1) log(1 − x) − log B(a, b) of 0 < x < 1. Where a + b is large the terms cancel; there, with n = a + b and
- * the relative distances d = x n/a − 1, e = (1 − x) n/b − 1, it is ½ log(ab / 2πn) − δ(a) − δ(b) + δ(n) − log x − log(1 − x) + a (log(1 + d) − d) +
- * b (log(1 + e) − e) (Loader 2000, "Fast and accurate computation of binomial probabilities").
+ * log p(x) = (a − 1) log x + (b − 1) log(1 − x) − log B(a, b) of 0 < x < 1. Where a + b is large the terms cancel;
+ * there, with n = a + b and the relative distances d = x n/a − 1, e = (1 − x) n/b − 1, it is ½ log(ab / 2πn) − δ(a) −
+ * δ(b) + δ(n) − log x − log(1 − x) + a (log(1 + d) − d) + b (log(1 + e) − e) (Loader 2000, "Fast and accurate
+ * computation of binomial probabilities").
  */
 export function logBetaDensity(x: Tensor, a: Tensor, b: Tensor): Tensor {
   const logs = (as: Tensor, bs: Tensor) => x.log().mul(as.sub(1)).add(x.neg().log1p().mul(bs.sub(1))); // biome-ignore format: the formula
@@ -31,7 +32,15 @@ export function logBetaDensity(x: Tensor, a: Tensor, b: Tensor): Tensor {
   const [xs, as, bs] = [x, a, b].map((t) => t.broadcastTo(shape)) as [Tensor, Tensor, Tensor];
   const n = as.add(bs);
   const errors = stirlingError(n).sub(stirlingError(as)).sub(stirlingError(bs));
-  const peak = as.log().add(bs.log()).sub(n.log()).sub(LOG_2PI).mul(0.5).add(errors).sub(xs.log()).sub(xs.neg().log1p()); // biome-ignore format: the formula
+  const peak = as
+    .log()
+    .add(bs.log())
+    .sub(n.log())
+    .sub(LOG_2PI)
+    .mul(0.5)
+    .add(errors)
+    .sub(xs.log())
+    .sub(xs.neg().log1p());
   const off = xs.sub(as.div(n)); // x − a/n
   const excess = (share: Tensor, distance: Tensor): Tensor => {
     // Where the share is much smaller than the distance, log(1 + d) − d is large, and so is what it is taken from.

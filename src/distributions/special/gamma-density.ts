@@ -23,9 +23,9 @@ const slopes: CustomRule = (trace, cotangent, _y, nodes) => {
 };
 
 /**
- * log p(x) = a log b − lgamma(a) + (a − 1) log x − b x of x > 0, for shape a and rate b. Where a is large the terms cancel; there it is, with
- * d = b x / a − 1, −log x + ½ log(a / 2π) − δ(a) + a (log(1 + d) − d) (Loader 2000, "Fast and accurate computation of binomial
- * probabilities").
+ * log p(x) = a log b − lgamma(a) + (a − 1) log x − b x of x > 0, for shape a and rate b. Where a is large the terms
+ * cancel; there it is, with d = b x / a − 1, −log x + ½ log(a / 2π) − δ(a) + a (log(1 + d) − d) (Loader 2000, "Fast
+ * and accurate computation of binomial probabilities").
  */
 export function logGammaDensity(x: Tensor, a: Tensor, b: Tensor): Tensor {
   if (isModerate(a)) {

@@ -21,9 +21,9 @@ export function firstTaken(value: Tensor, taken: Tensor): Tensor {
 }
 
 /**
- * Logarithms of independent Gamma(a, 1) draws, [...batch], to which a > 0 broadcasts: by Marsaglia and Tsang 2000, "A simple method for
- * generating gamma variables", from shapes a ≥ 1; below, log G(a) = log G(a + 1) + log(u) / a, which cannot underflow. The gradient by a is
- * implicit in the first and explicit in the second.
+ * Logarithms of independent Gamma(a, 1) draws, [...batch], to which a > 0 broadcasts: by Marsaglia and Tsang 2000, "A
+ * simple method for generating gamma variables", from shapes a ≥ 1; below, log G(a) = log G(a + 1) + log(u) / a, which
+ * cannot underflow. The gradient by a is implicit in the first and explicit in the second.
  */
 export function logGammaDraw(key: Key<Tensor>, shape: Tensor, batch: Shape): Tensor {
   const a = shape.broadcastTo(batch);
@@ -37,7 +37,10 @@ export function logGammaDraw(key: Key<Tensor>, shape: Tensor, batch: Shape): Ten
   return draw.add(where(small, power, 0));
 }
 
-/** d (1 + c x)³ with x from N(0, 1), d = a − 1/3, c = 1 / √(9d), taken if log u < ½ x² + d (1 − v + log v), v = (1 + c x)³. */
+/**
+ * d (1 + c x)³ with x from N(0, 1), d = a − 1/3, c = 1 / √(9d), taken if log u < ½ x² + d (1 − v + log v), v = (1 + c
+ * x)³.
+ */
 function logDrawFromOne(key: Key<Tensor>, a: Tensor, batch: Shape): Tensor {
   const tries = [...batch, TRIES];
   const d = a.sub(1 / 3);

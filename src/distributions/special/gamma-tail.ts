@@ -1,4 +1,4 @@
-import { digamma, where } from "../../tensor/functions.ts";
+import { digamma, div, where } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { column, REACH, tailIntegral } from "./tail-integral.ts";
 
@@ -18,18 +18,18 @@ interface Side {
 }
 
 /**
- * With t = x e^±w the tail of Gamma(a, 1) beyond x is x p(x) ∫₀^∞ e^−φ(w) dw, where φ(w) = x (e^±w − 1) ∓ a w is convex and increasing if
- * x lies on that side of a. The width solves φ = REACH for a bound of φ: (x − a) w + x w²/2 or x (e^w − 1 − w) above,
- * (a − x) w + x w² / (2 + w) below.
+ * With t = x e^±w the tail of Gamma(a, 1) beyond x is x p(x) ∫₀^∞ e^−φ(w) dw, where φ(w) = x (e^±w − 1) ∓ a w is
+ * convex and increasing if x lies on that side of a. The width solves φ = REACH for a bound of φ: (x − a) w + x w²/2
+ * or x (e^w − 1 − w) above, (a − x) w + x w² / (2 + w) below.
  */
 function side(a: Tensor, x: Tensor, above: Tensor): Side {
   const sign = where(above, a.mul(0).add(1), -1);
   const slope = x.sub(a).mul(sign).maximum(0);
   const quadratic = slope.square().add(x.mul(2 * REACH)).sqrt().add(slope); // biome-ignore format: short
-  const upper = x.mul(0).add(2 * REACH).div(quadratic); // biome-ignore format: short
-  const growing = upper.minimum(x.mul(0).add(REACH).div(x).add(upper).log1p()); // biome-ignore format: short
+  const upper = div<Tensor>(2 * REACH, quadratic); // biome-ignore format: short
+  const growing = upper.minimum(div<Tensor>(REACH, x).add(upper).log1p()); // biome-ignore format: short
   const b = slope.sub(REACH / 2);
-  const lower = b.mul(0).add(2 * REACH).div(b.square().add(a.mul(2 * REACH)).sqrt().add(b)); // biome-ignore format: short
+  const lower = div<Tensor>(2 * REACH, b.square().add(a.mul(2 * REACH)).sqrt().add(b)); // biome-ignore format: short
   const [aColumn, xColumn, signColumn] = [column(a), column(x), column(sign)];
   return {
     sign,
@@ -42,9 +42,9 @@ function side(a: Tensor, x: Tensor, above: Tensor): Side {
 }
 
 /**
- * d log x / da of a draw x from Gamma(a, 1) at a fixed place of the distribution, a ≥ 1: −(∂F(x; a) / ∂a) / (x p(x)) (Figurnov, Mohamed and
- * Mnih 2018, "Implicit reparameterization gradients"). By ∂p/∂a = (log t − ψ(a)) p it is ∫₀^∞ (w ± (log x − ψ(a))) e^−φ(w) dw, which
- * subtracts nothing but at x ≈ a.
+ * d log x / da of a draw x from Gamma(a, 1) at a fixed place of the distribution, a ≥ 1: −(∂F(x; a) / ∂a) / (x p(x))
+ * (Figurnov, Mohamed and Mnih 2018, "Implicit reparameterization gradients"). By ∂p/∂a = (log t − ψ(a)) p it is ∫₀^∞
+ * (w ± (log x − ψ(a))) e^−φ(w) dw, which subtracts nothing but at x ≈ a.
  */
 export function gammaDrawSlope(shape: Tensor, draw: Tensor): Tensor {
   const [a, x] = joint(shape, draw);
@@ -54,8 +54,8 @@ export function gammaDrawSlope(shape: Tensor, draw: Tensor): Tensor {
 }
 
 /**
- * The tail of Gamma(a, 1) on the near side of x, divided by x p(x), and which side that is. Below a = 1 the lower one is taken up to x = a + 1
- * and comes from F(x; a) = F(x; a + 1) + x p(x; a) / a.
+ * The tail of Gamma(a, 1) on the near side of x, divided by x p(x), and which side that is. Below a = 1 the lower one
+ * is taken up to x = a + 1 and comes from F(x; a) = F(x; a + 1) + x p(x; a) / a.
  */
 export function gammaTail(shape: Tensor, at: Tensor): { readonly above: Tensor; readonly ratio: Tensor } {
   const [a, x] = joint(shape, at);

@@ -7,7 +7,8 @@ const NEAR = 0.4;
 const SERIES = Array.from({ length: 13 }, (_, k) => 2 / (2 * k + 3));
 
 /**
- * log(1 + d) − d for d > −1, exact near 0 too, where it is −d²/2. There log(1 + d) = 2 artanh s with s = d / (2 + d), and 2s − d = −s d.
+ * log(1 + d) − d for d > −1, exact near 0 too, where it is −d²/2. There log(1 + d) = 2 artanh s with s = d / (2 + d),
+ * and 2s − d = −s d.
  */
 export function log1pMinus(d: Tensor): Tensor {
   const near = d.abs().lt(NEAR);

@@ -5,7 +5,10 @@ import { logNormalCdf, normalHazard } from "../normal-cdf.ts";
 import { log1mExp } from "./log1m-exp.ts";
 import { polynomial } from "./polynomial.ts";
 
-/** z with log Φ(z) = l for l ≤ log ½: formula 26.2.23 of Abramowitz and Stegun (error 4.5e-4), then two steps of Halley on log Φ. */
+/**
+ * z with log Φ(z) = l for l ≤ log ½: formula 26.2.23 of Abramowitz and Stegun (error 4.5e-4), then two steps of Halley
+ * on log Φ.
+ */
 function lowerQuantile(l: Tensor): Tensor {
   const t = l.mul(-2).sqrt();
   const start = polynomial([2.515517, 0.802853, 0.010328], t).div(polynomial([1, 1.432788, 0.189269, 0.001308], t));

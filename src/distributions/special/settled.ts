@@ -4,12 +4,27 @@ import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
 /** Ops whose value at numbers is the same on every machine; the two transcendental ones by arithmetic alone. */
-const EXACT = new Set(["neg", "abs", "sqrt", "add", "sub", "mul", "div", "minimum", "maximum", "lt", "le", "gt", "ge", "select"]); // biome-ignore format: a list
+const EXACT = new Set([
+  "neg",
+  "abs",
+  "sqrt",
+  "add",
+  "sub",
+  "mul",
+  "div",
+  "minimum",
+  "maximum",
+  "lt",
+  "le",
+  "gt",
+  "ge",
+  "select",
+]);
 const ARITHMETIC: Readonly<Record<string, (x: number) => number>> = { log, lgamma };
 
 /**
- * The tensor as one number, computed now, where it is made of numbers alone; else as it is. The terms of a log density that depend
- * on constant parameters, like log sd of normal(0, 5), then cost nothing when the compiled program runs.
+ * The tensor as one number, computed now, where it is made of numbers alone; else as it is. The terms of a log density
+ * that depend on constant parameters, like log sd of normal(0, 5), then cost nothing when the compiled program runs.
  */
 export function settled(x: Tensor): Tensor {
   const value = valueOf(x.node, new Map());

@@ -1,9 +1,12 @@
-import { full, where } from "../../tensor/functions.ts";
+import { div, full, where } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { logStudent } from "./student-density.ts";
 import { column, REACH, tailIntegral } from "./tail-integral.ts";
 
-/** log P(T > z) for z ≥ 0, T of Student's t with ν degrees of freedom: relative error about 1e-9 from ν = 0.7 on, more below. */
+/**
+ * log P(T > z) for z ≥ 0, T of Student's t with ν degrees of freedom: relative error about 1e-9 from ν = 0.7 on, more
+ * below.
+ */
 export function studentTail(z: Tensor, nu: Tensor): Tensor {
   const { shape } = z.add(nu);
   const [t, v] = [z.broadcastTo(shape), nu.broadcastTo(shape)];
@@ -13,15 +16,16 @@ export function studentTail(z: Tensor, nu: Tensor): Tensor {
 }
 
 /**
- * log P(T > z) for z ≥ 1, T of Student's t with ν degrees of freedom. With t = √ν sinh y the density becomes (cosh y)^−ν dy, so that
- * the tail is √(ν + z²) p(z) ∫₀^∞ (cosh(y + w) / cosh y)^−ν dw, and cosh(y + w) / cosh y = 1 + 2 sinh²(w/2) + tanh(y) sinh w.
- * The exponent's slope grows from ν tanh y to ν; it lies above ν (tanh y w + (1 − tanh y) w² / (2 + w)).
+ * log P(T > z) for z ≥ 1, T of Student's t with ν degrees of freedom. With t = √ν sinh y the density becomes (cosh
+ * y)^−ν dy, so that the tail is √(ν + z²) p(z) ∫₀^∞ (cosh(y + w) / cosh y)^−ν dw, and cosh(y + w) / cosh y = 1 + 2
+ * sinh²(w/2) + tanh(y) sinh w. The exponent's slope grows from ν tanh y to ν; it lies above ν (tanh y w + (1 − tanh y)
+ * w² / (2 + w)).
  */
 function farTail(t: Tensor, v: Tensor): Tensor {
   const root = t.square().add(v).sqrt();
   const slope = t.div(root); // tanh y
   const b = slope.mul(v).sub(REACH / 2);
-  const width = b.mul(0).add(2 * REACH).div(b.square().add(v.mul(2 * REACH)).sqrt().add(b)); // biome-ignore format: short
+  const width = div<Tensor>(2 * REACH, b.square().add(v.mul(2 * REACH)).sqrt().add(b)); // biome-ignore format: short
   const [slopes, exponent] = [column(slope), column(v)];
   const integral = tailIntegral(width, (w) => {
     // (cosh w − 1) + tanh y sinh w by e^w − 1, without overflow for w below 700

@@ -27,8 +27,8 @@ const weights = [...[...WEIGHTS].reverse(), ...WEIGHTS].map((w) => w / 2);
 export const REACH = 38;
 
 /**
- * ∫₀^width f(t) dt for each element, by 32 points: for f that falls off like e^−φ with φ convex and φ(width) about REACH, the relative error
- * is below 1e-10.
+ * ∫₀^width f(t) dt for each element, by 32 points: for f that falls off like e^−φ with φ convex and φ(width) about
+ * REACH, the relative error is below 1e-10.
  *
  * @param width  [...]; no gradient flows into it
  * @param f      of t, [..., 32]

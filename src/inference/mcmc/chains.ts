@@ -66,7 +66,9 @@ async function drive(
     going = next;
     if (going.length > 0 && !signal?.aborted) results = await handOver();
   }
-  results ??= runs.map((run) => run.result());
+  const here = Math.min(...runs.map((run) => run.count));
+  // An abort may find less with those who took over, who began anew, than was done before.
+  if (!results || results.some((result) => result.count < here)) results = runs.map((run) => run.result());
   const count = Math.min(...results.map((result) => result.count));
   const aborted = count < runs[0]!.wanted;
   if (aborted && count < enough) signal!.throwIfAborted();
@@ -134,7 +136,12 @@ export async function sampleChains(
     const threads = driver.threads ?? (await import("ansatz/blas")).defaultThreads();
     if (!density || threads < 2) return null;
     const { chainsOnThreads } = await import("./chain-threads.ts");
-    return chainsOnThreads(density, each, { signal: driver.signal, onProgress: driver.onProgress, threads });
+    const { signal } = driver;
+    // They begin anew; what was told already is not told again.
+    const onProgress = (event: ChainProgress): void => {
+      if (event.done > runs[event.chain]!.done) driver.onProgress?.(event);
+    };
+    return chainsOnThreads(density, each, { signal, onProgress, threads });
   };
   return drive(runs, 0, driver, handOver);
 }

@@ -117,18 +117,25 @@ async function run(seed: number, scan: Scan, dtype: DType, onReference: boolean)
     },
   });
   await p.run(values);
-  return Object.values(p.outputs).map((buffer) => [...(buffer as { read(): ArrayLike<number> & Iterable<number> }).read()]);
+  return Object.values(p.outputs).map((buffer) => [
+    ...(buffer as { read(): ArrayLike<number> & Iterable<number> }).read(),
+  ]);
 }
 
 describe.each(Array.from({ length: 24 }, (_, i) => i + 1))("body %d", (seed) => {
   test("in f64 on both backends, and in f32", async () => {
     const want = await run(seed, unrolled, "f64", true);
-    for (const [dtype, onReference, bound] of [["f64", true, 1e-12], ["f64", false, 1e-12], ["f32", false, 2e-4]] as const) {
+    for (const [dtype, onReference, bound] of [
+      ["f64", true, 1e-12],
+      ["f64", false, 1e-12],
+      ["f32", false, 2e-4],
+    ] as const) {
       const got = await run(seed, scan, dtype, onReference);
       for (const [i, list] of want.entries()) {
         const scale = Math.max(1, ...list.map(Math.abs));
         expect(got[i]!.length).toBe(list.length);
-        for (const [j, w] of list.entries()) expect(Math.abs(got[i]![j]! - w) / scale, `${dtype} ${i} ${j}`).toBeLessThan(bound);
+        for (const [j, w] of list.entries())
+          expect(Math.abs(got[i]![j]! - w) / scale, `${dtype} ${i} ${j}`).toBeLessThan(bound);
       }
     }
   });
