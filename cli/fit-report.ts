@@ -50,11 +50,13 @@ export function rewriteFitReport(directory: string): string {
 }
 
 function inputOf(manifest: FitManifest, { draws, table, stats, checks }: Content): PosteriorReport {
-  const { attempts, result, timings, given } = manifest;
+  const { attempts, result, timings } = manifest;
   const model = basename(manifest.model.path).replace(/\.[cm]?[jt]sx?$/, "");
+  const data = manifest.data && basename(manifest.data.path);
+  const given = data !== null && data.replace(/\..*$/, "") !== model ? ` given ${data}` : "";
   return {
-    title: `${model}: posterior${manifest.data ? ` given ${basename(manifest.data.path)}` : ""}`,
-    createdAt: manifest.startedAt,
+    title: `${model}: posterior${given}`,
+    createdAt: manifest.startedAt.replace(/^(.*)T(.*?)(?:\.\d+)?Z$/, "$1 $2 UTC"),
     version: manifest.ansatz,
     attempts,
     rows: table.map((row) => ownDiagnostics(row, result)),
@@ -79,7 +81,7 @@ function inputOf(manifest: FitManifest, { draws, table, stats, checks }: Content
         value: manifest.data ? `${manifest.data.path} (SHA-256 ${manifest.data.sha256.slice(0, 12)}…)` : "in the model",
       },
       { key: "seed", value: String(manifest.seed) },
-      ...Object.entries(given)
+      ...Object.entries(manifest.given)
         .filter(([key]) => key !== "seed")
         .map(([key, value]) => ({ key, value: String(value) })),
       { key: "deterministic", value: manifest.deterministic ? "yes: the same bits on every machine" : "no" },

@@ -11,7 +11,7 @@ import {
   runFiles,
   writeFileTree,
 } from "../src/node.ts";
-import { exitCodes } from "./failure.ts";
+import { describeFailure, exitCodes } from "./failure.ts";
 import { readFitData } from "./fit-data.ts";
 import { type FitFlags, type FitManifest, type FitResult, fitFiles } from "./fit-manifest.ts";
 import { fitProgress } from "./fit-progress.ts";
@@ -103,8 +103,13 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
   for (const name of Object.values(fitFiles)) rmSync(join(directory, name), { recursive: true, force: true });
   writeFileSync(join(directory, fitFiles.posterior), posterior.save());
   const exported = await writeExports(directory, posterior, flags);
-  const report = flags.report ? await reportOf(directory, manifest, posterior) : null;
-
+  let report: string | null = null;
+  try {
+    if (flags.report) report = await reportOf(directory, manifest, posterior);
+  } catch (error) {
+    // The posterior is there and stays the result.
+    warnings.push(`There is no report: ${describeFailure(error).message}`);
+  }
   for (const text of warnings) warn(text);
   const seconds = (performance.now() - started) / 1000;
   if (flags.json) sayJson({ ...result, run: directory, report, exports: exported, warnings, seconds });

@@ -1,42 +1,21 @@
 import { OptionError } from "../base/errors.ts";
-import type { Shape } from "../base/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { Bijector } from "./bijection.ts";
 import { choleskyFactor, correlationFactor, covariance } from "./matrix-bijectors.ts";
 import { circle, exponential, halfLine, identity, scaledSigmoid, sigmoid } from "./scalar-bijectors.ts";
 import type { Support } from "./support.ts";
 import { increasing, increasingPositive, softmax } from "./vector-bijectors.ts";
 
-/**
- * A smooth one-to-one map from all of R^m onto a support. Tensors may have batch axes in front, which pass through.
- */
-export interface Bijector {
-  /** Axes of x that it works on jointly. A matrix (2) is made of a vector of free numbers. */
-  readonly eventRank: 0 | 1 | 2;
-  /** Shape of u for x of this shape. */
-  unconstrainedShape(eventShape: Shape): Shape;
-  /** x from u. */
-  forward(u: Tensor): Tensor;
-  /** u from x; not finite where x lies on the edge of the support. */
-  inverse(x: Tensor): Tensor;
-  /**
-   * log |det dx/du| at x = forward(u), of x's shape without its last `eventRank` axes. For constrained events it is the
-   * determinant in the free elements: all but the last of a simplex, the lower triangle of a matrix, the strictly
-   * lower one of a correlation factor.
-   */
-  logJacobian(u: Tensor, x: Tensor): Tensor;
-}
+export type { Bijector } from "./bijection.ts";
 
 /**
  * The map onto a support:
  *
  *  - `real` u; `positive` e^u; `above` low + e^u; `below` high − e^u
  *  - `unitInterval`, `interval` low + (high − low) σ(u)
- *  - `circle` −π + 2π σ(u): a line cannot be wrapped onto a circle one to one, and a periodic density on the line is
- * not
- *    normalisable. The cut lies at ±π; a density with its mass there is better shifted by π.
+ *  - `circle` −π + 2π σ(u): a line cannot be wrapped onto a circle one to one, and a periodic density on the line
+ *    cannot be normalised. The cut lies at ±π; a density with its mass there is better shifted by π.
  *  - `simplex` softmax of the isometric log-ratio coordinates (Egozcue et al. 2003): symmetric in the elements, where
- * stick
- *    breaking is not, and u = 0 is the centre
+ *    stick breaking is not, and u = 0 is the centre
  *  - `ordered` u₁, then increments e^u; `positiveOrdered` increments e^u from 0
  *  - `cholesky` the lower triangle by rows, diagonal e^u
  *  - `correlationCholesky` partial correlations tanh u (Lewandowski, Kurowicka and Joe 2009)

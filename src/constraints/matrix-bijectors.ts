@@ -1,9 +1,9 @@
 import { OptionError } from "../base/errors.ts";
 import { showShape } from "../base/shape.ts";
-import { concat, gather, iota, where } from "../tensor/functions.ts";
+import { concat, gather, iota, pad, where } from "../tensor/functions.ts";
 import { cholesky, cumsum, diagonal, identity, tril } from "../tensor/linalg.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Bijector } from "./bijector.ts";
+import type { Bijector } from "./bijection.ts";
 
 const order = (x: Tensor): number => x.shape.at(-1)!;
 const triangular = (n: number): number => (n * (n + 1)) / 2;
@@ -71,12 +71,9 @@ function logSechSquared(u: Tensor): Tensor {
 
 /** The strictly lower triangle [..., n, n] of partial correlations' arguments. */
 function partial(u: Tensor): Tensor {
-  const n = orderOf(order(u)) + 1;
   const inner = fromTriangle(u);
-  const lead = u.shape.slice(0, -1);
-  const row = inner.narrow(-2, 0, 1).mul(0);
-  const column = concat([inner.narrow(-1, 0, 1), row.narrow(-1, 0, 1)], -2).mul(0);
-  return concat([concat([row, inner], -2), column], -1).reshape([...lead, n, n]);
+  const none = u.shape.slice(1).map(() => 0);
+  return pad(inner, [...none, 1, 0], [...none, 0, 1]);
 }
 
 /**

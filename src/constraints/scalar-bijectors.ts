@@ -1,6 +1,6 @@
 import { full, softplus, where } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Bijector } from "./bijector.ts";
+import type { Bijector } from "./bijection.ts";
 import type { Bound } from "./support.ts";
 
 const sameShape: Bijector["unconstrainedShape"] = (shape) => shape;

@@ -1,7 +1,7 @@
 import { concat, iota, pad } from "../tensor/functions.ts";
 import { cumsum } from "../tensor/linalg.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Bijector } from "./bijector.ts";
+import type { Bijector } from "./bijection.ts";
 
 const last = (x: Tensor): number => x.shape.at(-1)!;
 const head = (x: Tensor, size: number): Tensor => x.narrow(-1, 0, size);

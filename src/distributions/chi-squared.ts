@@ -1,4 +1,5 @@
 import { positive } from "../constraints/support.ts";
+import { full } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { distribution, type Params } from "./distribution.ts";
 import { gamma } from "./gamma.ts";
@@ -7,7 +8,7 @@ import { settled } from "./special/settled.ts";
 /** Gamma(nu / 2, 1 / 2) */
 const asGamma = ({ nu }: Params<"nu">) => {
   const shape = settled(nu.mul(0.5));
-  return { shape, rate: settled(nu.mul(0).add(0.5)) };
+  return { shape, rate: full(nu, [], 0.5) };
 };
 
 // log p(x) = (ν/2 − 1) log x − x/2 − ν/2 log 2 − lgamma(ν/2)        ν: degrees of freedom

@@ -1,5 +1,5 @@
 import { positive } from "../constraints/support.ts";
-import { where } from "../tensor/functions.ts";
+import { full, where } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { distribution, type Params } from "./distribution.ts";
 import { logGammaDensity } from "./special/gamma-density.ts";
@@ -12,7 +12,7 @@ import { onSupport } from "./special/on-support.ts";
 export function logGammaProbability(x: Tensor, { shape, rate }: Params<"shape" | "rate">, upper: boolean): Tensor {
   const scaled = x.mul(rate);
   const { above, ratio } = gammaTail(shape, scaled);
-  const near = logGammaDensity(scaled, shape, rate.mul(0).add(1)).add(scaled.log()).add(ratio.log()).minimum(-0); // biome-ignore format: the formula
+  const near = logGammaDensity(scaled, shape, full(rate, [], 1)).add(scaled.log()).add(ratio.log()).minimum(-0); // biome-ignore format: the formula
   const rest = log1mExp(near.neg());
   return upper ? where(above, near, rest) : where(above, rest, near);
 }

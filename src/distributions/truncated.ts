@@ -23,7 +23,7 @@ export interface Ends {
 type Found = { readonly low: Tensor | null; readonly high: Tensor | null };
 
 /** The distribution function of a truncated family, in terms of the base's. */
-export interface Slice {
+interface Slice {
   /** log P(low < X ≤ high), from the side on which nothing cancels. */
   readonly logMass: Tensor;
   /** Whether that side is the upper one: probabilities are then taken above, else below. */
@@ -33,7 +33,7 @@ export interface Slice {
   readonly smaller: Tensor | null;
 }
 
-export function sliceOf(base: Family, params: Params, { low, high }: Found): Slice {
+function sliceOf(base: Family, params: Params, { low, high }: Found): Slice {
   const [cdf, survival] = [base.logCdf!, base.logSurvival!];
   if (low && high) {
     const upper = cdf(low, params).gt(-Math.LN2);

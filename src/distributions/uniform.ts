@@ -23,7 +23,7 @@ export const uniform = distribution({
   support: ({ low, high }) => interval(low, high),
   logProb: (x, ends) => {
     const inside = and<Tensor>(x.ge(ends.low), x.le(ends.high));
-    return where(inside, settled(width(ends).log()).neg().add(x.mul(0)), -Infinity);
+    return where(inside, settled(width(ends).log()).neg(), -Infinity);
   },
   sample: (key, ends, batch) => standardUniform(key, batch, "f64").mul(width(ends)).add(ends.low),
   reparameterised: "explicit",

@@ -1,52 +1,11 @@
-import { Generator } from "../base/generator.ts";
-import { lgamma } from "../base/special.ts";
 import { psis } from "../diagnostics/psis.ts";
 import type { Approximation } from "./approximation.ts";
 import type { LogDensity } from "./log-density.ts";
-import { choleskyOf, solveLower } from "./symmetric-solve.ts";
+import { DEGREES, studentT } from "./student-t.ts";
+import { choleskyOf } from "./symmetric-solve.ts";
 
-/** Degrees of freedom: tails heavier than those of a posterior, bulk close to a Gaussian's. */
-const DEGREES = 8;
 const ROUNDS = 4;
 const DRAWS = 4000;
-
-/** A multivariate Student t with location `mean` and scale matrix L Lᵀ, on the host. */
-function studentT(mean: Float64Array, factor: Float64Array): Pick<Approximation, "draw" | "logDensityOf"> {
-  const dim = mean.length;
-  let logDeterminant = 0;
-  for (let i = 0; i < dim; i++) logDeterminant += Math.log(factor[i * dim + i]!);
-  const constant =
-    lgamma((DEGREES + dim) / 2) - lgamma(DEGREES / 2) - (dim / 2) * Math.log(DEGREES * Math.PI) - logDeterminant;
-  return {
-    draw(n, seed) {
-      const generator = new Generator(seed, "student t");
-      const z = generator.normals(new Float64Array(n * dim));
-      const others = generator.normals(new Float64Array(n * DEGREES));
-      const out = new Float64Array(n * dim);
-      for (let s = 0; s < n; s++) {
-        let chi = 0;
-        for (let k = 0; k < DEGREES; k++) chi += others[s * DEGREES + k]! ** 2;
-        const stretch = Math.sqrt(DEGREES / chi);
-        for (let i = 0; i < dim; i++) {
-          let sum = 0;
-          for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * z[s * dim + j]!;
-          out[s * dim + i] = mean[i]! + stretch * sum;
-        }
-      }
-      return out;
-    },
-    logDensityOf(x) {
-      const rest = new Float64Array(dim);
-      return Float64Array.from({ length: x.length / dim }, (_, s) => {
-        for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
-        solveLower(factor, rest);
-        let square = 0;
-        for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
-        return constant - ((DEGREES + dim) / 2) * Math.log1p(square / DEGREES);
-      });
-    },
-  };
-}
 
 /**
  * A Student t fitted to the posterior's own moments by repeated importance sampling (adaptive importance sampling: Cappé, Douc,

@@ -5,6 +5,7 @@ import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
 import type { Approximation } from "./approximation.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
+import { defended } from "./student-t.ts";
 
 /** Whether the reported moments are vouched for, and why: of draws by a sampler from R-hat, of weighted draws from k-hat. */
 export interface Certificate {
@@ -21,7 +22,7 @@ export interface Attempt extends Certificate {
   readonly seconds: number;
 }
 
-/** Draws of q with the logarithms of their smoothed weights p/q. */
+/** Draws with the logarithms of their smoothed weights: p over the density they are from. */
 export interface WeightedDraws {
   /** [count, dim] */
   readonly points: Float64Array;
@@ -33,18 +34,31 @@ export interface WeightedDraws {
   readonly ess: number;
 }
 
-/** Draws from an approximation, weighted by Pareto smoothed importance sampling. */
+/** So many draws tell whether the rest are worth their time: beyond this k-hat they are not. */
+const SCREENED = 1000;
+const HOPELESS = 0.8;
+
+/** Draws from an approximation and a wider one beside it, weighted by Pareto smoothed importance sampling; few of them where those show that it is hopeless. */
 export function weigh(q: Approximation, density: LogDensity, count: number, seed: number): WeightedDraws {
   const { dim } = q;
-  const points = q.draw(count, seed);
-  const logQ = q.logDensityOf(points);
+  const proposal = defended(q);
+  const points = proposal.draw(count, seed);
+  const logQ = proposal.logDensityOf(points);
   const gradient = new Float64Array(dim);
-  const raw = Float64Array.from(logQ, (value, i) => {
-    const logP = density.evaluate(points.subarray(i * dim, (i + 1) * dim), gradient);
-    return Number.isNaN(logP) ? -Infinity : logP - value;
-  });
+  const point = new Float64Array(dim);
+  const raw = new Float64Array(count);
+  for (let s = 0; s < count; s++) {
+    if (s === SCREENED && psis(raw.subarray(0, s)).khat > HOPELESS) return smoothed(points.slice(0, s * dim), raw.slice(0, s)); // biome-ignore format: one line
+    for (let j = 0; j < dim; j++) point[j] = points[s * dim + j]!;
+    const logP = density.evaluate(point, gradient);
+    raw[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s]!;
+  }
+  return smoothed(points, raw);
+}
+
+function smoothed(points: Float64Array, raw: Float64Array): WeightedDraws {
   const { logWeights, khat } = psis(raw);
-  return { points, count, logWeights, rawLogWeights: raw, khat, ess: importanceEss(logWeights) };
+  return { points, count: raw.length, logWeights, rawLogWeights: raw, khat, ess: importanceEss(logWeights) };
 }
 
 /** Draws without weights: each is taken about as often as its weight says (systematic resampling, Kitagawa 1996). */

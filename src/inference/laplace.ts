@@ -2,7 +2,7 @@ import { type Approximation, hostGaussian, negElboOf } from "./approximation.ts"
 import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
 import { logDensities } from "./density-batch.ts";
 import { minimise } from "./newton.ts";
-import { choleskyOf, diagonalOf, inverseFromCholesky } from "./symmetric-solve.ts";
+import { choleskyOf, diagonalOf, inverseFromCholesky, symmetrised } from "./symmetric-solve.ts";
 import type { Target } from "./target.ts";
 
 export interface LaplaceOptions {
@@ -33,20 +33,20 @@ export interface Mode {
   readonly evaluations: number;
 }
 
+/** Coordinates up to which the Hessian is made and factored once. */
+const MOST_COORDINATES = 2000;
+
 /** Searches a mode of the density: L-BFGS, then Newton's method. */
 export function findMode(compiled: CompiledTarget, start: Float64Array): Mode {
   const fn = negLogDensity(compiled);
   const curvature = diagonalOf(fn.hessian(start), fn.dim);
   const scale = curvature.map((h) => (Math.abs(h) > 1e-16 && Number.isFinite(h) ? 1 / Math.sqrt(Math.abs(h)) : 1));
   const found = minimise(fn, start, { scale });
-  return {
-    x: found.x,
-    logDensity: -found.value,
-    cholesky: found.cholesky,
-    converged: found.converged,
-    reason: found.reason,
-    evaluations: found.evaluations,
-  };
+  const size = { evaluations: found.evaluations, x: found.x, logDensity: -found.value, converged: found.converged };
+  if (found.hessian) return { ...size, cholesky: found.cholesky, reason: found.reason };
+  if (fn.dim > MOST_COORDINATES)
+    return { ...size, cholesky: null, reason: `${found.reason}; the Hessian of ${fn.dim} coordinates was not made` };
+  return { ...size, cholesky: choleskyOf(symmetrised(fn.hessian(found.x), fn.dim), fn.dim), reason: found.reason };
 }
 
 /**
@@ -76,7 +76,7 @@ export async function laplace(target: Target, options: LaplaceOptions = {}): Pro
     ...gaussian,
     ...bound,
     converged: mode.converged && factor !== null,
-    reason: factor ? mode.reason : `the Hessian of −log p is not positive definite at the last point (${mode.reason})`,
+    reason: factor ? mode.reason : `the Hessian of −log p gave no covariance at the last point (${mode.reason})`,
     evaluations: mode.evaluations + evaluationDraws,
     seconds: (performance.now() - started) / 1000,
     logDensityAtMode: mode.logDensity,

@@ -27,7 +27,8 @@ export function linearResponse(fit: FixedDrawFit, options: LinearResponseOptions
   const factor = covariance && choleskyOf(covariance, dim);
   if (!factor)
     throw new AnsatzError(
-      `linear response needs a fit at a minimum, where the Hessian is positive definite; this one stopped because ${fit.reason}`,
+      "linear response needs a fit at a minimum, where the Hessian is positive definite, in up to 500 coordinates; this " +
+        `one has ${dim}, and stopped because ${fit.reason}`,
     );
   const gaussian = hostGaussian(fit.mean, factor);
   const draws = gaussian.draw(evaluationDraws, seed);

@@ -146,7 +146,7 @@ function otherModes(compiled: CompiledTarget, fit: LaplaceFit, seed: number): st
   return null;
 }
 
-const WEIGHTED_DRAWS = 8000;
+const WEIGHTED_DRAWS = 5000;
 
 /** Draws from q, corrected by weights and judged; what q leaves out of sight is judged by the dispersed starts. */
 function weighted(fit: Fit, approximation: Approximation, others: string | null): Result {

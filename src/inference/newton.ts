@@ -13,8 +13,8 @@ export interface NewtonOptions {
 }
 
 export interface NewtonResult extends LbfgsResult {
-  /** The Hessian at x and its Cholesky factor, where it is positive definite. */
-  readonly hessian: Float64Array;
+  /** The Hessian at x, where it was made, and its Cholesky factor, where it is positive definite. */
+  readonly hessian: Float64Array | null;
   readonly cholesky: Float64Array | null;
   /** ½ gᵀ H⁻¹ g at x: how far the value is from the minimum, as a quadratic sees it. NaN without a Cholesky factor. */
   readonly decrement: number;
@@ -108,20 +108,27 @@ export interface MinimiseOptions extends NewtonOptions {
   readonly scale?: Float64Array;
   readonly precondition?: (gradient: Float64Array) => void;
   readonly lbfgsIterations?: number;
+  /** Whether Newton's steps may follow, for which the whole Hessian is made and factored. Default: in up to 1000 dimensions. */
+  readonly dense?: boolean;
 }
+
+/** Dimensions up to which a Hessian is factored again and again: a gigaflop at a time. */
+const MOST_DENSE = 1000;
 
 /**
  * L-BFGS as long as it makes progress, then Newton's steps to the end. L-BFGS is cheap far from the minimum, Newton's method is
  * indifferent to how badly the function is scaled and tells how much is left.
  */
 export function minimise(fn: TwiceSmooth, start: ArrayLike<number>, options: MinimiseOptions = {}): NewtonResult {
+  const { dense = fn.dim <= MOST_DENSE } = options;
   const first = lbfgs(fn, start, {
     scale: options.scale,
     precondition: options.precondition,
-    maxIterations: options.lbfgsIterations ?? 200,
+    maxIterations: options.lbfgsIterations ?? (dense ? 200 : 5000),
     gradientTolerance: 1e-8,
     valueTolerance: 1e-12,
   });
+  if (!dense) return { ...first, hessian: null, cholesky: null, decrement: Number.NaN };
   const last = newton(fn, first.x, options);
   return {
     ...last,

@@ -1,6 +1,6 @@
 import { OptionError, ShapeError } from "../base/errors.ts";
 import { sameShape, showShape } from "../base/shape.ts";
-import { full, narrow } from "../tensor/functions.ts";
+import { full, iota, narrow } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Tableau } from "./tableau.ts";
 
@@ -44,11 +44,15 @@ export function timesFor(y0: Tensor, times: Tensor | readonly number[]): Tensor 
 
 const isTensor = (x: Tensor | readonly number[]): x is Tensor => !Array.isArray(x);
 
-/** Numbers as a tensor: equal distances as a count, anything else one by one. */
+/** Numbers as a tensor: a count where that gives the very same numbers, else one by one. */
 function vector(like: Tensor, values: readonly number[]): Tensor {
+  const [start, next = start] = values as [number, number?];
+  const step = next! - start;
+  if (like.dtype === "f64" && values.every((value, i) => value === i * step + start)) {
+    return iota(like, [values.length], 0, "f64").mul(step).add(start);
+  }
   const b = like.trace;
-  const parts = values.map((value) => b.constant(value, like.dtype, [1]));
-  return like.of(b.concat(parts, 0));
+  return like.of(b.concat(values.map((value) => b.constant(value, like.dtype, [1])), 0)); // biome-ignore format: short
 }
 
 /** Σ weights[i] · terms[i]; null when all weights are 0. */

@@ -103,13 +103,15 @@ function rankPlot(element: Element, id: string): string {
   // Each chain's count in a bin is hypergeometric: draws taken of all chains' draws.
   const share = 1 - 1 / Math.max(2, chains.length);
   const spread = 1.96 * Math.sqrt(expected * (1 - 1 / bins) * share);
-  const top = 1.05 * Math.max(2 * expected, expected + spread, ...counts.map((c) => Math.max(...c)));
+  const off = 1.1 * Math.max(2 * spread, ...counts.flatMap((c) => [...c].map((n) => Math.abs(n - expected))));
   const frame: Frame = { left: 10, top: 8, width: rankWidth - 20, height: height - 38 };
   const bottom = frame.top + frame.height;
-  const y = linearScale({ low: 0, high: top }, bottom, frame.top);
+  const y = linearScale({ low: Math.max(0, expected - off), high: expected + off }, bottom, frame.top);
   const slot = frame.width / bins;
   const steps = counts.map((c, i) => {
-    const d = [...c].map((n, b) => `${b === 0 ? `M${frame.left} ` : "V"}${coordinate(y(n))}h${slot}`).join("");
+    const d = [...c]
+      .map((n, b) => `${b === 0 ? `M${frame.left} ` : "V"}${coordinate(y(n))}h${coordinate(slot)}`)
+      .join("");
     return `<path class="chain chain${i % 4}" d="${d}"/>`;
   });
   const x = linearScale({ low: 0, high: chains.length * draws }, frame.left, frame.left + frame.width);
@@ -146,7 +148,7 @@ export function chainFigures(elements: readonly Element[], total: number, diverg
   );
   const ranks =
     chains > 1
-      ? " Right: how the draws of each chain rank among all; where the chains agree the lines stay near the band, in which 95 % of independent ones would lie."
+      ? " Steps: how the draws of each chain rank among all; where the chains agree the steps stay near the band, in which 95 % of independent ones would lie."
       : "";
-  return `<p class="remark">Left: the draws in their order.${ranks}${marks}${cut}</p>${key}${rows.join("")}`;
+  return `<p class="remark">Curves: the draws in their order.${ranks}${marks}${cut}</p>${key}${rows.join("")}`;
 }

@@ -37,7 +37,8 @@ function marginal(element: Element, id: string): string {
   const all = pooledDraws(element).filter(Number.isFinite).sort();
   const title = `<p class="name">${escapeHtml(row.name)}</p>`;
   const text = `mean ${formatSignificant(row.mean, 3)}, 90 % from ${formatSignificant(row.q5, 3)} to ${formatSignificant(row.q95, 3)}`;
-  const note = `<p>${escapeHtml(text)}</p>`;
+  const [mean, low, high] = [row.mean, row.q5, row.q95].map((v) => formatSignificant(v, 3));
+  const note = `<p>${escapeHtml(`${mean} (${low} to ${high})`)}</p>`;
   const range = all.length ? shownRange(row, all) : { low: 0, high: 1 };
   const inRange = (values: Float64Array) => values.filter((v) => v >= range.low && v <= range.high);
   const shown = inRange(all);
@@ -101,7 +102,7 @@ export function marginals(elements: readonly Element[], missing: number): string
   const many = elements[0]!.chains.length > 1 ? "; each line is one chain" : "";
   const cut = missing > 0 ? ` ${elements.length} of ${elements.length + missing} are shown, some of each site.` : "";
   return (
-    `<p class="remark">The middle 90 % are darker, the mean is dashed${many}.${cut}</p>` +
+    `<p class="remark">The middle 90 % are darker, the mean is dashed; both stand below${many}.${cut}</p>` +
     `<div class="multiples">${elements.map((e, i) => marginal(e, `density-${i}`)).join("")}</div>`
   );
 }

@@ -108,12 +108,12 @@ function ladder(attempts: readonly ReportAttempt[]): string {
   );
 }
 
-/** Decimals that the Monte Carlo error of the mean supports: one unit of the last is at least that error. */
+/** Decimals that the Monte Carlo error of the mean supports, and one more. */
 function decimalsOf({ mcseMean, sd, mean }: PosteriorRow): number | null {
   const error = mcseMean > 0 ? mcseMean : (sd > 0 ? sd : Math.abs(mean)) / 100;
   if (!(error > 0) || !Number.isFinite(error)) return null;
   const scale = Math.max(Math.abs(mean), sd);
-  return scale >= 1e7 || scale < 1e-4 ? null : Math.min(10, Math.max(0, Math.floor(-Math.log10(error))));
+  return scale >= 1e7 || scale < 1e-4 ? null : Math.min(10, Math.max(0, Math.floor(-Math.log10(error)) + 1));
 }
 
 function summaryTable(rows: readonly PosteriorRow[]): string {

@@ -8,6 +8,8 @@ import type { SamplerRecord } from "./posterior-input.ts";
 import { niceTicks, padRange } from "./ticks.ts";
 
 const width = 520;
+/** E-BFMI below which the energy mixes too slowly to be trusted. */
+const slowEnergy = 0.2;
 
 const meanOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -39,7 +41,8 @@ function chainTable(record: SamplerRecord, chains: number, draws: number): strin
     "divergent",
     "E-BFMI",
   ];
-  return table(columns, rows);
+  const isDoubtful = (c: number) => of(record.divergent, c).some((d) => d) || record.ebfmi[c]! < slowEnergy;
+  return table(columns, rows, rows.map((_, c) => (isDoubtful(c) ? "doubtful" : ""))); // biome-ignore format: short
 }
 
 /** Energies beside their changes from draw to draw: of like width where momenta reach all energies (Betancourt 2016). */

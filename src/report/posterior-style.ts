@@ -24,10 +24,11 @@ h3.site { margin: 20px 0 2px; font-size: 1rem; } h3.site:first-of-type { margin-
 .trace .small .chain { stroke-width: 1.2; stroke-opacity: 1; } .legend .chain { stroke-width: 2.5; }
 .chain0 { stroke: var(--k0); } .chain1 { stroke: var(--k1); } .chain2 { stroke: var(--k2); } .chain3 { stroke: var(--k3); }
 .divergent-tick { stroke: var(--ink); stroke-width: 1; } .band-expected { fill: var(--muted); fill-opacity: 0.16; }
-.draw { stroke: var(--test); stroke-opacity: 0.55; } .wild { stroke: var(--train); stroke-width: 16; stroke-opacity: 1; }
+.draw { stroke: var(--test); stroke-opacity: 0.65; } .wild { stroke: var(--train); stroke-width: 16; stroke-opacity: 1; }
 .observed { stroke: var(--ink); stroke-opacity: 1; } .observed-line { fill: none; stroke: var(--ink); stroke-width: 2.2; }
 .replicate { fill: none; stroke: var(--test); stroke-opacity: 0.35; stroke-width: 1; }
 .stem { stroke: var(--test); stroke-width: 3; } .tail-start { stroke: var(--muted); stroke-dasharray: 1 4; fill: none; }
+.scroll + .figures, .figures + .scroll { margin-top: 18px; }
 .ladder td { vertical-align: top; } .ladder .reason { min-width: 34ch; }
 .mark-yes { color: var(--good); font-weight: 600; white-space: nowrap; } .mark-no { color: var(--warn); white-space: nowrap; }
 tr.doubtful td { color: var(--warn); }
@@ -35,6 +36,10 @@ tr.doubtful td { color: var(--warn); }
   .chart.small text { font-size: 12px; } .trace { grid-template-columns: minmax(0, 1fr); }
   .trace .small { max-width: 300px; } .multiples { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 14px 14px; }
   .multiples .chart.small text { font-size: 18px; }
+  .ladder thead { display: none; } .ladder, .ladder tbody { display: block; }
+  .ladder tr { display: flex; flex-wrap: wrap; gap: 0 12px; padding: 6px 0; border-bottom: 1px solid var(--grid); }
+  .ladder th, .ladder td, .ladder td.number { padding: 0; border: 0; } .ladder th { flex-basis: 100%; color: var(--ink); font-weight: 600; }
+  .ladder .reason { flex-basis: 100%; min-width: 0; }
 }
 @media print {
   .multiples { grid-template-columns: repeat(4, 1fr); } .pairs { grid-template-columns: repeat(3, 1fr); }

@@ -29,10 +29,13 @@ export function weightsFigure({ raw, smoothed, khat, limit, ess }: ImportanceWei
   const positive = before.filter((w) => w > 0);
   if (positive.length < 20) return "";
   const tail = tailLength(n);
-  const lowest = Math.max(positive.at(-1)!, positive[Math.floor(0.98 * positive.length)]!, 1e-4 * positive[0]!);
+  const lowest = Math.max(positive.at(-1)!, positive[Math.floor(0.95 * positive.length)]!, 1e-4 * positive[0]!);
   const corner = before[Math.min(n - 1, tail)]!;
   const limitAt = (rank: number) => corner * (rank / tail) ** -limit;
-  const yRange = { low: lowest / 1.6, high: 1.6 * Math.max(before[0]!, after[0]!, limitAt(1)) };
+  const yRange = {
+    low: Math.min(lowest / 1.6, 0.01 * positive[0]!),
+    high: 1.6 * Math.max(before[0]!, after[0]!, limitAt(1)),
+  };
   const yTicks = logTicks(yRange, 6);
   const left = labelWidth(yTicks);
   const frame: Frame = { left, top: 32, width: width - left - 14, height: 230 };

@@ -165,7 +165,8 @@ export function scan<C extends Tree, X extends Tree | undefined = undefined, Y e
 const takeAs = (b: Trace, packed: Node, piece: Piece, dtype: DType): Node => b.cast(takePiece(b, packed, piece), dtype);
 
 /**
- * Repeats `step` while the condition holds, at most `max` times: `scan` with an early end. Differentiable through the steps taken.
+ * Repeats `step` while the condition holds, at most `max` times: `scan` with an early end. Differentiable through the steps taken;
+ * a gradient takes memory for the carries of `max` steps, and time for those taken.
  *
  * @param condition  of the carry, a bool scalar
  * @param step       gets the carry and the number of steps taken before (an i32 scalar)

@@ -56,7 +56,7 @@ function evaluated(node: Node, known: Map<Node, number | null>): number | null {
 }
 
 /** log x = n log 2 + 2 artanh s, s = (m − 1) / (m + 1), x = 2ⁿ m with m from √½ to √2. */
-export function log(x: number): number {
+function log(x: number): number {
   if (!(x > 0) || x === Infinity) return x === 0 ? -Infinity : x === Infinity ? x : Number.NaN;
   let [m, n] = [x, 0];
   for (; m > Math.SQRT2; m /= 2) n++;
@@ -71,7 +71,7 @@ export function log(x: number): number {
 const STIRLING = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400]; // biome-ignore format: one series
 
 /** log Γ(x) of x > 0: shifted up to where Stirling's series holds. */
-export function lgamma(x: number): number {
+function lgamma(x: number): number {
   if (!(x > 0)) return Number.NaN;
   if (x === 1 || x === 2) return 0;
   let shifted = x;

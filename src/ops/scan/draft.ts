@@ -1,3 +1,4 @@
+import { AnsatzError } from "../../base/errors.ts";
 import { reachable } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
 import { closeOver, regionOf, writeInto } from "../../ir/region.ts";
@@ -5,11 +6,22 @@ import { opRow } from "../table.ts";
 import type { Trace } from "../vocabulary.ts";
 import { attrsOf, bodyInputs, operandsOf, type ScanAttrs } from "./layout.ts";
 
+const PLACEHOLDER = "scan placeholder";
 let serial = 0;
+
+/** Throws where a placeholder is left in a whole program: it has no value there. */
+export function refuseLeaks(nodes: readonly Node[]): void {
+  if (nodes.some((n) => n.op === "input" && (n.attrs.name as string).startsWith(PLACEHOLDER))) {
+    throw new AnsatzError(
+      "a tensor of a scan's step (its carry, x, t or what was made of them) is used outside that step, where it has no value: " +
+        "return it from the step, as carry or y; a rule given to customVjp gets its tensors as arguments",
+    );
+  }
+}
 
 /** An input that stands for something while a body is traced, under a name that nothing else has. */
 export const placeholder = (b: Trace, like: Pick<Node, "dtype" | "shape">): Node =>
-  b.input(`scan placeholder ${serial++}`, like.dtype, like.shape);
+  b.input(`${PLACEHOLDER} ${serial++}`, like.dtype, like.shape);
 
 /** A scan whose body is still part of the trace. */
 export interface Draft extends Pick<ScanAttrs, "length" | "reverse"> {

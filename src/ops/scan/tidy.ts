@@ -5,6 +5,7 @@ import { copyNode, inputsOf, regionOf, writeInto } from "../../ir/region.ts";
 import { opRow } from "../table.ts";
 import { createTrace } from "../trace.ts";
 import type { Trace } from "../vocabulary.ts";
+import { refuseLeaks } from "./draft.ts";
 import { attrsOf, bodyInputs, layoutOf, operandsOf, type Piece, type ScanAttrs } from "./layout.ts";
 import { pushSlices } from "./slices.ts";
 
@@ -181,6 +182,7 @@ function plan(nodes: readonly Node[], graph: Graph, simplify: Simplify): { group
 export function tidyScans(given: Graph, simplify: Simplify): Graph {
   const graph = pushSlices(given);
   const nodes = nodesOf(graph);
+  refuseLeaks(nodes);
   const { groups, live } = plan(nodes, graph, simplify);
   const b: Trace = createTrace();
   const made = new Map<Node, Node>();
@@ -189,11 +191,17 @@ export function tidyScans(given: Graph, simplify: Simplify): Graph {
   /** A member's result as it was. */
   const whole = (node: Node): Node => {
     const group = groups.get(node)!;
-    const parts = [...partsOf(attrsOf(node)).keys()].map((part) => {
+    const scan = scans.get(group)!;
+    const parts = partsOf(attrsOf(node));
+    const size = node.shape[0]!;
+    if ([...parts].every(([part, { from }]) => piece(group, part).from === from)) {
+      return scan.shape[0] === size ? scan : b.slice(scan, [0], [size]);
+    }
+    const pieces = [...parts.keys()].map((part) => {
       const { from, size } = piece(group, part);
-      return b.slice(scans.get(group)!, [from], [size]);
+      return b.slice(scan, [from], [size]);
     });
-    return b.concat(parts, 0);
+    return b.concat(pieces, 0);
   };
   const valueOf = (node: Node): Node => {
     let value = made.get(node);

@@ -10,6 +10,7 @@ import {
   sampleChain,
   sampleChains,
 } from "../../../src/inference/mcmc/chains.ts";
+import { initialPoint } from "../../../src/inference/mcmc/initial-point.ts";
 import { eightSchools, equicorrelated, funnel, independent, standardNormal, studentT } from "./targets.ts";
 
 /** Coordinate `i` of each chain, after a transform. */
@@ -68,11 +69,13 @@ test("HMC finds the moments of eight schools", async () => {
 });
 
 describe("the warm-up", () => {
-  test("brings the acceptance to its target", async () => {
+  // The averaged logarithm of the step size lies below that of the wanted mean acceptance: up to 0.12 above target, as in Stan.
+  test("brings the acceptance to its target or a little above", async () => {
     for (const targetAcceptance of [0.6, 0.8, 0.95]) {
-      const { stats } = await sampleChain(standardNormal(20), { seed: 15, targetAcceptance, draws: 2000 });
-      const mean = stats.acceptance.reduce((a, b) => a + b, 0) / 2000;
-      expect(Math.abs(mean - targetAcceptance)).toBeLessThan(0.1);
+      const { chains } = await sampleChains(standardNormal(20), { seed: 15, targetAcceptance });
+      const mean = chains.flatMap(({ stats }) => [...stats.acceptance]).reduce((a, b) => a + b, 0) / 4000;
+      expect(mean - targetAcceptance).toBeGreaterThan(-0.03);
+      expect(mean - targetAcceptance).toBeLessThan(0.14);
     }
   });
   test("makes correlations of 0.999 as cheap as independence, and leaves the metric diagonal where it can", async () => {
@@ -90,7 +93,7 @@ describe("the warm-up", () => {
 });
 
 test("the centred funnel has divergences, and says so", async () => {
-  const { chains } = await sampleChains(funnel(10), { seed: 17, draws: 500 });
+  const { chains } = await sampleChains(funnel(10), { seed: 17, targetAcceptance: 0.6 });
   const divergences = chains.map(({ stats }) => stats.divergent.reduce((a, b) => a + b, 0));
   expect(Math.max(...divergences)).toBeGreaterThan(0);
 });
@@ -113,6 +116,12 @@ describe("bits", () => {
     expect(two.chains.map((c) => c.draws)).toEqual(five.chains.slice(0, 2).map((c) => c.draws));
     expect(alone.draws).toEqual(two.chains[1]!.draws);
     expect(new Set(five.chains.map((c) => c.draws[0])).size).toBe(5);
+  });
+  test("of two chains differ, in where they begin and in how they go on", async () => {
+    const begin = [0, 1].map((chain) => initialPoint(eightSchools, { seed: 18, chain }));
+    expect(begin[0]).not.toEqual(begin[1]);
+    const { chains } = await sampleChains(eightSchools, { ...options, initial: begin[0] });
+    expect(chains[0]!.draws).not.toEqual(chains[1]!.draws);
   });
   test("do not depend on how the run is cut into slices", () => {
     const [whole, sliced] = [startChain(eightSchools, options), startChain(eightSchools, options)];

@@ -137,6 +137,21 @@ describe("NUTS", () => {
     expect(total / 500).toBeGreaterThan(Math.PI / 2);
     expect(total / 500).toBeLessThan(2 * Math.PI);
   });
+  /**
+   * In many dimensions a trajectory of N(0, I) over the angle φ has v·ρ in proportion to sin φ at its ends. Steps of 0.95 turn by
+   * 0.99: 3 steps stay below π, 7 steps (6.93) and 15 (14.85) end between whole and half turns, where the ends look as if they were
+   * moving apart. The check across the halves sees 4 steps (3.96), where they come together.
+   */
+  test("sees a turn that the two ends of a periodic trajectory do not show", () => {
+    const kernel = nuts(standardNormal(200));
+    const random = generator();
+    let state = { ...kernel.init(random.normals(new Float64Array(200))), stepSize: 0.95 };
+    for (let i = 0; i < 100; i++) {
+      const [next, info] = kernel.step(state, random);
+      state = next;
+      expect(info.leapfrogs).toBeLessThanOrEqual(7);
+    }
+  });
   test("is a pure function: the state that it is given stays as it was, and gives the same again", () => {
     const kernel = nuts(independent([1, 2]));
     const state = kernel.init(Float64Array.of(0.3, -0.2));

@@ -3,8 +3,9 @@ import { reference } from "../../../src/backends/reference/backend.ts";
 import { Runtime } from "../../../src/engine/runtime.ts";
 import type { Node } from "../../../src/ir/node.ts";
 import { gradient } from "../../../src/program/program.ts";
-import { full, gather, iota, matmul, reshape, where } from "../../../src/tensor/functions.ts";
+import { customVjp, full, gather, iota, matmul, reshape, where } from "../../../src/tensor/functions.ts";
 import { cumsum } from "../../../src/tensor/linalg.ts";
+import { Key, normal } from "../../../src/tensor/random.ts";
 import { scan } from "../../../src/tensor/scan.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
 import { leavesOf, rebuildTree } from "../../../src/tensor/tree.ts";
@@ -86,6 +87,17 @@ const models: Readonly<Record<string, Model>> = {
       carry: reshape(alpha, [3, 1]).add(w).logsumexp(0).add(x),
     }));
     return carry.logsumexp();
+  },
+  "random numbers, a gradient and a gradient rule inside the step": (scan, { h, xs, k }) => {
+    const key = new Key<Tensor>([full(h, [], 3, "u32"), full(h, [], 4, "u32")]);
+    const { carry, ys } = scan({ carry: h, xs }, (s, x, t) => {
+      const noise = normal(key.fold(t), [3], "f64");
+      const [slope] = gradient(s.mul(k).sin().sum(), [s]);
+      // Twice the gradient that sin has.
+      const doubled = customVjp(s.sin(), [s], (g, _y, [s]) => [g.mul(s!.cos()).mul(2)]);
+      return { carry: s.add(slope!.mul(0.1)).add(noise.mul(0.2)).add(x), y: doubled.mul(noise) };
+    });
+    return total(carry, ys);
   },
   "more than a few elements": (scan, { h, xs, k }) => {
     const wide = (x: Tensor) => reshape(x, [3, 1]).mul(iota(x, [1, 20], 1, "f64").mul(0.05).sub(0.4));

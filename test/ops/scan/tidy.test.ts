@@ -63,14 +63,14 @@ describe("a scan is reduced to what is read of it", () => {
     const simple = passed(graph({ y: takePiece(b, node, layout.ys[0]!) }));
     expect(printGraph(simple)).toBe(
       [
-        '%0: f64[] = input() {name="p"}',
-        '%1: f64[4] = input() {name="x"}',
-        "%2: f64[5] = scan(%0, %1) {body=(",
-        '    %0: f64[] = input() {name="state.0"}',
+        '%0: f64[4] = input() {name="x"}',
+        '%1: f64[] = input() {name="p"}',
+        "%2: f64[5] = scan(%1, %0) {body=(",
+        '    %0: f64[] = input() {name="x.0"}',
         "    %1: f64[] = const() {value=0.5}",
-        "    %2: f64[] = mul(%0, %1)",
-        '    %3: f64[] = input() {name="x.0"}',
-        "    %4: f64[] = add(%2, %3)",
+        '    %2: f64[] = input() {name="state.0"}',
+        "    %3: f64[] = mul(%2, %1)",
+        "    %4: f64[] = add(%3, %0)",
         "    return state.0 = %4",
         "    return y.0 = %4) carries=1 counted=false length=4 reverse=false stored=[] until=-1 xs=1}",
         "%3: f64[4] = slice(%2) {sizes=[4] starts=[1]}",
@@ -99,6 +99,7 @@ describe("a scan is reduced to what is read of it", () => {
     const simple = passed(graph({ plain: make([]), stored: make([1]) }));
     expect(scans(simple).length).toBe(1);
     expect(layoutOf(attrsOf(scans(simple)[0]!)).size).toBe(14);
+    expect(nodesOf(simple).map((n) => n.op)).not.toContain("concat");
   });
 
   test("rows that are all the same are a captured value", () => {

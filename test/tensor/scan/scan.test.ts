@@ -314,6 +314,17 @@ describe("refuses", () => {
       "scan: carry.h is a number; it must be a tensor: full(like, [], 0) makes one of a number",
       (x) => scan({ carry: { h: 0 as unknown as Tensor }, xs: x }, ({ h }) => ({ carry: { h } })),
     ],
+    [
+      "a tensor of a scan's step (its carry, x, t or what was made of them) is used outside that step",
+      (x) => {
+        const inside: Tensor[] = [];
+        const { carry } = scan({ carry: x, length: 2 }, (x) => {
+          inside.push(x);
+          return { carry: x.mul(2) };
+        });
+        return carry.add(inside[0]!);
+      },
+    ],
     ["scan: length 2.5 is not a number of steps", (x) => scan({ carry: x, length: 2.5 }, (x) => ({ carry: x }))],
     [
       "scan: until gives f64[]; it must give one bool",

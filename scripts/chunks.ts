@@ -1,0 +1,32 @@
+// Which source modules a page loads for the limited core, found by walking the imports: what the build keeps in one chunk.
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const STATIC = /^(?:import|export)\s(?!type\b)[^"';]*?from\s+"(\.[^"]+)"/gm;
+const DYNAMIC = /\bimport\("(\.[^"]+)"\)/g;
+
+const imported = (file: string, kind: RegExp): string[] =>
+  [...readFileSync(file, "utf8").matchAll(kind)].map(([, path]) => resolve(dirname(file), path!));
+
+/** The files and all that they import, once the module runs. */
+function reach(files: Iterable<string>): Set<string> {
+  const seen = new Set(files);
+  for (const file of seen) for (const next of imported(file, STATIC)) seen.add(next);
+  return seen;
+}
+
+/** Files of `program` and `trainVae`, as absolute paths. */
+export const core: ReadonlySet<string> = reach([
+  resolve(root, "src/program/program.ts"),
+  resolve(root, "src/vae/train.ts"),
+]);
+
+const lazy = reach([...core].flatMap((file) => imported(file, DYNAMIC)));
+for (const file of [...lazy]) for (const next of reach(imported(file, DYNAMIC))) lazy.add(next);
+
+/** What modules on demand need besides the core, and the rest of the library too. */
+export const shared: ReadonlySet<string> = new Set(
+  [...reach([resolve(root, "src/index.ts")])].filter((file) => lazy.has(file) && !core.has(file)),
+);
