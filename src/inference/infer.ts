@@ -6,6 +6,7 @@ import { type Attempt, resample } from "./certificate.ts";
 import { compileLogDensity } from "./compile.ts";
 import { startingPoint } from "./compiled-target.ts";
 import { explainNonFinite } from "./diagnose.ts";
+import { hoistData } from "./hoist.ts";
 import type { LogDensity } from "./log-density.ts";
 import { Fit, type InferOptions, methods, planFor, type Result } from "./methods.ts";
 import { Posterior, reportDraws } from "./posterior.ts";
@@ -32,7 +33,7 @@ export async function infer<D, R extends Returned>(
     throw new OptionError(`there is no method "${method}"; there are: ${methods.join(", ")}`);
   }
   const started = performance.now();
-  const problem = await problemOf(model, data, options);
+  const problem = await hoistData(await problemOf(model, data, options));
   if (problem.dim === 0) {
     throw new OptionError(
       "the model has no continuous latent site: there is nothing to infer by gradients. sample(...) what is unknown.",

@@ -2,15 +2,18 @@ import { OptionError } from "../base/errors.ts";
 import { isDiscrete, type Support } from "../constraints/support.ts";
 import type { Node } from "../ir/node.ts";
 import type { Trace } from "../ops/vocabulary.ts";
-import { broadcastTo, full, stack, transpose, where } from "../tensor/functions.ts";
+import { broadcastTo, full, iota, stack, transpose, where } from "../tensor/functions.ts";
 import { scan } from "../tensor/scan.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { vmap } from "../transforms/vmap.ts";
 import { type ChainStates, plateSizes, type RandomSite, type TracedModel } from "./site.ts";
 import { dependents, substitute } from "./substitute.ts";
 import type { Term } from "./terms.ts";
 
 /** Joint states of one site that are summed over: more would be unrolled into too large a graph. */
 const MOST_STATES = 256;
+/** So many states are written out, each folded to what it leaves of the density; more are one more axis of it. */
+const MOST_WRITTEN_OUT = 8;
 
 export const discreteSites = (model: TracedModel): RandomSite[] =>
   model.sites.filter((site): site is RandomSite => site.kind === "sample" && isDiscrete(site.support));
@@ -117,10 +120,22 @@ const tilted = (logProb: Tensor, tilt: Tensor | null, state: number): Tensor =>
 
 const states = (b: Trace, of: Tensor, value: number): Node => full(new Tensor(b, of.node), of.shape, value).node;
 
+/** A density at each value of a site, as a new first axis. */
+function acrossStates(b: Trace, value: Tensor, density: Tensor, all: readonly number[]): Tensor {
+  const column = iota(value, [all.length, ...value.shape], 0, "f64").add(all[0]!);
+  return new Tensor(b, vmap(b, [density.node], new Map([[value.node, column.node]]), all.length)[0]!);
+}
+
 function sumOutAlone(b: Trace, site: RandomSite, terms: readonly Term[], tilt: Tensor | null): Term[] {
   const { those, others } = divided(terms, [site.value.node]);
   const joint = atLevel(site, those);
-  const parts = statesOf(site).map((k, i) => {
+  const all = statesOf(site);
+  if (all.length > MOST_WRITTEN_OUT) {
+    const stacked = acrossStates(b, site.value, joint, all);
+    const logProb = (tilt ? stacked.add(tilt) : stacked).logsumexp(0);
+    return [...others, joined(site, those, site.plates, logProb)];
+  }
+  const parts = all.map((k, i) => {
     const [at] = substitute(b, [joint.node], new Map([[site.value.node, states(b, site.value, k)]]));
     return tilted(new Tensor(b, at!), tilt, i);
   });

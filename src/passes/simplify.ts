@@ -165,6 +165,47 @@ const rowsInOrder: Rule = (b, node) => {
   return b.reshape(size === rows ? x : b.slice(x, [at!, ...none], [size, ...rest]), node.shape);
 };
 
+type Pieces = readonly (readonly [start: number, piece: Node])[];
+
+/** What a pad or a concat is made of along its one axis; between the pieces it is 0. */
+function piecesOf({ op, inputs, attrs, shape }: Node): { axis: number; pieces: Pieces } | null {
+  if (op === "concat") {
+    const axis = attrs.axis as number;
+    let end = 0;
+    const all = inputs.map((x) => [(end += x.shape[axis]!) - x.shape[axis]!, x] as const);
+    return { axis, pieces: all.filter(([, x]) => !isValue(x, 0)) };
+  }
+  if (op !== "pad") return null;
+  const x = inputs[0]!;
+  const grown = shape.flatMap((d, axis) => (d === x.shape[axis] ? [] : axis));
+  const axis = grown[0]!;
+  if (grown.length !== 1) return null;
+  const low = (attrs.low as number[])[axis]!;
+  const inner = piecesOf(x);
+  const pieces: Pieces = inner?.axis === axis ? inner.pieces : [[0, x]];
+  return { axis, pieces: pieces.map(([start, piece]) => [start + low, piece]) };
+}
+
+/** Sums of tensors that are 0 where the others are not, as gradients of slices are: one concatenation. */
+const joinPieces: Rule = (b, node) => {
+  const [p, q] = node.op === "add" ? node.inputs.map(piecesOf) : [];
+  if (!p || !q || p.axis !== q.axis) return null;
+  const { axis } = p;
+  const parts: Node[] = [];
+  let end = 0;
+  const zeros = (until: number) => {
+    if (until > end) parts.push(b.constant(0, node.dtype, node.shape.with(axis, until - end)));
+  };
+  for (const [start, piece] of [...p.pieces, ...q.pieces].sort(([x], [y]) => x - y)) {
+    if (start < end) return null;
+    zeros(start);
+    parts.push(piece);
+    end = start + piece.shape[axis]!;
+  }
+  zeros(node.shape[axis]!);
+  return b.concat(parts, axis);
+};
+
 /** The rules, tried in order on every node until none applies. */
 const RULES: readonly Rule[] = [
   foldConstants,
@@ -176,6 +217,7 @@ const RULES: readonly Rule[] = [
   sumOfBroadcast,
   reduceInTwo,
   rowsInOrder,
+  joinPieces,
 ];
 
 /**

@@ -91,7 +91,7 @@ function intervals(site: PredictiveSite, id: string): string {
       x,
       "observation",
     );
-  const cut = stride > 1 ? ` Every ${stride}th of ${formatCount(n)} is drawn.` : "";
+  const cut = stride > 1 ? ` One in ${stride} of ${formatCount(n)} is drawn.` : "";
   return figure("Observations one by one", chart(about, width, frame.top + frame.height + 50, body), [
     `Points: observed. Bands: the middle 50 % and 90 % of the replicates.${cut}`,
   ]);
@@ -114,6 +114,7 @@ function overlay(site: PredictiveSite, id: string): string {
       values.filter((v) => v >= wide.low && v <= wide.high),
       100,
       bandwidth,
+      true,
     );
   const own = curve(observed);
   if (!own || own.isDiscrete) return "";
@@ -206,7 +207,7 @@ function intervalEnds(site: PredictiveSite): number[] {
 
 /** One number beside its replicates. */
 function single(site: PredictiveSite, id: string): string {
-  const density = densityOf(column(site, 0));
+  const density = densityOf(column(site, 0), 128, undefined, true);
   const value = site.observed[0]!;
   if (!density) return "";
   const range = padRange(extent([value, ...density.points.map((p) => p.x)])!, 0.04);

@@ -89,6 +89,40 @@ const rules: Record<
       null,
     ],
   ],
+  "sums of pieces that do not overlap are one concatenation": [
+    [
+      "of neighbours, in any order",
+      (b, _x, y) => {
+        const row = (i: number) => b.slice(y, [i, 0], [1, 5]);
+        const placed = (i: number) => b.pad(b.neg(row(i)), [i, 0], [2 - i, 0]);
+        return b.add(b.add(placed(2), placed(0)), placed(1));
+      },
+      [
+        '%0: f32[4, 5] = input() {name="y"}',
+        "%1: f32[1, 5] = slice(%0) {sizes=[1,5] starts=[2,0]}",
+        "%2: f32[1, 5] = neg(%1)",
+        "%3: f32[1, 5] = slice(%0) {sizes=[1,5] starts=[0,0]}",
+        "%4: f32[1, 5] = neg(%3)",
+        "%5: f32[1, 5] = slice(%0) {sizes=[1,5] starts=[1,0]}",
+        "%6: f32[1, 5] = neg(%5)",
+        "%7: f32[3, 5] = concat(%4, %6, %2) {axis=0}",
+        "return r = %7",
+      ],
+    ],
+    [
+      "with zeros where there is none",
+      (b, x) => b.add(b.pad(x, [0, 1], [0, 6]), b.pad(x, [0, 6], [0, 1])),
+      [X, "%1: f32[3, 1] = const() {value=0}", "%2: f32[3, 11] = concat(%1, %0, %1, %0, %1) {axis=1}", "return r = %2"],
+    ],
+    ["not of pieces that overlap", (b, x) => b.add(b.pad(x, [0, 0], [0, 2]), b.pad(x, [0, 2], [0, 0])), null],
+    [
+      "not of pieces along different axes",
+      (b, x) =>
+        b.add(b.pad(b.slice(x, [0, 0], [1, 4]), [0, 0], [2, 0]), b.pad(b.slice(x, [0, 0], [3, 1]), [0, 3], [0, 0])),
+      null,
+    ],
+    ["not of frames around both axes", (b, x) => b.add(b.pad(x, [1, 1], [4, 5]), b.pad(x, [5, 6], [0, 0])), null],
+  ],
   "constants are folded where that is exact": [
     [
       "arithmetic",

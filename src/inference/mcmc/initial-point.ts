@@ -5,6 +5,9 @@ import type { LogDensity } from "../log-density.ts";
 const TRIES = 100;
 /** Starting values are uniform on (−RADIUS, RADIUS), as Stan's. */
 const RADIUS = 2;
+/** A recursion that explodes is finite and yet no place to start from: the first of a few points whose −log density is not absurd beside the least. */
+const CANDIDATES = 8;
+const ABSURD = 1000;
 
 export interface InitialPointOptions {
   readonly seed: number;
@@ -47,12 +50,18 @@ export function initialPoint(logDensity: LogDensity, options: InitialPointOption
   }
   const generator = new Generator(options.seed, "initial", chain);
   const u = new Float64Array(dim);
+  const gradient = new Float64Array(dim);
   const found = new Map<string, number>();
-  for (let attempt = 0; attempt < TRIES; attempt++) {
+  const candidates: { readonly at: Float64Array; readonly cost: number }[] = [];
+  for (let attempt = 0; attempt < TRIES && candidates.length < CANDIDATES; attempt++) {
     for (let i = 0; i < dim; i++) u[i] = RADIUS * (2 * generator.uniform() - 1);
     const message = fault(logDensity, u, names);
-    if (message === null) return u;
-    found.set(message, (found.get(message) ?? 0) + 1);
+    if (message === null) candidates.push({ at: u.slice(), cost: -logDensity.evaluate(u, gradient) });
+    else found.set(message, (found.get(message) ?? 0) + 1);
+  }
+  if (candidates.length) {
+    const least = Math.min(...candidates.map((c) => c.cost));
+    return candidates.find((c) => c.cost <= least + ABSURD * (100 + Math.abs(least)))!.at;
   }
   const [commonest, times] = [...found].reduce((a, b) => (b[1] > a[1] ? b : a));
   throw new NonFiniteError(

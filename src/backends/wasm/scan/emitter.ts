@@ -18,7 +18,11 @@ const scan: RoutineEmitter = (c: RoutineContext, f: FuncBuilder, table: Expr, _p
   if (demand) emitInline(c, f, table, node, demand);
   else emitStepwise(c, f, table, node, innerScratch.get(node)!);
 };
-scan.prepare = (node: Node, inner: (plan: Plan) => Promise<void>) => inner(bodyPlan(node));
+scan.prepare = (node: Node, inner: (plan: Plan) => Promise<void>) => {
+  const { graph } = attrsOf(node).body;
+  // A body that is written out has no kernels, but may need functions that are loaded on demand.
+  return inner(demandOf(graph) ? ({ graph, kernels: [] } as unknown as Plan) : bodyPlan(node));
+};
 scan.scratchBytes = (_options: WasmOptions, node: Node, inner: (plan: Plan) => number): number => {
   if (demandOf(attrsOf(node).body.graph)) return 0;
   innerScratch.set(node, inner(bodyPlan(node)));
