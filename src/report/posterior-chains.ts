@@ -6,15 +6,8 @@ import { extent, niceTicks, padRange } from "./ticks.ts";
 const traceWidth = 520;
 const rankWidth = 260;
 const height = 118;
-const most = 12;
 const columnsOfTrace = 240;
 const bins = 20;
-
-/** At most `count` elements: those whose chains agree least, in the order of the table. */
-function leastMixed(elements: readonly Element[], count: number): Element[] {
-  const worst = [...elements].sort((a, b) => (b.row.rhat || 0) - (a.row.rhat || 0)).slice(0, count);
-  return elements.filter((e) => worst.includes(e));
-}
 
 /** Values of a chain as a line; of many the smallest and the largest in each column. */
 function traceLine(values: Float64Array, x: (i: number) => number, y: (v: number) => number): string {
@@ -125,9 +118,8 @@ function rankPlot(element: Element, id: string): string {
   return chart(about, rankWidth, height, body, "chart small");
 }
 
-/** Traces and rank plots side by side, of the elements that mix worst. */
-export function chainFigures(elements: readonly Element[], total: number, divergent: ArrayLike<number>): string {
-  const shown = leastMixed(elements, most);
+/** Traces and rank plots side by side. `total`: of how many elements these are the ones that mix worst. */
+export function chainFigures(shown: readonly Element[], total: number, divergent: ArrayLike<number>): string {
   const chains = shown[0]?.chains.length ?? 0;
   if (chains === 0) return "";
   const cut = shown.length < total ? ` The ${shown.length} with the largest R-hat of ${total} are shown.` : "";

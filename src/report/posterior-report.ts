@@ -2,7 +2,7 @@ import { escapeHtml, formatCount, formatFixed, formatSeconds, formatSignificant 
 import { section, table } from "./markup.ts";
 import { configuration, figures, page, tiles, timings, warnings } from "./page.ts";
 import { chainFigures } from "./posterior-chains.ts";
-import { chosenElements } from "./posterior-elements.ts";
+import { chosenElements, leastMixed } from "./posterior-elements.ts";
 import type { PosteriorReport, PosteriorRow, ReportAttempt } from "./posterior-input.ts";
 import { marginals } from "./posterior-marginals.ts";
 import { pairFigures } from "./posterior-pairs.ts";
@@ -22,6 +22,7 @@ export type {
 } from "./posterior-input.ts";
 
 const mostDensities = 24;
+const mostTraces = 12;
 const mostInPairs = 60;
 const mostRows = 300;
 
@@ -42,7 +43,7 @@ export function renderPosteriorReport(report: PosteriorReport): string {
     section("How it was found", ladder(report.attempts)),
     section("Posterior", summaryTable(report.rows)),
     section("Densities", marginals(elements, report.rows.length - elements.length)),
-    sampler ? section("Chains", chainFigures(elements, report.rows.length, divergent)) : "",
+    sampler ? section("Chains", chainFigures(leastMixed(report, mostTraces), report.rows.length, divergent)) : "",
     section("Pairs", pairFigures(latent.length > 1 ? latent : chosenElements(report, mostInPairs), divergent)),
     weights ? section("Importance weights", figures([weightsFigure(weights)])) : "",
     sampler ? section("Sampler", samplerFigures(sampler, report.chains, report.draws)) : "",
@@ -97,7 +98,7 @@ function ladder(attempts: readonly ReportAttempt[]): string {
   const rows = attempts.map(({ method, trusted, khat, reason, seconds }) => {
     const mark = trusted ? `<span class="mark-yes">trusted</span>` : `<span class="mark-no">not trusted</span>`;
     return (
-      `<tr><th scope="row">${escapeHtml(method)}</th><td>${mark}</td><td class="number">${khat === null ? "–" : formatFixed(khat, 2)}</td>` +
+      `<tr><th scope="row">${escapeHtml(method)}</th><td>${mark}</td><td class="number khat">${khat === null ? "–" : formatFixed(khat, 2)}</td>` +
       `<td class="number">${escapeHtml(formatSeconds(seconds))}</td><td class="reason">${escapeHtml(sentence(reason))}</td></tr>`
     );
   });

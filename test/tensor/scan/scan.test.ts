@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Runtime } from "../../../src/engine/runtime.ts";
 import { f32, f64, gradient, i32, program } from "../../../src/program/program.ts";
 import { full, gather, reshape, where } from "../../../src/tensor/functions.ts";
-import { cholesky } from "../../../src/tensor/linalg.ts";
+import { cholesky, cumsum } from "../../../src/tensor/linalg.ts";
 import { scan, whileLoop } from "../../../src/tensor/scan.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
 import { vmap } from "../../../src/transforms/vmap.ts";
@@ -103,7 +103,57 @@ onBackends((place) => {
     }
   });
 
+  test("carries that only change places", async () => {
+    const got = await evaluate(
+      { a: given([3], [1, 2, 3]), b: given([3], [4, 5, 6]), c: scalar(7), d: scalar(8) },
+      ({ a, b, c, d }) => {
+        const { carry } = scan({ carry: { a, b, c, d }, length: 3 }, ({ a, b, c, d }) => ({
+          carry: { a: b, b: a, c: d, d: c },
+        }));
+        return carry;
+      },
+      place(),
+    );
+    expect(got).toEqual({ a: [4, 5, 6], b: [1, 2, 3], c: [8], d: [7] });
+  });
+
+  test("rows that are spread over an axis still change with time", async () => {
+    const { ys } = await evaluate(
+      { x: given([3], [1, 2, 3]) },
+      ({ x }) => {
+        const xs = reshape(x, [3, 1]).broadcastTo([3, 2]);
+        return { ys: scan({ carry: full(x, [2], 0), xs }, (s, x) => ({ carry: s.add(x), y: s.add(x) })).ys };
+      },
+      place(),
+    );
+    expect(ys).toEqual([1, 1, 3, 3, 6, 6]);
+  });
+
   describe("until", () => {
+    test.each([
+      ["written out", (x: Tensor) => x],
+      ["kernel by kernel", (x: Tensor) => reshape(cumsum(reshape(x, [1])), [])],
+    ])("rows that another run took are 0 in a run that does not take them, %s", async (_name, through) => {
+      const p = await program({
+        ...place(),
+        inputs: { limit: f64([]), start: f64([]) },
+        body: ({ inputs: { limit, start } }) => {
+          const doubled = scan({ carry: start, length: 6, until: (x) => x.gt(limit) }, (x) => ({
+            carry: through(x).mul(2),
+            y: x,
+          }));
+          return { outputs: { ys: doubled.ys, carry: doubled.carry, slope: gradient(doubled.ys.sum(), [start])[0]! } };
+        },
+      });
+      await p.run({ limit: 1e9, start: 1 });
+      expect([...p.outputs.ys.read()]).toEqual([1, 2, 4, 8, 16, 32]);
+      expect([...p.outputs.slope.read()]).toEqual([63]);
+      await p.run({ limit: 10, start: 3 });
+      expect([...p.outputs.ys.read()]).toEqual([3, 6, 0, 0, 0, 0]);
+      expect([...p.outputs.carry.read()]).toEqual([12]);
+      expect([...p.outputs.slope.read()]).toEqual([3]);
+    });
+
     const fibonacci = (limit: Tensor) =>
       scan({ carry: { a: full(limit, [], 0), b: full(limit, [], 1) }, length: 20, until: ({ b }) => b.gt(limit) }, ({ a, b }) => ({
         carry: { a: b, b: a.add(b) },
