@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AnsatzError, DataError, type Model, OptionError } from "../src/index.ts";
@@ -19,7 +20,9 @@ export async function loadModel(path: string): Promise<Model<unknown>> {
     const what = found ? "is a folder" : "does not exist";
     throw new OptionError(`${path} ${what}. Give the file of a model, as in "ansatz fit model.ts --data data.json".`);
   }
-  const [{ createJiti }, own] = await Promise.all([import("jiti"), import("../src/node.ts")]);
+  const own = await import("../src/node.ts");
+  // By require: an import would first search the loader's bundle for the names that it exports, which takes longer than loading it.
+  const { createJiti } = createRequire(import.meta.url)("jiti") as typeof import("jiti");
   const jiti = createJiti(full, {
     // Not only the same code but the same instance: a tensor of another copy would be a stranger here.
     virtualModules: { ansatz: own, "ansatz/node": own },

@@ -49,7 +49,19 @@ export async function chainsOnThreads(
       );
     });
   try {
-    const posted = (await Promise.all(parts.map(run))).flat();
+    // A failure ends the others too, and of several the first chain's is told, whichever came first.
+    const ends = await Promise.allSettled(
+      parts.map((part) =>
+        run(part).catch((error) => {
+          abort();
+          throw error;
+        }),
+      ),
+    );
+    const posted = ends.flatMap((end) => {
+      if (end.status === "rejected") throw end.reason;
+      return end.value;
+    });
     return posted.map(revived).sort((a, b) => a.chain - b.chain);
   } finally {
     signal?.removeEventListener("abort", abort);

@@ -103,18 +103,18 @@ onBackends((place) => {
     }
   });
 
-  test("carries that only change places", async () => {
+  test("carries that only change places, and one that is a part of another before", async () => {
     const got = await evaluate(
-      { a: given([3], [1, 2, 3]), b: given([3], [4, 5, 6]), c: scalar(7), d: scalar(8) },
-      ({ a, b, c, d }) => {
-        const { carry } = scan({ carry: { a, b, c, d }, length: 3 }, ({ a, b, c, d }) => ({
-          carry: { a: b, b: a, c: d, d: c },
+      { a: given([3], [1, 2, 3]), b: given([3], [4, 5, 6]), c: scalar(7), d: scalar(8), e: given([2], [1, 2]) },
+      ({ a, b, c, d, e }) => {
+        const { carry } = scan({ carry: { a, b, c, d, e, first: c }, length: 3 }, ({ a, b, c, d, e }) => ({
+          carry: { a: b, b: a, c: d, d: c, e: e.mul(10), first: reshape(e.narrow(0, 0, 1), []) },
         }));
         return carry;
       },
       place(),
     );
-    expect(got).toEqual({ a: [4, 5, 6], b: [1, 2, 3], c: [8], d: [7] });
+    expect(got).toEqual({ a: [4, 5, 6], b: [1, 2, 3], c: [8], d: [7], e: [1000, 2000], first: [100] });
   });
 
   test("rows that are spread over an axis still change with time", async () => {
