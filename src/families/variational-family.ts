@@ -37,6 +37,8 @@ export interface VariationalFamily {
   initial(mean: Float64Array, scale: Float64Array, seed: number): Float64Array;
   /** Draws [strata · n, dim], stratum by stratum, from noise of shape [strata · n, noiseSize]. */
   draw(params: Tensor, noise: Tensor): Tensor;
+  /** n draws [n, dim] from a key, in place of `draw`, where a draw is no function of normal noise. */
+  readonly drawByKey?: (params: Tensor, key: Key<Tensor>, n: number) => Tensor;
   /** log of each stratum's share of q, [strata]; null where there is one. */
   readonly logShares: ((params: Tensor) => Tensor) | null;
   /** log q at the rows of x, [n]. */
@@ -72,11 +74,16 @@ export function drawWithLogProb(
   return { x, logProb: family.logProb(params, x) };
 }
 
+/** n draws from each stratum, [strata · n, dim], that carry the gradient in the parameters. */
+export function drawFrom(family: VariationalFamily, params: Tensor, key: Key<Tensor>, n: number): Tensor {
+  if (family.drawByKey) return family.drawByKey(params, key.site("noise"), n);
+  return family.draw(params, normal(key.site("noise"), [family.strata * n, family.noiseSize], "f64"));
+}
+
 /** n independent draws from q, [n, dim]: each from a stratum that was drawn by its share. */
 export function sample(family: VariationalFamily, params: Tensor, key: Key<Tensor>, n: number): Tensor {
-  const { strata, noiseSize, dim } = family;
-  const noise = normal(key.site("noise"), [strata * n, noiseSize], "f64");
-  const drawn = family.draw(params, noise);
+  const { strata, dim } = family;
+  const drawn = drawFrom(family, params, key, n);
   if (strata === 1) return drawn;
   const shares = family.logShares!(params).exp();
   // The stratum is how many partial sums of the shares lie below a uniform number.

@@ -1,5 +1,5 @@
 import { OptionError } from "../base/errors.ts";
-import { drawWithLogProb, sample, type VariationalFamily } from "../families/variational-family.ts";
+import { drawFrom, drawWithLogProb, sample, type VariationalFamily } from "../families/variational-family.ts";
 import { type Key, normal } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -73,12 +73,13 @@ export function weighedDraws(
   n: number,
   logQ: "own" | "stopped",
 ): { readonly x: Tensor; readonly logP: Tensor; readonly logQ: Tensor } {
-  const noise = normal(key.site("noise"), [family.strata * n, family.noiseSize], "f64");
-  if (logQ === "own") {
+  if (logQ === "own" && !family.drawByKey) {
+    const noise = normal(key.site("noise"), [family.strata * n, family.noiseSize], "f64");
     const { x, logProb } = drawWithLogProb(family, params, noise);
     return { x, logP: logDensity(x), logQ: logProb };
   }
-  const x = family.draw(params, noise);
+  const x = drawFrom(family, params, key, n);
+  if (logQ === "own") return { x, logP: logDensity(x), logQ: family.logProb(params, x) };
   return { x, logP: logDensity(x), logQ: family.logProb(params.stopGradient(), x) };
 }
 

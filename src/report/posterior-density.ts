@@ -8,6 +8,10 @@ export interface Density {
 
 const mostDistinct = 40;
 
+/** The finite values in order. */
+export const sortedFinite = (values: ArrayLike<number>): Float64Array =>
+  Float64Array.from(values).filter(Number.isFinite).sort();
+
 /** The value below which a share of the sorted numbers lies, between neighbours in proportion. */
 export function quantileOf(sorted: ArrayLike<number>, share: number): number {
   const at = share * (sorted.length - 1);
@@ -60,7 +64,7 @@ const CROWDED = 0.01;
  * @returns       null where there is no density to draw: no values, or one value only
  */
 export function densityOf(values: ArrayLike<number>, count = 128, bandwidth?: number, open = false): Density | null {
-  const sorted = Float64Array.from(Array.from(values).filter(Number.isFinite)).sort();
+  const sorted = sortedFinite(values);
   const n = sorted.length;
   const [least = 0, greatest = 0] = [sorted[0], sorted[n - 1]];
   if (n < 2 || !(greatest > least)) return null;

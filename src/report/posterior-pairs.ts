@@ -50,11 +50,17 @@ export function pairsByDependence(variables: readonly Float64Array[]): Pair[] {
   return pairs.sort((p, q) => q.dependence - p.dependence);
 }
 
+/** Every so many-th value: enough to tell which pairs depend on each other. */
+function thinned(values: Float64Array): Float64Array {
+  const stride = Math.ceil(values.length / mostPoints);
+  return stride === 1 ? values : values.filter((_, i) => i % stride === 0);
+}
+
 /** The pairs to show: the most dependent ones, few of the same two sites. */
 function chosenPairs(elements: readonly Element[]): Pair[] {
   const count = new Map<string, number>();
   const chosen: Pair[] = [];
-  for (const pair of pairsByDependence(elements.map(pooledDraws))) {
+  for (const pair of pairsByDependence(elements.map((e) => thinned(pooledDraws(e))))) {
     const sites = [elements[pair.a]!.site, elements[pair.b]!.site].sort().join(" ");
     const taken = count.get(sites) ?? 0;
     if (pair.dependence < least || chosen.length === most) break;
