@@ -63,7 +63,8 @@ function complaint(text: string, message: string): string {
   return `${where}${what}. Write one object, such as ${example}.`;
 }
 
-const lineAt = (text: string, position: number): number => text.slice(0, position).split("\n").length;
+/** From 1. What is missing at the end is missing on the last line that has something. */
+const lineAt = (text: string, position: number): number => text.trimEnd().slice(0, position).split("\n").length;
 
 /** The first match of a sticky expression outside of the text's strings. */
 function firstOutsideStrings(text: string, expression: RegExp): { index: number; text: string } | null {

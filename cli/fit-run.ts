@@ -56,7 +56,8 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
   } catch (error) {
     progress.done();
     removeIfEmpty(directory);
-    if (interruption.code === null || error !== interruption.signal.reason) throw inModel(error, path);
+    if (interruption.code === null || error !== interruption.signal.reason)
+      throw inModel(withoutData(error, flags), path);
     const message = "Interrupted before there were draws to keep: nothing was written.";
     remark(message);
     if (flags.json) sayJson({ error: { name: "Interrupted", message } });
@@ -120,6 +121,17 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
     for (const [name, place] of places) if (place) say(`${name!.padEnd(8)}${place}`);
   }
   process.exitCode = isPartial ? (interruption.code ?? exitCodes.ok) : exitCodes.ok;
+}
+
+/** Where the data lack what the model reads because none were given, says so. */
+function withoutData(error: unknown, flags: FitFlags): unknown {
+  if (flags.data === undefined && error instanceof OptionError) {
+    error.message = error.message.replace(
+      "but the data hold nothing. Give it,",
+      "but no --data were given. Give it there,",
+    );
+  }
+  return error;
 }
 
 /** @throws OptionError when the directory holds a run: found out before anything is computed */

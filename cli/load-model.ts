@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -57,19 +57,26 @@ function loadingFailure(error: unknown, path: string, full: string): Error {
   const parse = /^(?:ParseError|SyntaxError): (.*?)\s+(\S+?):(\d+):(\d+)$/.exec(text);
   if (parse) {
     const [, what, file, line, column] = parse;
-    return new DataError(`${shownPath(file!, path, full)}:${line}:${column}: syntax error: ${what}.`);
+    return new DataError(`${shownPath(file!, path, full)}:${line}:${Number(column) + 1}: syntax error: ${what}.`);
   }
   const missing = /^Cannot find (?:module|package) '([^']+)'/.exec(text)?.[1];
   if (missing) {
-    const place = userPlace(error, path) ?? path;
     return new DataError(
-      `${place}: there is no module "${missing}". Install it beside the model, or correct the import; what the library has ` +
+      `${importPlace(missing, path, full)}: there is no module "${missing}". Install it beside the model, or correct the import; what the library has ` +
         'comes from "ansatz".',
     );
   }
   return new DataError(
     `${userPlace(error, path) ?? path}: ${describedError(error)} This happened while the file was loaded.`,
   );
+}
+
+/** Where a file imports a module by this name; the loader moves imports to the first line. */
+function importPlace(name: string, path: string, full: string): string {
+  const line = readFileSync(full, "utf8")
+    .split("\n")
+    .findIndex((text) => text.includes(`"${name}"`) || text.includes(`'${name}'`));
+  return line < 0 ? path : `${path}:${line + 1}`;
 }
 
 /** The error's kind and text, as a sentence; what the loader makes of names that are not exported is put in their terms. */
@@ -92,7 +99,8 @@ const ownFolder = fileURLToPath(new URL("..", import.meta.url));
 /** The innermost frames of a stack that have a file. */
 function framesOf(error: Error): { file: string; line: string }[] {
   return (error.stack ?? "").split("\n").flatMap((text) => {
-    const [, file, line] = /^\s+at .*?\(?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^()]*?):(\d+):\d+\)?$/.exec(text) ?? [];
+    const [, file, line] =
+      /^\s+at (?:.*?\(|async )?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^()]*?):(\d+):\d+\)?$/.exec(text) ?? [];
     return file && line ? [{ file: file.startsWith("file:") ? fileURLToPath(file) : file, line }] : [];
   });
 }

@@ -78,8 +78,13 @@ export class PeerProcess {
 
   /** Runs steps. @throws PeerFailure when the peer ends instead of answering */
   async run(steps: number): Promise<Block> {
-    this.#child.stdin?.write(`run ${steps}\n`);
-    return nextJson<Block>(this.#answers, this.#failure);
+    return this.ask<Block>(`run ${steps}`);
+  }
+
+  /** Sends a line and waits for the JSON object that answers it. @throws PeerFailure when the peer ends instead of answering */
+  async ask<T>(line: string): Promise<T> {
+    this.#child.stdin?.write(`${line}\n`);
+    return nextJson<T>(this.#answers, this.#failure);
   }
 
   /** Processor time used so far by all its threads, in seconds; undefined where the system does not tell (no /proc). */

@@ -22,7 +22,13 @@ function simplified(traced: Graph, backend: Backend): Graph {
   const simple = (graph: Graph) => verify(simplify(graph, backend.keeps), "simplify");
   let graph = simple(verify(traced, "trace"));
   for (const tidy of new Set(nodesOf(graph).map((node) => opRow(node.op).tidy))) {
-    if (tidy) graph = simple(verify(tidy(graph, (inner) => simplified(inner, backend)), "tidy"));
+    if (tidy)
+      graph = simple(
+        verify(
+          tidy(graph, (inner) => simplified(inner, backend)),
+          "tidy",
+        ),
+      );
   }
   return graph;
 }

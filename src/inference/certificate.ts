@@ -1,5 +1,8 @@
+import { pooled } from "../diagnostics/chains.ts";
 import { ebfmi } from "../diagnostics/energy.ts";
 import { essTail } from "../diagnostics/ess.ts";
+import { mcseMean, mcseSd } from "../diagnostics/mcse.ts";
+import { variance } from "../diagnostics/moments.ts";
 import { importanceEss, importanceMoments, khatThreshold, psis } from "../diagnostics/psis.ts";
 import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
 import type { Approximation } from "./approximation.ts";
@@ -107,8 +110,8 @@ export function certifyWeighted(
   let at = 0;
   for (let j = 0; j < dim; j++) {
     const values = Float64Array.from({ length: count }, (_, i) => points[i * dim + j]!);
-    const { sd, mcseMean, mcseSd } = importanceMoments(logWeights, values);
-    const error = Math.max(mcseMean / sd, mcseSd / sd);
+    const moments = importanceMoments(logWeights, values);
+    const error = Math.max(moments.mcseMean, moments.mcseSd) / moments.sd;
     if (!(error <= worst)) [worst, at] = [error, j];
   }
   if (!(worst <= TOLERANCE) || !(ess >= ENOUGH)) {
@@ -128,13 +131,16 @@ export function certifyChains({ chains, count }: ChainsResult, names: readonly s
   const { dim } = chains[0]!;
   let rhat = 0;
   let ess = Number.POSITIVE_INFINITY;
-  let [rhatAt, essAt] = [0, 0];
+  let error = 0;
+  let [rhatAt, essAt, errorAt] = [0, 0, 0];
   for (let j = 0; j < dim; j++) {
     const values = chains.map(({ draws }) => Float64Array.from({ length: count }, (_, i) => draws[i * dim + j]!));
     const found = rhatAndEssBulk(values);
     const smaller = Math.min(found.essBulk, essTail(values));
     if (!(found.rhat <= rhat)) [rhat, rhatAt] = [found.rhat, j];
     if (!(smaller >= ess)) [ess, essAt] = [smaller, j];
+    const uncertain = Math.max(mcseMean(values), mcseSd(values)) / Math.sqrt(variance(pooled(values)));
+    if (!(uncertain <= error)) [error, errorAt] = [uncertain, j];
   }
   const divergences = chains.reduce((n, { stats }) => n + stats.divergent.reduce((a, b) => a + b, 0), 0);
   const energy = Math.min(...chains.map(({ stats }) => ebfmi(stats.energy)));
@@ -154,6 +160,10 @@ export function certifyChains({ chains, count }: ChainsResult, names: readonly s
   }
   if (!(ess >= ENOUGH)) {
     const reason = `${names[essAt]} has only ${Math.round(ess)} effective draws (${ENOUGH} are asked). Draw more.`;
+    return { trusted: false, khat, reason };
+  }
+  if (!(error <= TOLERANCE)) {
+    const reason = `the moments of ${names[errorAt]} are uncertain by ${percent(error)} of its sd (${percent(TOLERANCE)} is asked): its tail is long. Draw more.`;
     return { trusted: false, khat, reason };
   }
   if (!(energy > 0.2)) {

@@ -64,6 +64,8 @@ export interface Context {
 const describe = (x: unknown): string =>
   x instanceof Tensor ? `a tensor ${showShape(x.shape)}` : typeof x === "function" ? "a function" : JSON.stringify(x) ?? String(x); // biome-ignore format: short
 
+const isNumbers = (x: unknown): boolean => x instanceof Tensor || Array.isArray(x) || ArrayBuffer.isView(x);
+
 const isDistribution = (d: unknown): d is Distribution => {
   const given = d as Partial<Distribution> | null;
   return !!given && typeof given === "object" && !!given.family && !!given.given;
@@ -207,6 +209,9 @@ export function createContext(
       const call = `observe("${name}")`;
       if (given === undefined || given === null) {
         throw new OptionError(`${call} needs a value as its third argument: it was given ${describe(given)}`);
+      }
+      if (typeof given === "string" || (typeof given === "object" && !isNumbers(given))) {
+        throw new OptionError(`${call} takes numbers or a tensor as its third argument, not ${describe(given)}`);
       }
       const value = given instanceof Tensor ? ofTrace(call, given) : asTensor(b, given);
       const f64 = value.dtype === "f64" ? value : value.cast("f64");

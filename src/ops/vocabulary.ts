@@ -66,8 +66,18 @@ export type Trace = { readonly builder: Builder } & { readonly [K in UnaryName]:
 export type CustomRule = (b: Trace, g: Node, y: Node, xs: readonly Node[]) => readonly (Node | null)[];
 
 /** Reverse-mode differentiation and vectorisation, as the rules of an op with a body of its own are handed them. */
-export type Differentiate = (b: Trace, outputs: readonly Node[], cotangents: readonly Node[], wrt: readonly Node[]) => Node[];
-export type Vectorise = (b: Trace, outputs: readonly Node[], replacements: ReadonlyMap<Node, Node>, size: number) => Node[];
+export type Differentiate = (
+  b: Trace,
+  outputs: readonly Node[],
+  cotangents: readonly Node[],
+  wrt: readonly Node[],
+) => Node[];
+export type Vectorise = (
+  b: Trace,
+  outputs: readonly Node[],
+  replacements: ReadonlyMap<Node, Node>,
+  size: number,
+) => Node[];
 
 /**
  * One row of the op table: all that an op means. Emitters of a backend are the only other place that knows it.

@@ -1,0 +1,83 @@
+/** Ansatz: the density as `infer` compiles it, and its methods. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import type { Method } from "../../../src/inference/methods.ts";
+import { modelOf, reported } from "../../models/definitions.ts";
+import { type BenchData, microseconds, type Request, serve } from "./serving.ts";
+
+if (Number.parseInt(process.versions.node, 10) < 21) setFlagsFromString("--experimental-wasm-relaxed-simd");
+
+const { infer, problemOf } = await import("ansatz");
+const { compileLogDensity } = await import("../../../src/inference/compile.ts");
+const { hoistData } = await import("../../../src/inference/hoist.ts");
+
+const dataIn = (file: string): BenchData => JSON.parse(readFileSync(file, "utf8"));
+
+let density: Awaited<ReturnType<typeof compileLogDensity>>;
+let gradient: Float64Array;
+
+async function fit(request: Request, method: Method) {
+  const model = await modelOf(request.model);
+  const data = dataIn(request.data);
+  const { seed, chains, warmUp, draws } = request;
+  const started = performance.now();
+  let compiled = started;
+  const posterior = await infer(model, data as never, {
+    method,
+    seed,
+    chains,
+    warmUp,
+    draws,
+    onEvent: (event) => {
+      if (event.kind === "start") compiled = performance.now();
+    },
+  });
+  const seconds = (performance.now() - started) / 1000;
+  return { posterior, seconds, compileSeconds: (compiled - started) / 1000 };
+}
+
+await serve(
+  { peer: "ansatz", versions: { ansatz: "0.1.0" }, threads: 2, blas: "as the model asks for" },
+  {
+    async prepare(request) {
+      const model = await modelOf(request.model);
+      const data = dataIn(request.data);
+      const started = performance.now();
+      density = await compileLogDensity(await hoistData(await problemOf(model, data as never)));
+      gradient = new Float64Array(density.dim);
+      return { seconds: (performance.now() - started) / 1000 };
+    },
+    density: ({ points }) => {
+      const found = points.map((u) => [density.evaluate(Float64Array.from(u), gradient), [...gradient]] as const);
+      return { values: found.map(([value]) => value), gradients: found.map(([, slope]) => slope) };
+    },
+    async time({ points, milliseconds }) {
+      const at = points.map((u) => Float64Array.from(u));
+      return { us: await microseconds((u) => density.evaluate(u, gradient), at, milliseconds) };
+    },
+    async nuts(request) {
+      const { posterior, seconds, compileSeconds } = await fit(request, "nuts");
+      const { chains, draws } = posterior.allDraws;
+      const names = reported[request.model];
+      const columns = names.map((name) => {
+        const [, site, index] = /^(\w+?)(?:\[(\d+)\])?$/.exec(name)!;
+        const { shape, values } = posterior.draws[site!]!;
+        return { values, width: shape.reduce((a, b) => a * b, 1), at: index ? Number(index) - 1 : 0 };
+      });
+      const out = new Float64Array(chains * draws * names.length);
+      for (let d = 0; d < chains * draws; d++) {
+        columns.forEach(({ values, width, at }, i) => {
+          out[d * names.length + i] = values[d * width + at]!;
+        });
+      }
+      writeFileSync(request.out, out);
+      return { compileSeconds, seconds: seconds - compileSeconds };
+    },
+    async advi(request) {
+      const { posterior, seconds, compileSeconds } = await fit({ ...request, draws: 4000 }, request.method as Method);
+      const means = Object.fromEntries(posterior.table.map((row) => [row.name, row.mean]));
+      const { trusted, khat } = posterior;
+      return { seconds, compileSeconds, steps: posterior.approximation?.evaluations ?? null, means, trusted, khat };
+    },
+  },
+);
