@@ -1,5 +1,4 @@
 import type { InferenceEvent } from "../src/index.ts";
-import { wrapped } from "./output.ts";
 import { formatTimeLeft } from "./progress.ts";
 
 interface Stream {
@@ -36,9 +35,10 @@ export function fitProgress(stream: Stream, now: () => number = () => performanc
   let since = 0;
   let drawn = Number.NEGATIVE_INFINITY;
   let shown = false;
+  const columns = () => Math.max(20, (stream.columns || 80) - 1); // a full last column makes terminals wrap
   const draw = (text: string) => {
     if (!isLive) return;
-    stream.write(`${CLEAR}${text.slice(0, (stream.columns || 80) - 1)}`);
+    stream.write(`${CLEAR}${text.slice(0, columns())}`);
     shown = true;
   };
   const clear = () => {
@@ -60,13 +60,13 @@ export function fitProgress(stream: Stream, now: () => number = () => performanc
         draw(`${method} …`);
       } else if (event.kind === "attempted") {
         const head = `${event.trusted ? "✓" : "✗"} ${event.method}, ${event.seconds.toFixed(2)} s`;
-        // The reason of the last one stands in the result.
-        line(event.trusted ? head : wrapped(`${head}: ${event.reason}`).replaceAll("\n", "\n  "));
+        // One line each: the last reason stands in the result, and all of them in the report.
+        line(event.trusted ? head : shortened(`${head}: ${event.reason}`, columns()));
       } else if (event.kind === "chain") {
         chains.set(event.chain, event);
         if (now() - drawn < millisecondsBetweenDraws) return;
         drawn = now();
-        draw(chainsText(method, [...chains.values()], (now() - since) / 1000));
+        draw(chainsText(method, [...chains.values()], (now() - since) / 1000, columns()));
       }
     },
     interrupted() {
@@ -78,18 +78,21 @@ export function fitProgress(stream: Stream, now: () => number = () => performanc
 
 const unknowns = (dim: number): string => (dim === 1 ? "1 unknown" : `${dim} unknowns`);
 
-/** `nuts [######------] sampling, 4 chains, 12 divergent, 00:12 left` */
-function chainsText(method: string, chains: readonly ChainState[], seconds: number): string {
+const shortened = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length - 2).trimEnd()} …`;
+
+/** `nuts [######------] sampling, 4 chains, 12 divergent, 00:12 left`; what does not fit is left out, the chains first. */
+function chainsText(method: string, chains: readonly ChainState[], seconds: number, columns: number): string {
   const sum = (of: (chain: ChainState) => number) => chains.reduce((n, chain) => n + of(chain), 0);
   const share = sum((c) => c.done) / sum((c) => c.total);
   const filled = Math.round(share * BAR);
   const lost = sum((c) => c.divergences);
+  const stage = chains.every((c) => c.warmingUp) ? "warming up" : "sampling";
+  const bar = `${method} [${"#".repeat(filled)}${"-".repeat(BAR - filled)}] ${stage}`;
+  const count = `${chains.length} chain${chains.length === 1 ? "" : "s"}`;
+  const divergent = lost ? `${lost} divergent` : "";
   const left = share > 0.02 ? `${formatTimeLeft((seconds * (1 - share)) / share)} left` : "";
-  const pieces = [
-    `${method} [${"#".repeat(filled)}${"-".repeat(BAR - filled)}] ${chains.every((c) => c.warmingUp) ? "warming up" : "sampling"}`,
-    `${chains.length} chain${chains.length === 1 ? "" : "s"}`,
-    lost ? `${lost} divergent` : "",
-    left,
-  ];
-  return pieces.filter(Boolean).join(", ");
+  const forms = [[bar, count, divergent, left], [bar, divergent, left], [bar, left], [bar]];
+  const texts = forms.map((pieces) => pieces.filter(Boolean).join(", "));
+  return texts.find((text) => text.length <= columns) ?? bar;
 }

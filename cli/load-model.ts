@@ -61,10 +61,10 @@ function loadingFailure(error: unknown, path: string, full: string): Error {
   }
   const missing = /^Cannot find (?:module|package) '([^']+)'/.exec(text)?.[1];
   if (missing) {
-    return new DataError(
-      `${importPlace(missing, path, full)}: there is no module "${missing}". Install it beside the model, or correct the import; what the library has ` +
-        'comes from "ansatz".',
-    );
+    const advice = missing.startsWith(".")
+      ? "Correct the import; paths count from the file that it stands in."
+      : 'Install it beside the model, or correct the import; what the library has comes from "ansatz".';
+    return new DataError(`${importPlace(missing, path, full)}: there is no module "${missing}". ${advice}`);
   }
   return new DataError(
     `${userPlace(error, path) ?? path}: ${describedError(error)} This happened while the file was loaded.`,

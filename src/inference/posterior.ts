@@ -1,6 +1,7 @@
 import { VERSION } from "../base/version.ts";
 import { mean, variance } from "../diagnostics/moments.ts";
 import { type Loo, loo, type Waic, waic } from "../diagnostics/predictive-accuracy.ts";
+import { khatOfExpectation } from "../diagnostics/psis.ts";
 import { centralInterval, highestDensityInterval, type Interval, quantiles } from "../diagnostics/quantile.ts";
 import type { Returned } from "../model/model.ts";
 import { type Draws, drawsOf, elementNames, type SiteDraws, siteOf } from "../posterior/draws.ts";
@@ -117,6 +118,23 @@ export class Posterior<R extends Returned = Returned> {
   /** What the sampler recorded of each draw, [chains, draws]; null where there was none. */
   get samplerStats(): SamplerStats | null {
     return this.chains && statsOf(this.chains);
+  }
+
+  /**
+   * k-hat of each unconstrained coordinate's mean: the tail index of the weights and of the weights times the coordinate (Vehtari et
+   * al. 2024, section 3.1). Null where the draws have no weights, as a sampler's.
+   */
+  khatOfCoordinates(): Readonly<Record<string, number>> | null {
+    const { weights } = this;
+    if (!weights) return null;
+    const { points, count, rawLogWeights } = weights;
+    const { dim, names } = this.problem;
+    return Object.fromEntries(
+      names.map((name, j) => {
+        const values = Float64Array.from({ length: count }, (_, i) => points[i * dim + j]!);
+        return [name, khatOfExpectation(rawLogWeights, values)];
+      }),
+    );
   }
 
   /** The table alone as text. */

@@ -137,7 +137,7 @@ function chosen(site: Coordinates, value: unknown): SiteChoice {
         `Leave "${name}" out of q: it gets a Gaussian on its unconstrained scale.`,
     );
   }
-  checkEvents(site, family, { ...own }, batch);
+  checkEvents(site, family, own, batch);
   return { site, family, support, fixed, free, start: given && pick(given, false), batch };
 }
 
@@ -165,7 +165,10 @@ function supportParams(family: Family, shapes: Readonly<Record<string, Shape>>):
   const params = placeholders(createTrace(), shapes);
   const ends = Object.values(family.support(params)).filter((x): x is Tensor => x instanceof Tensor);
   const nodes = ends.map((t) => t.node);
-  return Object.keys(params).filter((name) => nodes.length && dependents(nodes, new Set([params[name]!.node])).size > 0 && nodes.some((n) => dependents([n], new Set([params[name]!.node])).has(n))); // biome-ignore format: one condition
+  return Object.keys(params).filter((name) => {
+    const changed = dependents(nodes, new Set([params[name]!.node]));
+    return nodes.some((node) => changed.has(node));
+  });
 }
 
 function unfit(site: Coordinates, family: Family, event: Shape | null): ShapeError {

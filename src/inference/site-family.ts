@@ -208,7 +208,8 @@ export function siteFamily(product: SiteProduct, { base, factors }: SiteScaling)
     drawWithLogProb: null,
     entropy: null,
     moments: null,
-    mapped: (params) => params,
+    mapped: (params, { location, factor, diagonal }) =>
+      diagonal && location.every((l) => l === 0) && factor.every((f) => f === 1) ? params : null,
   };
 }
 

@@ -1,0 +1,283 @@
+import { stack } from "../../tensor/functions.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type Form, fresh, isKnown, type Leaf, leavesText, outAxes, renameTerm, type Term } from "./form.ts";
+import {
+  type Axis,
+  aligned,
+  contract,
+  elementwise,
+  indexOf,
+  type Label,
+  labelKey,
+  map,
+  type Named,
+  plus,
+  resolve,
+  scalar,
+  union,
+} from "./named.ts";
+import { NotConjugate } from "./not-conjugate.ts";
+
+/**
+ * Expected sufficient statistics of a latent site under q. `events` are the positions of the site's axes that q holds jointly;
+ * covariances have the shape [...the other axes, ...events, ...events].
+ */
+export type SiteStatistics =
+  | {
+      readonly kind: "gaussian";
+      readonly mean: Tensor;
+      readonly covariance: Tensor;
+      readonly events: readonly number[];
+      /** The precision that the covariance is relative to: q(x | τ) has the covariance C / τ (or c Λ⁻¹, C = c then). */
+      readonly relativeTo: string | null;
+      /** Of the state of a chain: the states before each step, and Cov(x_t, x_{t−1}). */
+      readonly before: { readonly mean: Tensor; readonly covariance: Tensor; readonly cross: Tensor } | null;
+    }
+  | { readonly kind: "positive"; readonly mean: Tensor; readonly log: Tensor; readonly inverse: boolean }
+  | { readonly kind: "simplex"; readonly log: Tensor }
+  | { readonly kind: "unit"; readonly log: Tensor; readonly log1m: Tensor }
+  | { readonly kind: "matrix"; readonly mean: Tensor; readonly logDet: Tensor }
+  | { readonly kind: "point"; readonly value: Tensor }
+  | {
+      readonly kind: "discrete";
+      readonly probs: Tensor;
+      /** Of the state of a chain: probabilities of the state before, and of both together [..., before, after]. */
+      readonly before: { readonly probs: Tensor; readonly pair: Tensor } | null;
+    };
+
+export type Statistics = Readonly<Record<string, SiteStatistics>>;
+
+/** Σ over `sums` of the product of the factors; `relativeTo`: a precision that the covariance in it is relative to. */
+export interface Product {
+  readonly factors: readonly Named[];
+  readonly sums: readonly Axis[];
+  readonly relativeTo: string | null;
+}
+
+const exponent = (p: number) => (p === 1 ? "" : `^${p}`);
+
+/** E of a leaf: only what is declared to be a statistic of its site. */
+function leafMean(q: Statistics, leaf: Leaf): Named {
+  const { site, previous, labels, power } = leaf;
+  const s = q[site]!;
+  if (s.kind === "gaussian" && power === 1) return resolve(previous ? s.before!.mean : s.mean, labels);
+  if (s.kind === "positive" && power === (s.inverse ? -1 : 1)) return resolve(s.mean, labels);
+  if (s.kind === "matrix" && power === 1) return resolve(s.mean, labels);
+  if (s.kind === "point") return map(resolve(s.value, labels), (t) => (power === 1 ? t : t.pow(power)));
+  const statistics = {
+    gaussian: "x and x²",
+    positive: s.kind === "positive" && s.inverse ? "1/x and log x" : "x and log x",
+    simplex: "log x",
+    unit: "log x and log(1 − x)",
+    matrix: "x and log |x|",
+    discrete: "its states' indicators",
+  }[s.kind];
+  throw new NotConjugate(
+    `it needs E[${site}${exponent(power)}], but the statistics of "${site}" that its factor keeps are ${statistics}`,
+  );
+}
+
+/** E log of a leaf. */
+function leafLog(q: Statistics, leaf: Leaf): Named {
+  const { site, labels, power } = leaf;
+  const s = q[site]!;
+  const log =
+    s.kind === "positive" || s.kind === "simplex" || s.kind === "unit"
+      ? s.log
+      : s.kind === "point"
+        ? s.value.log()
+        : null;
+  if (!log) throw new NotConjugate(`it needs E[log ${site}], which is no statistic of its factor`);
+  return map(resolve(log, labels), (t) => (power === 1 ? t : t.mul(power)));
+}
+
+const isGaussian = (q: Statistics, leaf: Leaf) => q[leaf.site]!.kind === "gaussian";
+
+/** Whether two labels never stand for the same element. */
+const apart = (a: Label, b: Label): boolean =>
+  (a.kind === "at" && b.kind === "at" && a.at !== b.at) ||
+  (a.kind === "axis" && b.kind === "axis" && a.axis === b.axis && a.offset !== b.offset);
+
+/** The mean of a product: that of each site's part, times one another, since q holds the sites independent. */
+function termProducts(q: Statistics, term: Term): Product[] {
+  const base: Product = { factors: [...term.factors], sums: term.sums, relativeTo: null };
+  let products = [base];
+  const done = new Set<Leaf>();
+  for (const leaf of term.leaves) {
+    if (done.has(leaf)) continue;
+    done.add(leaf);
+    const same = term.leaves.filter((l) => l.site === leaf.site && l !== leaf && !done.has(l));
+    if (isGaussian(q, leaf) && leaf.power === 2 && !same.length) {
+      const one = { ...leaf, power: 1 };
+      const m = leafMean(q, one);
+      const v = leafCovariance(q, one, one);
+      products = products.flatMap((p) => [
+        { ...p, factors: [...p.factors, m, m] },
+        ...(v ? [{ ...p, factors: [...p.factors, ...v.factors], relativeTo: v.relativeTo }] : []),
+      ]);
+      continue;
+    }
+    const mean = leafMean(q, leaf);
+    if (!same.length) {
+      products = products.map((p) => ({ ...p, factors: [...p.factors, mean] }));
+      continue;
+    }
+    const [other] = same as [Leaf];
+    if (same.length > 1) throw new NotConjugate(`it is of higher than second order in "${leaf.site}"`);
+    done.add(other);
+    const means = [mean, leafMean(q, other)];
+    const distinct = leaf.labels.some((l, i) => apart(l, other.labels[i]!));
+    if (!isGaussian(q, leaf) && !distinct && q[leaf.site]!.kind !== "point") {
+      throw new NotConjugate(`it holds a product of "${leaf.site}" with itself`);
+    }
+    const v = isGaussian(q, leaf) ? leafCovariance(q, leaf, other) : null;
+    products = products.flatMap((p) => [
+      { ...p, factors: [...p.factors, ...means] },
+      ...(v ? [{ ...p, factors: [...p.factors, ...v.factors], relativeTo: v.relativeTo }] : []),
+    ]);
+  }
+  return products;
+}
+
+const valueOf = ({ factors, sums }: Product): Named => {
+  const out = union(factors.map((f) => f.axes)).filter((a) => !sums.includes(a));
+  return contract(factors, out, sums);
+};
+
+/** E of a polynomial, on the axes that it varies along. */
+export function meanOf(q: Statistics, form: Form, like: Tensor): Named {
+  const values = form.terms.flatMap((t) => termProducts(q, t).map(valueOf));
+  return values.length ? values.reduce((a, b) => plus(a, b)) : scalar(like, 0);
+}
+
+export const productsOf = (q: Statistics, form: Form): Product[] => form.terms.flatMap((t) => termProducts(q, t));
+
+interface LeafCovariance {
+  readonly factors: readonly Named[];
+  readonly relativeTo: string | null;
+}
+
+/** Cov of two elements of a Gaussian site; null where it is 0 for all. */
+function leafCovariance(q: Statistics, a: Leaf, b: Leaf): LeafCovariance | null {
+  const s = q[a.site]!;
+  if (s.kind === "point") return null;
+  if (s.kind !== "gaussian") throw new NotConjugate(`it needs the variance of "${a.site}", which is no statistic of it`);
+  const { events, relativeTo } = s;
+  const single = a.labels.map((_, p) => p).filter((p) => !events.includes(p));
+  const masks: Named[] = [];
+  for (const p of single) {
+    const [la, lb] = [a.labels[p]!, b.labels[p]!];
+    if (labelKey(la) === labelKey(lb)) continue;
+    if (a.previous !== b.previous) throw new NotConjugate(`it joins steps of "${a.site}" that are not neighbours`);
+    if (apart(la, lb)) return null;
+    const [i, j] = [indexOf(s.mean, la), indexOf(s.mean, lb)];
+    masks.push(elementwise([i, j], ([x, y]) => x!.eq(y!).cast("f64")));
+  }
+  const [first, second] = a.previous && !b.previous ? [b, a] : [a, b];
+  const table = !first.previous && second.previous ? s.before!.cross : first.previous ? s.before!.covariance : s.covariance;
+  const labels = [...single.map((p) => first.labels[p]!), ...events.map((p) => first.labels[p]!), ...events.map((p) => second.labels[p]!)]; // biome-ignore format: short
+  const isMatrix = relativeTo !== null && q[relativeTo]!.kind === "matrix";
+  const value = resolve(table, isMatrix ? labels.slice(0, single.length) : labels);
+  return { factors: [value, ...masks], relativeTo };
+}
+
+/** Axes that must be one and the same for two leaves to be the same element: the second's summed ones are renamed. */
+function matching(q: Statistics, a: Leaf, b: Leaf, sums: readonly Axis[]): Map<Axis, Axis> {
+  const to = new Map<Axis, Axis>();
+  const s = q[a.site]!;
+  const events = s.kind === "gaussian" ? s.events : [];
+  for (const [p, la] of a.labels.entries()) {
+    const lb = b.labels[p]!;
+    if (events.includes(p) || la.kind !== "axis" || lb.kind !== "axis") continue;
+    if (la.axis !== lb.axis && la.offset === lb.offset && sums.includes(lb.axis)) to.set(lb.axis, la.axis);
+  }
+  return to;
+}
+
+/** Cov(f, g) as sums of products. Sites are independent under q, so each set of shared ones gives one. */
+export function covariance(q: Statistics, f: Form, g: Form): Product[] {
+  return f.terms.flatMap((s) => g.terms.flatMap((t) => termCovariance(q, s, t)));
+}
+
+function termCovariance(q: Statistics, s: Term, given: Term): Product[] {
+  let t = fresh(given);
+  const shared = [...new Set(s.leaves.map((l) => l.site))].filter(
+    (site) => q[site]!.kind !== "point" && t.leaves.some((l) => l.site === site),
+  );
+  if (!shared.length) return [];
+  const of = (term: Term, site: string) => {
+    const found = term.leaves.filter((l) => l.site === site);
+    if (found.length !== 1 || found[0]!.power !== 1)
+      throw new NotConjugate(`it is of higher than second order in "${site}"`);
+    return found[0]!;
+  };
+  const result: Product[] = [];
+  for (let subset = 1; subset < 2 ** shared.length; subset++) {
+    let [left, right] = [s, t];
+    const chosen = shared.filter((_, i) => subset & (1 << i));
+    for (const site of chosen) {
+      const to = matching(q, of(left, site), of(right, site), right.sums);
+      if (to.size) right = renameTerm(right, to);
+    }
+    const parts = chosen.map((site) => leafCovariance(q, of(left, site), of(right, site)));
+    if (parts.some((p) => !p)) continue;
+    const scaled = parts.flatMap((p) => p!.relativeTo ?? []);
+    if (scaled.length > 1) throw new NotConjugate(`a product of "${chosen.join('" and "')}"`);
+    const rest = [left, right].flatMap((term) => term.leaves.filter((l) => !chosen.includes(l.site)));
+    result.push({
+      factors: [...left.factors, ...right.factors, ...parts.flatMap((p) => p!.factors), ...rest.map((l) => leafMean(q, l))],
+      sums: [...new Set([...left.sums, ...right.sums])],
+      relativeTo: scaled[0] ?? null,
+    });
+  }
+  return result;
+}
+
+/** E log of a product: the sum of its logarithms. Null where the form is a sum. */
+export function logOf(q: Statistics, form: Form): Named | null {
+  const [term, ...others] = form.terms;
+  if (others.length || term!.sums.length) return isKnown(form) ? null : null;
+  return logOfTerm(q, term!);
+}
+
+function logOfTerm(q: Statistics, term: Term): Named {
+  const logs = [...term.factors.map((f) => map(f, (t) => t.log())), ...term.leaves.map((l) => leafLog(q, l))];
+  return logs.reduce((a, b) => plus(a, b));
+}
+
+/**
+ * max over ρ of Σ_k ρ_k (E log r_k − log ρ_k) = log Σ_k exp E log r_k, for the form r = Σ_k r_k: what remains of E log r when each
+ * count is allocated to the addends by an optimal factor of its own.
+ */
+export function allocated(q: Statistics, form: Form): Named {
+  const parts = form.terms.map((term) => {
+    const logs = logOfTerm(q, term);
+    const over = term.sums.filter((a) => logs.axes.includes(a));
+    const copies = term.sums.filter((a) => !logs.axes.includes(a)).reduce((n, a) => n * a.size, 1);
+    const kept = logs.axes.filter((a) => !over.includes(a));
+    const tensor = over.length ? logs.tensor.logsumexp(over.map((a) => logs.axes.indexOf(a))) : logs.tensor;
+    return { tensor: copies === 1 ? tensor : tensor.add(Math.log(copies)), axes: kept };
+  });
+  if (parts.length === 1) return parts[0]!;
+  const axes = union(parts.map((p) => p.axes));
+  const sizes = axes.map((a) => a.size);
+  const tensor = stack(parts.map((p) => aligned(p, axes).broadcastTo(sizes))).logsumexp(0);
+  return { tensor, axes };
+}
+
+/** E log x and E log(1 − x) of a probability. */
+export function logsOfProbability(q: Statistics, form: Form, known: () => Named): { yes: Named; no: Named } {
+  if (isKnown(form)) {
+    const p = known();
+    return { yes: map(p, (t) => t.log()), no: map(p, (t) => t.neg().log1p()) };
+  }
+  const [term, ...others] = form.terms;
+  const [leaf] = term!.leaves;
+  const s = leaf && q[leaf.site]!;
+  if (!others.length && term!.leaves.length === 1 && !term!.factors.length && s?.kind === "unit" && leaf!.power === 1) {
+    return { yes: resolve(s.log, leaf!.labels), no: resolve(s.log1m, leaf!.labels) };
+  }
+  throw new NotConjugate(`its probability is a function of ${leavesText(form)} that is not that site itself`);
+}
+
+export const outOf = outAxes;

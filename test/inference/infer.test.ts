@@ -1,0 +1,211 @@
+import {
+  categorical,
+  condition,
+  flat,
+  halfCauchy,
+  infer,
+  intervene,
+  loadPosterior,
+  type Model,
+  model,
+  normal,
+  positive,
+  type Tensor,
+} from "ansatz";
+import { describe, expect, test } from "vitest";
+
+const columns = { y: [28, 8, -3, 7, -1, 1, 18, 12], sigma: [15, 10, 16, 11, 9, 11, 10, 18] };
+const eightSchools = model(({ sample, observe, plate, deterministic }, { y, sigma }: { y: Tensor; sigma: Tensor }) => {
+  const mu = sample("mu", normal(0, 5));
+  const tau = sample("tau", halfCauchy(5));
+  const theta = plate("school", 8, (i) => {
+    const theta = deterministic("theta", mu.add(tau.mul(sample("t", normal(0, 1)))));
+    observe("y", normal(theta, sigma.at(i)), y.at(i));
+    return theta;
+  });
+  return { mu, tau, theta };
+});
+
+describe("infer", () => {
+  test("a single Gaussian observation has the exact posterior N(8, 0.2) (what PyMC #6271 got wrong)", async () => {
+    const one = model(({ sample, observe }, { y }: { y: number }) => {
+      const x = sample("x", normal(0, 1));
+      observe("y", normal(x, 0.5), y);
+      return { x };
+    });
+    const posterior = await infer(one, { y: 10 });
+    expect(posterior.trusted).toBe(true);
+    expect(Math.abs(posterior.mean("x")[0]! - 8)).toBeLessThan(4 * Math.sqrt(0.2 / 4000));
+    expect(posterior.sd("x")[0]!).toBeCloseTo(Math.sqrt(0.2), 1);
+  });
+
+  test("eight schools agree with posteriordb's reference draws, and the ladder tells what it did", async () => {
+    const events: string[] = [];
+    const posterior = await infer(eightSchools, columns, { onEvent: (event) => events.push(event.kind) });
+    expect(posterior.trusted).toBe(true);
+    // Means and sds of the reference draws: mu 4.4105 ± 3.3091, tau 3.6021 ± 3.1983.
+    expect(Math.abs(posterior.mean("mu")[0]! - 4.4105) / 3.3091).toBeLessThan(0.1);
+    expect(Math.abs(posterior.mean("tau")[0]! - 3.6021) / 3.1983).toBeLessThan(0.1);
+    expect(Math.abs(posterior.sd("tau")[0]! / 3.1983 - 1)).toBeLessThan(0.1);
+    expect(posterior.attempts[0]).toMatchObject({ method: "laplace", trusted: false });
+    expect(posterior.attempts.at(-1)!.method).toBe(posterior.method);
+    expect(events[0]).toBe("start");
+    expect(events.at(-1)).toBe("done");
+    expect(posterior.draws.theta.shape).toEqual([8]);
+    expect(posterior.table.map((row) => row.name)).toContain("theta[8]");
+    expect(posterior.summary()).toMatch(/trusted\. k-hat is/);
+  });
+
+  test("the same seed gives the same bits, another seed others", async () => {
+    const run = async (seed: number) =>
+      (await infer(eightSchools, columns, { seed, deterministic: true })).draws.mu.values;
+    const [a, b, c] = [await run(3), await run(3), await run(4)];
+    expect(a).toEqual(b);
+    expect(a).not.toEqual(c);
+  });
+
+  test("NUTS reports R-hat, draws by chain and what the sampler recorded", async () => {
+    const posterior = await infer(eightSchools, columns, { method: "nuts", seed: 1 });
+    expect(posterior.allDraws).toMatchObject({ chains: 4, draws: 1000 });
+    expect(posterior.khat).toBeNull();
+    for (const row of posterior.table) expect(row.rhat).toBeLessThan(1.02);
+    expect(Math.abs(posterior.mean("mu")[0]! - 4.4105) / 3.3091).toBeLessThan(0.1);
+  });
+
+  test("two modes far apart are never certified by one that was found", async () => {
+    // y = 9 = x² + noise: x is near 3 or near −3.
+    const square = model(({ sample, observe }, { y }: { y: number }) => {
+      const x = sample("x", normal(0.5, 3));
+      observe("y", normal(x.square(), 0.5), y);
+      return { x };
+    });
+    const posterior = await infer(square, { y: 9 });
+    if (posterior.trusted) expect(Math.abs(posterior.sd("x")[0]!)).toBeGreaterThan(2);
+    expect(posterior.attempts[0]!.trusted).toBe(false);
+  });
+
+  test("other data of the same shapes give other answers from the same text", async () => {
+    const moved = { ...columns, y: columns.y.map((v) => v + 10) };
+    const [a, b] = [await infer(eightSchools, columns), await infer(eightSchools, moved)];
+    expect(b.mean("mu")[0]! - a.mean("mu")[0]!).toBeGreaterThan(3);
+  });
+
+  test("a method that is not there is named beside those that are", async () => {
+    await expect(infer(eightSchools, columns, { method: "vibes" as never })).rejects.toThrow(
+      /there is no method "vibes"; there are: auto, laplace/,
+    );
+  });
+});
+
+describe("condition and intervene", () => {
+  const groups = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+    const mu = sample("mu", normal(0, 10));
+    const theta = plate("group", 3, (i) => {
+      const theta = sample("theta", normal(mu, 1));
+      observe("y", normal(theta, 1), y.at(i));
+      return theta;
+    });
+    return { mu, theta };
+  });
+  const y = [1, 2, 3];
+
+  test("data about a site inform what it comes from: μ given θ is N(Σθ / (n + 1/100), …)", async () => {
+    const [mean] = (await infer(condition(groups, { theta: [5, 5, 5] }), { y })).mean("mu");
+    expect(Math.abs(mean! - 15 / 3.01)).toBeLessThan(4 * Math.sqrt(1 / 3.01 / 4000));
+  });
+
+  test("do(θ) cuts θ off from μ, which keeps its prior", async () => {
+    const posterior = await infer(intervene(groups, { theta: [5, 5, 5] }), { y });
+    expect(Math.abs(posterior.mean("mu")[0]!)).toBeLessThan(4 * (10 / Math.sqrt(4000)));
+    expect(posterior.sd("mu")[0]!).toBeCloseTo(10, 0);
+  });
+
+  test("a name that is no site, and a value of another shape, are refused", async () => {
+    await expect(infer(condition(groups, { nu: 1 }), { y })).rejects.toThrow(
+      'a value was given for "nu", but the model samples mu, theta',
+    );
+    await expect(infer(condition(groups, { theta: [1] }), { y })).rejects.toThrow(
+      /has the shape \[1\]; its site stands in plates of the sizes \[3\]/,
+    );
+  });
+});
+
+describe("what a posterior offers", () => {
+  test("a file of it has the same draws and says the same, without the model", async () => {
+    const posterior = await infer(eightSchools, columns);
+    const loaded = loadPosterior(posterior.save());
+    expect(loaded).toMatchObject({ method: posterior.method, trusted: true, reason: posterior.reason });
+    expect(loaded.draws.theta!.values).toEqual(posterior.draws.theta.values);
+    expect(loaded.sample(50, 1).sites.tau!.values.every((tau) => tau > 0)).toBe(true);
+  });
+
+  test("replicates of the data have the posterior's predictive mean and variance", async () => {
+    const location = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+      const mu = sample("mu", normal(0, 100));
+      plate("row", y.shape[0]!, (i) => observe("y", normal(mu, 2), y.at(i)));
+      return { mu };
+    });
+    const y = [4, 6, 5, 7];
+    const posterior = await infer(location, { y });
+    const replicated = (await posterior.predict()).sites.y!;
+    expect(replicated.shape).toEqual([4]);
+    const all = replicated.values;
+    const mean = all.reduce((a, b) => a + b, 0) / all.length;
+    const variance = all.reduce((a, b) => a + (b - mean) ** 2, 0) / all.length;
+    // μ given y is N(5.5, 4/4) but for the vague prior, and y_rep is N(μ, 4).
+    expect(mean).toBeCloseTo(5.5, 0);
+    expect(Math.abs(variance / 5 - 1)).toBeLessThan(0.08);
+    const wider = await posterior.predict({ y: new Array(9).fill(0) });
+    expect(wider.sites.y!.shape).toEqual([9]);
+  });
+
+  test("LOO of a Gaussian mean agrees with the leave-one-out density in closed form", async () => {
+    const location = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+      const mu = sample("mu", normal(0, 100));
+      plate("row", y.shape[0]!, (i) => observe("y", normal(mu, 2), y.at(i)));
+      return { mu };
+    });
+    const y = [4, 6, 5, 7, 3, 8, 5, 6];
+    const { elpd } = await (await infer(location, { y })).loo();
+    let exact = 0;
+    for (const [i, value] of y.entries()) {
+      const others = y.filter((_, j) => j !== i);
+      const precision = others.length / 4 + 1e-4;
+      const mean = others.reduce((a, b) => a + b, 0) / 4 / precision;
+      const variance = 4 + 1 / precision;
+      exact += -0.5 * Math.log(2 * Math.PI * variance) - (value - mean) ** 2 / (2 * variance);
+    }
+    expect(Math.abs(elpd - exact)).toBeLessThan(0.1);
+  });
+
+  test("states of a mixture's points have the probabilities of Bayes' rule", async () => {
+    const mixture = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+      const shift = sample("shift", normal(0, 1e-3));
+      plate("point", y.shape[0]!, (i) => {
+        const k = sample("k", categorical([0.3, 0.7]));
+        observe("y", normal(k.mul(2).add(shift), 1), y.at(i));
+      });
+    });
+    const y = [0, 1, 2];
+    const { k } = await (await infer(mixture, { y })).discrete();
+    expect(k!).toMatchObject({ states: [0, 1], shape: [3, 2] });
+    for (const [i, v] of y.entries()) {
+      const [a, b] = [0.3 * Math.exp(-(v ** 2) / 2), 0.7 * Math.exp(-((v - 2) ** 2) / 2)];
+      expect(k!.probabilities[2 * i + 1]!).toBeCloseTo(b / (a + b), 4);
+    }
+  });
+});
+
+test("a posterior that cannot be normalised is not certified", async () => {
+  const improper = model(({ sample, observe }, { y }: { y: Tensor }) => {
+    const mu = sample("mu", flat());
+    const scale = sample("scale", flat(positive));
+    observe("y", normal(mu, 1), y);
+    return { mu, scale };
+  });
+  const outcome = await infer(improper as Model<{ y: Tensor }>, { y: [1, 2] }).then(
+    ({ trusted }) => trusted,
+    (error: Error) => error.message,
+  );
+  expect(outcome === false || /normalis|prior|mode|converge/.test(String(outcome))).toBe(true);
+});
