@@ -73,7 +73,7 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
   clock.add("drawing what is reported", Math.max(0, (performance.now() - inferring) / 1000 - stages));
 
   const isPartial = posterior.chains?.aborted ?? false;
-  const warnings = isPartial ? [partialText(posterior, flags)] : [];
+  const warnings = isPartial ? [partialText(posterior)] : [];
   const result = resultOf(posterior);
   const { runtime } = posterior.problem;
   const manifest: FitManifest = {
@@ -166,8 +166,8 @@ function note(event: InferenceEvent, clock: Stopwatch): void {
   if (event.kind === "attempted") clock.add(event.method, event.seconds);
 }
 
-const partialText = ({ allDraws: { chains, draws } }: Posterior, flags: FitFlags): string =>
-  `Interrupted after ${draws} of ${flags.draws ?? 1000} draws of each of ${chains} chains: what was drawn until then was kept.`;
+const partialText = ({ allDraws: { chains, draws } }: Posterior): string =>
+  `Interrupted after ${draws} draws of each of ${chains} chains: these were kept.`;
 
 const identified = (path: string): { path: string; sha256: string } => ({
   path,

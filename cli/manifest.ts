@@ -103,6 +103,12 @@ export function newSession(fromStep: number, backend: BackendRecord): SessionRec
 /** The manifest of a run, checked for what the commands rely on. @throws DataError when it is of another kind */
 export function readRunManifest(directory: string): RunManifest {
   const manifest = readManifest(directory) as Partial<RunManifest>;
+  if ((manifest as { kind?: string }).kind === "fit") {
+    throw new DataError(
+      `${directory} is a run of "ansatz fit", and this command is for those of "ansatz train". Its draws are in ` +
+        "posterior.safetensors; its report is written anew by: ansatz report",
+    );
+  }
   const { format, options, data, sessions } = manifest;
   if (format !== manifestFormat || !options || !data?.train || !Array.isArray(sessions)) {
     const found = format === undefined ? "has no format number" : `has format ${format}`;

@@ -1,6 +1,12 @@
 import { Generator } from "../base/generator.ts";
 import { solveLower } from "./symmetric-solve.ts";
 
+/** q of one site with its fitted parameters, each of the shape [...plates, ...its own]. */
+export interface FittedSite {
+  readonly family: string;
+  readonly params: Readonly<Record<string, { readonly shape: readonly number[]; readonly values: Float64Array }>>;
+}
+
 /** A density q on R^dim fitted to a target: what every variational method returns. Unconstrained coordinates throughout. */
 export interface Approximation {
   /** Name of the family q is from. */
@@ -18,6 +24,8 @@ export interface Approximation {
   readonly converged: boolean;
   /** Why the fit stopped, in words. */
   readonly reason: string;
+  /** Of a q by site: the family and the fitted parameters of each. */
+  readonly sites?: Readonly<Record<string, FittedSite>>;
   /** Points at which the log density was evaluated. */
   readonly evaluations: number;
   readonly seconds: number;

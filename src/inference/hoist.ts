@@ -70,7 +70,10 @@ export async function hoistData<T extends Target>(target: T): Promise<T> {
     data: { ...data, ...outputs },
     logDensity(unconstrained: Tensor, all: Tensors, rng?: Key<Tensor>) {
       const raw = Object.fromEntries(Object.keys(inputs).map((name) => [name, all[name]!]));
-      const { trace, node } = (target.logDensity as (...given: unknown[]) => Tensor)(unconstrained, raw, rng);
+      const value = target.logDensity(unconstrained, raw, rng);
+      // Subsampled, the density reads other rows of the data at each step: its parts are not those that were computed.
+      if (rng) return value;
+      const { trace, node } = value;
       const replaced = new Map(dataParts(node, raw).map((found, i) => [found, all[part(i)]!.node]));
       return new Tensor(trace, substitute(trace, [node], replaced)[0]!);
     },

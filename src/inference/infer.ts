@@ -32,6 +32,9 @@ export async function infer<D, R extends Returned>(
   if (!methods.includes(method)) {
     throw new OptionError(`there is no method "${method}"; there are: ${methods.join(", ")}`);
   }
+  if (options.q && method !== "sites") {
+    throw new OptionError(`q names a family for each site, which method "sites" fits; the method is "${method}"`);
+  }
   const started = performance.now();
   const problem = await hoistData(await problemOf(model, data, options));
   if (problem.dim === 0) {
@@ -85,7 +88,7 @@ async function checkStart(problem: Problem, density: LogDensity, seed: number): 
 async function report<R extends Returned>(
   problem: Problem<R>,
   fit: Fit,
-  { weighted: draws, chains, approximation }: Result,
+  { weighted: draws, chains, approximation, samples, warnings = [] }: Result,
   attempts: readonly Attempt[],
 ): Promise<Posterior<R>> {
   const plain = problem as unknown as Problem;
@@ -98,6 +101,9 @@ async function report<R extends Returned>(
     for (const [i, c] of chains.chains.entries())
       points.set(c.draws.subarray(0, chains.count * dim), i * chains.count * dim);
     shape = [chains.chains.length, chains.count];
+  } else if (samples) {
+    points = samples.points;
+    shape = [samples.chains, samples.draws];
   } else {
     // Weights that cannot be trusted correct nothing: then the draws are q's own.
     points =
@@ -117,5 +123,6 @@ async function report<R extends Returned>(
     chains,
     weights: draws,
     importanceEss: draws?.ess ?? null,
+    warnings,
   });
 }

@@ -1,4 +1,3 @@
-import { Generator } from "../base/generator.ts";
 import { autoregressiveFlow } from "../families/autoregressive-flow.ts";
 import { couplingFlow } from "../families/coupling-flow.ts";
 import { fullRank } from "../families/full-rank.ts";
@@ -17,14 +16,21 @@ import {
   weigh,
 } from "./certificate.ts";
 import { type CompiledTarget, compileTarget } from "./compiled-target.ts";
+import { explainNonFinite } from "./diagnose.ts";
 import { fixedDraws } from "./fixed-draws.ts";
-import { findMode, type LaplaceFit, laplace } from "./laplace.ts";
+import { type LaplaceFit, laplace, type Mode } from "./laplace.ts";
 import { linearResponse } from "./linear-response.ts";
 import type { LogDensity } from "./log-density.ts";
 import { type ChainProgress, type ChainsResult, sampleChains } from "./mcmc/chains.ts";
+import { bestOf, dispersedModes, modesBeside, otherModes } from "./modes.ts";
 import { pathfinder } from "./pathfinder.ts";
 import type { Problem, ProblemOptions } from "./problem.ts";
+import { certifySgld } from "./sgld-certificate.ts";
+import { type SgldFitOptions, sgldFit } from "./sgld-fit.ts";
+import { chooseSites, type SiteFamilies } from "./site-choice.ts";
+import { siteVi } from "./site-vi.ts";
 import { type StochasticViEvent, type StochasticViOptions, stochasticVi } from "./stochastic-vi.ts";
+import { factorOf, studentT } from "./student-t.ts";
 
 export const methods = [
   "auto",
@@ -38,8 +44,10 @@ export const methods = [
   "mixture",
   "flow",
   "autoregressive",
+  "sites",
   "nuts",
   "hmc",
+  "sgld",
 ] as const;
 export type Method = (typeof methods)[number];
 
@@ -50,6 +58,10 @@ export type InferenceEvent =
   | ({ readonly kind: "attempted" } & Attempt)
   | ChainProgress
   | StochasticViEvent
+  /** A chain met a log density that is not finite; `message` names the term. */
+  | { readonly kind: "nonFinite"; readonly chain: number; readonly step: number; readonly message: string }
+  /** What no number of the result shows. */
+  | { readonly kind: "warning"; readonly message: string }
   | { readonly kind: "done"; readonly method: string; readonly trusted: boolean; readonly reason: string };
 
 export interface InferOptions extends ProblemOptions {
@@ -66,7 +78,11 @@ export interface InferOptions extends ProblemOptions {
   /** Of the samplers: nearer to 1 means shorter steps. Default 0.8. */
   readonly targetAcceptance?: number;
   /** Of the stochastic methods (advi, fullrank, lowrank, mixture, flow): another family, objective, estimator, tolerance and so on. */
-  readonly stochastic?: Omit<StochasticViOptions, "seed" | "signal" | "onEvent" | "compiled">;
+  readonly stochastic?: Omit<StochasticViOptions, "seed" | "signal" | "onEvent" | "compiled" | "explain">;
+  /** Of "sites": a family for each latent site that is named, the others getting Gaussians on their unconstrained scale. */
+  readonly q?: SiteFamilies;
+  /** Of "sgld": its step sizes. */
+  readonly sgld?: Pick<SgldFitOptions, "scale" | "offset" | "decay" | "controlVariates">;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: InferenceEvent) => void;
 }
@@ -77,6 +93,18 @@ export interface Result {
   readonly approximation: Approximation | null;
   readonly weighted: WeightedDraws | null;
   readonly chains: ChainsResult | null;
+  /** Draws of chains that recorded nothing else, [chains, draws, dim]. */
+  readonly samples?: { readonly points: Float64Array; readonly chains: number; readonly draws: number };
+  readonly warnings?: readonly string[];
+}
+
+/** Laplace's approximation at the best mode that was found. */
+interface Modes {
+  readonly fit: LaplaceFit;
+  /** In words what speaks against there being one mode; null where nothing does. */
+  readonly others: string | null;
+  /** Other modes that have weight. */
+  readonly beside: readonly Mode[];
 }
 
 /** What the rungs of one fit share, each part made when first asked for. */
@@ -87,7 +115,7 @@ export class Fit {
   readonly seed: number;
   private target: Promise<CompiledTarget> | null = null;
   private response: Promise<Approximation> | null = null;
-  private mode: Promise<{ fit: LaplaceFit; others: string | null }> | null = null;
+  private mode: Promise<Modes> | null = null;
 
   constructor(problem: Problem, density: LogDensity, options: InferOptions) {
     this.problem = problem;
@@ -105,45 +133,46 @@ export class Fit {
   linearResponse(): Promise<Approximation> {
     this.response ??= (async () => {
       const compiled = await this.compiled();
-      const found = await fixedDraws(this.problem, { compiled, seed: this.seed });
+      const { fit } = await this.modes();
+      const start = fit.converged ? fit.mean : undefined;
+      const found = await fixedDraws(this.problem, { compiled, seed: this.seed, start });
       return found.hessianCholesky ? linearResponse(found, { seed: this.seed }) : found;
     })();
     return this.response;
   }
 
   /** Laplace's approximation, and what searches from other places found. */
-  modes(): Promise<{ fit: LaplaceFit; others: string | null }> {
+  modes(): Promise<Modes> {
     this.mode ??= (async () => {
       const compiled = await this.compiled();
-      const fit = await laplace(this.problem, { compiled, seed: this.seed });
-      return { fit, others: fit.converged ? otherModes(compiled, fit, this.seed) : null };
+      const found = dispersedModes(compiled, this.seed);
+      const best = bestOf(found);
+      const fit = await laplace(this.problem, { compiled, seed: this.seed, start: best.x });
+      return { fit, others: otherModes(best, found), beside: modesBeside(best, found) };
     })();
     return this.mode;
   }
-}
 
-/** How many starts besides the first look for other modes, and how far below the best one a mode is of no weight (in nats). */
-const STARTS = 3;
-const NEGLIGIBLE = 12;
-
-/** Searches from dispersed starts: in words what speaks against there being one mode; null where nothing does. */
-function otherModes(compiled: CompiledTarget, fit: LaplaceFit, seed: number): string | null {
-  const { dim } = compiled.target;
-  const generator = new Generator(seed, "dispersed starts");
-  const gradient = new Float64Array(dim);
-  for (let s = 0; s < STARTS; s++) {
-    const start = Float64Array.from({ length: dim }, () => 4 * generator.uniform() - 2);
-    if (!Number.isFinite(compiled.one.evaluate(start, gradient)) || gradient.some((g) => !Number.isFinite(g))) continue;
-    const found = findMode(compiled, start);
-    const distance = Math.max(...found.x.map((x, j) => Math.abs(x - fit.mean[j]!) / fit.sd[j]!));
-    if (found.logDensity > fit.logDensityAtMode + 0.01) {
-      return "a search from another start found a higher mode than the one that was approximated.";
+  /**
+   * Where chains start: dispersed around the one mode that was found, and not in the far country that random starts see; where there
+   * are several, in each by turns, so that chains which do not pass between them disagree.
+   */
+  async starts(chains: number): Promise<Float64Array[] | undefined> {
+    const { fit, others, beside } = await this.modes();
+    if (beside.length) {
+      const all = [fit.mean, ...beside.map((m) => m.x)];
+      return Array.from({ length: chains }, (_, c) => all[c % all.length]!);
     }
-    if (found.converged && distance > 0.5 && found.logDensity > fit.logDensityAtMode - NEGLIGIBLE) {
-      return "searches from dispersed starts ended in different modes, and one approximation sees one of them.";
-    }
+    const factor = fit.converged && others === null ? factorOf(fit) : null;
+    if (!factor) return undefined;
+    const { dim } = fit;
+    const drawn = studentT(fit.mean, factor).draw(chains, this.seed + 3);
+    const gradient = new Float64Array(dim);
+    const points = Array.from({ length: chains }, (_, c) => drawn.slice(c * dim, (c + 1) * dim));
+    return points.every((x) => Number.isFinite(this.density.evaluate(x, gradient)) && gradient.every(Number.isFinite))
+      ? points
+      : undefined;
   }
-  return null;
 }
 
 const WEIGHTED_DRAWS = 5000;
@@ -163,15 +192,27 @@ function weighted(fit: Fit, approximation: Approximation, others: string | null)
   };
 }
 
-async function sampled(fit: Fit, name: "nuts" | "hmc", changes: Partial<InferOptions> = {}): Promise<Result> {
+async function sampled(
+  fit: Fit,
+  name: "nuts" | "hmc",
+  changes: Partial<InferOptions> = {},
+  around = false,
+): Promise<Result> {
   const { chains, draws, warmUp, targetAcceptance, signal, onEvent } = { ...fit.options, ...changes };
   const { problem, seed } = fit;
+  const initial = around ? await fit.starts(chains ?? 4) : undefined;
   const result = await sampleChains(
     fit.density,
-    { seed, chains, draws, warmUp, targetAcceptance, names: problem.names, algorithm: { name } },
+    { seed, initial, chains, draws, warmUp, targetAcceptance, names: problem.names, algorithm: { name } },
     { signal, onProgress: onEvent },
   );
-  return { certificate: certifyChains(result, problem.names), approximation: null, weighted: null, chains: result };
+  const certificate = certifyChains(result, problem.names);
+  const met = result.chains.find((c) => c.nonFinite);
+  if (!met?.nonFinite) return { certificate, approximation: null, weighted: null, chains: result };
+  const { message } = await explainNonFinite(problem, met.nonFinite.at);
+  onEvent?.({ kind: "nonFinite", chain: met.chain, step: met.nonFinite.draw, message });
+  const reason = `${certificate.reason} At draw ${met.nonFinite.draw + 1} chain ${met.chain + 1} met a log density that is not finite: ${message.replace(/\.$/, "")}.`; // biome-ignore format: one line
+  return { certificate: { ...certificate, reason }, approximation: null, weighted: null, chains: result };
 }
 
 export type Rung = (fit: Fit) => Promise<Result>;
@@ -200,9 +241,38 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
   mixture: stochastic((dim) => gaussianMixture(dim, { components: 3 })),
   flow: stochastic((dim) => (dim > 1 ? couplingFlow(dim) : fullRank(dim))),
   autoregressive: stochastic((dim) => autoregressiveFlow(dim)),
+  sites: async (fit) => {
+    const { signal, onEvent, stochastic: chosen, q = {} } = fit.options;
+    const { warnings } = chooseSites(fit.problem, q);
+    for (const message of warnings) onEvent?.({ kind: "warning", message });
+    const { others } = await fit.modes();
+    const compiled = await fit.compiled();
+    const found = await siteVi(fit.problem, { ...chosen, q, compiled, seed: fit.seed, signal, onEvent, explain: explaining(fit) }); // biome-ignore format: one line
+    const result = weighted(fit, found, others);
+    if (!warnings.length) return { ...result, warnings };
+    const reason = "q leaves out a part of the model's support by construction: see the warnings.";
+    return { ...result, certificate: { ...result.certificate, trusted: false, reason }, warnings };
+  },
   nuts: (fit) => sampled(fit, "nuts"),
   hmc: (fit) => sampled(fit, "hmc"),
+  sgld: async (fit) => {
+    const { chains, draws, sgld: chosen, signal, onEvent } = fit.options;
+    const { fit: q, others } = await fit.modes();
+    const response = q.converged ? q : await fit.linearResponse();
+    const factor = factorOf(response) ?? factorOf({ ...response, covariance: null, sd: response.sd.map(() => 1) })!;
+    const samples = await sgldFit(
+      fit.problem,
+      fit.density,
+      { mean: response.mean, factor },
+      { ...chosen, chains, draws, seed: fit.seed, signal, onProgress: onEvent },
+      explaining(fit),
+    );
+    const certificate = certifySgld(samples, fit.density, fit.problem.names, others);
+    return { certificate, approximation: null, weighted: null, chains: null, samples };
+  },
 };
+
+const explaining = (fit: Fit) => (unconstrained: Float64Array) => explainNonFinite(fit.problem, unconstrained);
 
 /** Gradient VI in a family, by Adam with its own step sizes and end. */
 function stochastic(family: (dim: number) => VariationalFamily): Rung {
@@ -210,7 +280,7 @@ function stochastic(family: (dim: number) => VariationalFamily): Rung {
     const { signal, onEvent, stochastic: chosen } = fit.options;
     const { others } = await fit.modes();
     const compiled = await fit.compiled();
-    const found = await stochasticVi(fit.problem, { family, ...chosen, compiled, seed: fit.seed, signal, onEvent });
+    const found = await stochasticVi(fit.problem, { family, ...chosen, compiled, seed: fit.seed, signal, onEvent, explain: explaining(fit) }); // biome-ignore format: one line
     return weighted(fit, found, others);
   };
 }
@@ -226,8 +296,10 @@ const names: Record<Exclude<Method, "auto">, string> = {
   mixture: "mixture",
   flow: "flow",
   autoregressive: "autoregressive",
+  sites: "sites",
   nuts: "nuts",
   hmc: "hmc",
+  sgld: "sgld",
 };
 
 /** The ladder: cheap methods first. The last two go on with what NUTS said was missing. */
@@ -235,10 +307,10 @@ export const ladder: readonly { readonly name: string; readonly run: Rung }[] = 
   { name: names.laplace, run: rungs.laplace },
   { name: names.meanfield, run: rungs.meanfield },
   { name: names.importance, run: rungs.importance },
-  { name: names.nuts, run: rungs.nuts },
+  { name: names.nuts, run: (fit) => sampled(fit, "nuts", {}, true) },
   {
     name: "nuts with short steps",
-    run: (fit) => sampled(fit, "nuts", { targetAcceptance: 0.98, warmUp: 2 * (fit.options.warmUp ?? 1000), draws: 2 * (fit.options.draws ?? 1000) }), // biome-ignore format: one line
+    run: (fit) => sampled(fit, "nuts", { targetAcceptance: 0.98, warmUp: 2 * (fit.options.warmUp ?? 1000), draws: 2 * (fit.options.draws ?? 1000) }, true), // biome-ignore format: one line
   },
 ];
 

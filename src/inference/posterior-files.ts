@@ -51,6 +51,9 @@ function storedApproximation(problem: Problem, q: Approximation): StoredApproxim
     support: storedSupport(support),
   }));
   const vector = (values: Float64Array) => ({ shape: [dim], values });
+  const asTheyAre = { family: q.family, form: null, dim, sites, tensors: { params: { shape: [params.length], values: params } } }; // biome-ignore format: one line
+  // Parameters of families by site, whose number says nothing about their form.
+  if (q.family === "sites") return asTheyAre;
   if (params.length === dim + dim * dim && dim > 1) {
     const factor = { shape: [dim, dim], values: params.slice(dim) };
     return { family: q.family, form: "gaussian", dim, sites, tensors: { mean: vector(q.mean), factor } };
@@ -65,7 +68,7 @@ function storedApproximation(problem: Problem, q: Approximation): StoredApproxim
     };
   if (q.covariance && ["full-rank", "low-rank", "block"].includes(q.family))
     return storedGaussian({ family: q.family, sites }, q.mean, q.covariance);
-  return { family: q.family, form: null, dim, sites, tensors: { params: { shape: [params.length], values: params } } };
+  return asTheyAre;
 }
 
 /** What a file keeps of a posterior. */

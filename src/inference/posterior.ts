@@ -36,6 +36,8 @@ export interface PosteriorParts<R extends Returned> {
   readonly weights?: WeightedDraws | null;
   /** Importance ESS of the reported draws where they were resampled by their weights. */
   readonly importanceEss: number | null;
+  /** What no number of the result shows. */
+  readonly warnings?: readonly string[];
 }
 
 /** Names of what a model's body returned. */
@@ -56,6 +58,8 @@ export class Posterior<R extends Returned = Returned> {
   readonly chains: ChainsResult | null;
   /** Draws of q with their importance weights, where a variational method made them: what k-hat is about. */
   readonly weights: WeightedDraws | null;
+  /** What no number of the result shows: that q provably leaves out a part of the model's support. */
+  readonly warnings: readonly string[];
   readonly problem: Problem<R>;
   private readonly density: LogDensity;
   private readonly importanceEss: number | null;
@@ -73,6 +77,7 @@ export class Posterior<R extends Returned = Returned> {
     this.chains = parts.chains;
     this.weights = parts.weights ?? null;
     this.importanceEss = parts.importanceEss;
+    this.warnings = parts.warnings ?? [];
   }
 
   private get last(): Attempt {
@@ -97,10 +102,11 @@ export class Posterior<R extends Returned = Returned> {
   /** A row for each element: mean, sd, quantiles, diagnostics. */
   get table(): readonly SummaryRow[] {
     if (!this.rows) {
-      const rows = summary(this.allDraws, this.chains !== null);
+      const isChains = this.chains !== null || this.allDraws.chains > 1;
+      const rows = summary(this.allDraws, isChains);
       // Draws that were resampled by weight are independent but for the weights: chains they have none.
       const ess = this.importanceEss;
-      this.rows = this.chains
+      this.rows = isChains
         ? rows
         : rows.map((row) => {
             const size = ess === null ? row.essBulk : Math.min(row.essBulk, ess);
@@ -112,7 +118,10 @@ export class Posterior<R extends Returned = Returned> {
 
   /** The table as text, with the certificate above it. */
   summary(): string {
-    return `${this.method}: ${this.trusted ? "trusted" : "NOT trusted"}. ${this.reason}\n\n${formatSummary(this.table)}`;
+    const verdict = `${this.method}: ${this.trusted ? "trusted" : "NOT trusted"}. ${this.reason}`;
+    const unseen = this.khat === null ? [] : ["k-hat is made of q's own draws: it cannot see a mode that was never visited."];
+    const warnings = this.warnings.map((w) => `Warning: ${w}`);
+    return `${[verdict, ...unseen, ...warnings].join("\n")}\n\n${formatSummary(this.table)}`;
   }
 
   /** What the sampler recorded of each draw, [chains, draws]; null where there was none. */

@@ -2,21 +2,14 @@ import { OptionError } from "../base/errors.ts";
 import { elbo } from "../objectives/elbo.ts";
 import type { VariationalObjective } from "../objectives/variational-objective.ts";
 import { f64, program } from "../program/program.ts";
-import type { SiteDraws } from "../posterior/draws.ts";
 import { compileTarget } from "./compiled-target.ts";
 import { fixedDraws } from "./fixed-draws.ts";
-import { hostGaussian } from "./approximation.ts";
+import { type FittedSite, hostGaussian } from "./approximation.ts";
 import type { Problem } from "./problem.ts";
 import { chooseSites, type SiteFamilies } from "./site-choice.ts";
 import { rawNumbers, siteFamily, siteProduct, type SiteProduct } from "./site-family.ts";
 import { siteStart } from "./site-start.ts";
 import { type StochasticViFit, type StochasticViOptions, stochasticVi } from "./stochastic-vi.ts";
-
-/** q of one site with its fitted parameters, each of the shape [...plates, ...its own]. */
-export interface FittedSite {
-  readonly family: string;
-  readonly params: Readonly<Record<string, SiteDraws>>;
-}
 
 export interface SiteViFit extends StochasticViFit {
   readonly sites: Readonly<Record<string, FittedSite>>;

@@ -28,7 +28,9 @@ export type StochasticViEvent =
   /** The iterates at one rate no longer drift and were averaged; `symmetricKl` is to the average at the rate before. */
   | { readonly kind: "rate"; readonly step: number; readonly learningRate: number; readonly symmetricKl: number }
   /** A step's gradient was not finite, and the step was not taken. */
-  | { readonly kind: "skipped"; readonly step: number; readonly steps: number };
+  | { readonly kind: "skipped"; readonly step: number; readonly steps: number }
+  /** A draw of q where the log density or its gradient is not finite; `message` names the term. */
+  | { readonly kind: "nonFinite"; readonly step: number; readonly message: string };
 
 export interface StochasticViOptions<E extends GradientEstimator = GradientEstimator> {
   /** A family of the target's dimension, or how to make one. Default the mean-field Gaussian. */
@@ -56,6 +58,8 @@ export interface StochasticViOptions<E extends GradientEstimator = GradientEstim
   readonly compiled?: CompiledTarget;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: StochasticViEvent) => void;
+  /** Says why the log density is not finite at a point; asked once, when a step met such a one. */
+  readonly explain?: (unconstrained: Float64Array) => Promise<Error>;
 }
 
 export interface StochasticViFit extends Approximation {
@@ -79,6 +83,9 @@ const MOST_BLOCKS = 80;
 /** How often the first learning rate is divided by 4 when the fit does not get anywhere with it. */
 const RETRIES = 6;
 const KL_DRAWS = 256;
+/** Draws among which the one that was not finite is looked for, each time that a step was skipped, and how often. */
+const SEARCHED = 512;
+const SEARCHES = 8;
 
 /**
  * The objective's first estimator that the family allows. A q that can come close to the posterior has the path derivative of the
@@ -134,7 +141,7 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
   options: StochasticViOptions<E> = {},
 ): Promise<StochasticViFit> {
   const started = performance.now();
-  const { draws = 10, optimizer = adam(), seed = 0, maxSteps = 50_000, evaluationDraws = 1000, onEvent } = options;
+  const { draws = 10, optimizer = adam(), seed = 0, maxSteps = 50_000, evaluationDraws = 1000, onEvent, explain } = options;
   const { dim } = target;
   const family = typeof options.family === "function" ? options.family(dim) : (options.family ?? meanField(dim));
   if (family.dim !== dim)
@@ -202,6 +209,8 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
   let steps = 0;
   let average: Float64Array | null = null;
   let retries = 0;
+  let address: string | null = null;
+  let searches = 0;
   let verdict: { converged: boolean; reason: string } | null = null;
   while (!verdict) {
     const trace = new IterateTrace(family.size);
@@ -218,6 +227,14 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
       if (taken < BLOCK) {
         skipped += BLOCK - taken;
         onEvent?.({ kind: "skipped", step: steps, steps: BLOCK - taken });
+        if (explain && address === null && searches++ < SEARCHES) {
+          const now = host.draw(fit.state.params!.read() as Float64Array, SEARCHED, seed + steps);
+          const found = firstNonFinite(compiled, now);
+          if (found) {
+            address = (await explain(found)).message;
+            onEvent?.({ kind: "nonFinite", step: steps, message: address });
+          }
+        }
       }
       trace.add(fit.state.sum!.view() as Float64Array, fit.state.squares!.view() as Float64Array, metrics.minimised!);
       onEvent?.({ kind: "progress", step: steps, learningRate: rate, minimised: trace.lastObjective });
@@ -243,7 +260,8 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
       const reason = skipped
         ? "the gradient was not finite in most steps"
         : "the objective did not improve from where it began";
-      verdict = { converged: false, reason: `${reason}, at any learning rate down to ${rate}` };
+      const why = skipped && address ? `: ${address}` : "";
+      verdict = { converged: false, reason: `${reason}, at any learning rate down to ${rate}${why}` };
       break;
     }
     const next = trace.average();
@@ -285,6 +303,16 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
     draw: (n, from) => host.draw(params, n, from),
     logDensityOf: (x) => host.logDensityOf(params, x),
   };
+}
+
+/** The first row of x at which the log density or its gradient is not finite. */
+function firstNonFinite({ one }: CompiledTarget, x: Float64Array): Float64Array | null {
+  const gradient = new Float64Array(one.dim);
+  for (let from = 0; from < x.length; from += one.dim) {
+    const row = x.slice(from, from + one.dim);
+    if (!Number.isFinite(one.evaluate(row, gradient)) || !gradient.every(Number.isFinite)) return row;
+  }
+  return null;
 }
 
 /** Moments of location + factor · y from those of y. */

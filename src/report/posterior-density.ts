@@ -20,23 +20,23 @@ export function quantileOf(sorted: ArrayLike<number>, share: number): number {
   return low + (at - below) * ((sorted[Math.min(below + 1, sorted.length - 1)] ?? low) - low);
 }
 
-/** Width of the shortest interval that holds half of the sorted numbers. */
-function shortestHalf(sorted: Float64Array): number {
-  const half = Math.ceil(sorted.length / 2);
+/** Width of the shortest interval that holds a quarter of the sorted numbers. */
+function shortestQuarter(sorted: Float64Array): number {
+  const quarter = Math.ceil(sorted.length / 4);
   let width = Number.POSITIVE_INFINITY;
-  for (let i = 0; i + half < sorted.length; i++) width = Math.min(width, sorted[i + half]! - sorted[i]!);
+  for (let i = 0; i + quarter < sorted.length; i++) width = Math.min(width, sorted[i + quarter]! - sorted[i]!);
   return width;
 }
 
 /**
  * The normal distribution's bandwidth 1.06 · scale · n^(−1/5) (Silverman 1986, eq. 3.28), where the scale is the smallest of sd, interquartile range /
- * 1.349 and shortest half / 1.349: the last one keeps modes apart that lie far from each other.
+ * 1.349 and shortest quarter / 0.637: the last one keeps modes apart that lie far from each other.
  */
 export function bandwidthOf(sorted: Float64Array): number {
   const n = sorted.length;
   const mean = sorted.reduce((a, b) => a + b, 0) / n;
   const sd = Math.sqrt(sorted.reduce((a, b) => a + (b - mean) ** 2, 0) / Math.max(1, n - 1));
-  const scales = [sd, (quantileOf(sorted, 0.75) - quantileOf(sorted, 0.25)) / 1.349, shortestHalf(sorted) / 1.349];
+  const scales = [sd, (quantileOf(sorted, 0.75) - quantileOf(sorted, 0.25)) / 1.349, shortestQuarter(sorted) / 0.637];
   const scale = Math.min(...scales.filter((s) => s > 0 && Number.isFinite(s)));
   return 1.06 * (Number.isFinite(scale) ? scale : 0) * n ** -0.2;
 }

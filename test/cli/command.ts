@@ -44,7 +44,7 @@ export async function buildCommand(): Promise<BuiltCommand> {
     format: "esm",
     platform: "node",
     target: "node20",
-    external: ["commander", "fflate", "koffi", "papaparse"],
+    external: ["commander", "fflate", "hyparquet-writer", "jiti", "koffi", "papaparse"],
     logLevel: "error",
   });
   mkdirSync(join(home, "bin"));

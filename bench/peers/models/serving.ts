@@ -24,6 +24,8 @@ export interface About {
   readonly versions: Readonly<Record<string, string>>;
   readonly threads: number;
   readonly blas: string;
+  /** How far gradients may differ, relatively, of a peer that computes in less than double precision. */
+  readonly tolerance?: number;
 }
 
 /** Says who it is, then answers each line of standard input. */

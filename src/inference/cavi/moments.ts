@@ -1,9 +1,10 @@
 import { stack } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type Form, fresh, isKnown, type Leaf, leavesText, outAxes, renameTerm, type Term } from "./form.ts";
+import { type Form, fresh, isKnown, type Leaf, leavesText, renameTerm, type Term } from "./form.ts";
 import {
   type Axis,
   aligned,
+  axesOfLabel,
   contract,
   elementwise,
   indexOf,
@@ -29,7 +30,7 @@ export type SiteStatistics =
       readonly covariance: Tensor;
       readonly events: readonly number[];
       /** The precision that the covariance is relative to: q(x | τ) has the covariance C / τ (or c Λ⁻¹, C = c then). */
-      readonly relativeTo: string | null;
+      readonly relativeTo: { readonly site: string; readonly positions: readonly number[] } | null;
       /** Of the state of a chain: the states before each step, and Cov(x_t, x_{t−1}). */
       readonly before: { readonly mean: Tensor; readonly covariance: Tensor; readonly cross: Tensor } | null;
     }
@@ -45,13 +46,27 @@ export type SiteStatistics =
       readonly before: { readonly probs: Tensor; readonly pair: Tensor } | null;
     };
 
-export type Statistics = Readonly<Record<string, SiteStatistics>>;
+/** Elements of one site that a term brings together: they must not be updated apart. */
+export type Coupled = (site: string, position: number) => void;
+
+/** The statistics of all sites by name; `coupled` hears of elements that depend on one another. */
+export interface Statistics {
+  readonly sites: Readonly<Record<string, SiteStatistics>>;
+  readonly coupled?: Coupled;
+}
+
+/** That a covariance is relative to the precision `site`, seen at `labels`; `events`: where the Gaussian's own axes are seen. */
+export interface Relative {
+  readonly site: string;
+  readonly labels: readonly Label[];
+  readonly events: readonly (readonly [Label, Label])[];
+}
 
 /** Σ over `sums` of the product of the factors; `relativeTo`: a precision that the covariance in it is relative to. */
 export interface Product {
   readonly factors: readonly Named[];
   readonly sums: readonly Axis[];
-  readonly relativeTo: string | null;
+  readonly relativeTo: Relative | null;
 }
 
 const exponent = (p: number) => (p === 1 ? "" : `^${p}`);
@@ -59,7 +74,7 @@ const exponent = (p: number) => (p === 1 ? "" : `^${p}`);
 /** E of a leaf: only what is declared to be a statistic of its site. */
 function leafMean(q: Statistics, leaf: Leaf): Named {
   const { site, previous, labels, power } = leaf;
-  const s = q[site]!;
+  const s = q.sites[site]!;
   if (s.kind === "gaussian" && power === 1) return resolve(previous ? s.before!.mean : s.mean, labels);
   if (s.kind === "positive" && power === (s.inverse ? -1 : 1)) return resolve(s.mean, labels);
   if (s.kind === "matrix" && power === 1) return resolve(s.mean, labels);
@@ -80,7 +95,7 @@ function leafMean(q: Statistics, leaf: Leaf): Named {
 /** E log of a leaf. */
 function leafLog(q: Statistics, leaf: Leaf): Named {
   const { site, labels, power } = leaf;
-  const s = q[site]!;
+  const s = q.sites[site]!;
   const log =
     s.kind === "positive" || s.kind === "simplex" || s.kind === "unit"
       ? s.log
@@ -91,7 +106,7 @@ function leafLog(q: Statistics, leaf: Leaf): Named {
   return map(resolve(log, labels), (t) => (power === 1 ? t : t.mul(power)));
 }
 
-const isGaussian = (q: Statistics, leaf: Leaf) => q[leaf.site]!.kind === "gaussian";
+const isGaussian = (q: Statistics, leaf: Leaf) => q.sites[leaf.site]!.kind === "gaussian";
 
 /** Whether two labels never stand for the same element. */
 const apart = (a: Label, b: Label): boolean =>
@@ -110,7 +125,7 @@ function termProducts(q: Statistics, term: Term): Product[] {
     if (isGaussian(q, leaf) && leaf.power === 2 && !same.length) {
       const one = { ...leaf, power: 1 };
       const m = leafMean(q, one);
-      const v = leafCovariance(q, one, one);
+      const v = leafCovariance(q, one, one, term.sums);
       products = products.flatMap((p) => [
         { ...p, factors: [...p.factors, m, m] },
         ...(v ? [{ ...p, factors: [...p.factors, ...v.factors], relativeTo: v.relativeTo }] : []),
@@ -127,10 +142,11 @@ function termProducts(q: Statistics, term: Term): Product[] {
     done.add(other);
     const means = [mean, leafMean(q, other)];
     const distinct = leaf.labels.some((l, i) => apart(l, other.labels[i]!));
-    if (!isGaussian(q, leaf) && !distinct && q[leaf.site]!.kind !== "point") {
+    if (!isGaussian(q, leaf) && !distinct && q.sites[leaf.site]!.kind !== "point") {
       throw new NotConjugate(`it holds a product of "${leaf.site}" with itself`);
     }
-    const v = isGaussian(q, leaf) ? leafCovariance(q, leaf, other) : null;
+    const v = isGaussian(q, leaf) ? leafCovariance(q, leaf, other, term.sums) : null;
+    if (!v) leaf.labels.forEach((l, i) => labelKey(l) === labelKey(other.labels[i]!) || q.coupled?.(leaf.site, i));
     products = products.flatMap((p) => [
       { ...p, factors: [...p.factors, ...means] },
       ...(v ? [{ ...p, factors: [...p.factors, ...v.factors], relativeTo: v.relativeTo }] : []),
@@ -146,7 +162,9 @@ const valueOf = ({ factors, sums }: Product): Named => {
 
 /** E of a polynomial, on the axes that it varies along. */
 export function meanOf(q: Statistics, form: Form, like: Tensor): Named {
-  const values = form.terms.flatMap((t) => termProducts(q, t).map(valueOf));
+  const products = form.terms.flatMap((t) => termProducts(q, t));
+  if (products.some((p) => p.relativeTo)) throw new NotConjugate("it holds the square of a site whose precision is latent");
+  const values = products.map(valueOf);
   return values.length ? values.reduce((a, b) => plus(a, b)) : scalar(like, 0);
 }
 
@@ -154,37 +172,49 @@ export const productsOf = (q: Statistics, form: Form): Product[] => form.terms.f
 
 interface LeafCovariance {
   readonly factors: readonly Named[];
-  readonly relativeTo: string | null;
+  readonly relativeTo: Relative | null;
 }
 
 /** Cov of two elements of a Gaussian site; null where it is 0 for all. */
-function leafCovariance(q: Statistics, a: Leaf, b: Leaf): LeafCovariance | null {
-  const s = q[a.site]!;
+function leafCovariance(q: Statistics, a: Leaf, b: Leaf, sums: readonly Axis[]): LeafCovariance | null {
+  const s = q.sites[a.site]!;
   if (s.kind === "point") return null;
   if (s.kind !== "gaussian") throw new NotConjugate(`it needs the variance of "${a.site}", which is no statistic of it`);
   const { events, relativeTo } = s;
   const single = a.labels.map((_, p) => p).filter((p) => !events.includes(p));
   const masks: Named[] = [];
+  let zero = false;
   for (const p of single) {
     const [la, lb] = [a.labels[p]!, b.labels[p]!];
-    if (labelKey(la) === labelKey(lb)) continue;
+    const summed = axesOfLabel(la).some((axis) => sums.includes(axis));
+    if (labelKey(la) === labelKey(lb)) {
+      if (summed) q.coupled?.(a.site, p);
+      continue;
+    }
     if (a.previous !== b.previous) throw new NotConjugate(`it joins steps of "${a.site}" that are not neighbours`);
-    if (apart(la, lb)) return null;
+    q.coupled?.(a.site, p);
+    if (apart(la, lb)) zero = true;
     const [i, j] = [indexOf(s.mean, la), indexOf(s.mean, lb)];
     masks.push(elementwise([i, j], ([x, y]) => x!.eq(y!).cast("f64")));
   }
+  if (zero) return null;
   const [first, second] = a.previous && !b.previous ? [b, a] : [a, b];
   const table = !first.previous && second.previous ? s.before!.cross : first.previous ? s.before!.covariance : s.covariance;
   const labels = [...single.map((p) => first.labels[p]!), ...events.map((p) => first.labels[p]!), ...events.map((p) => second.labels[p]!)]; // biome-ignore format: short
-  const isMatrix = relativeTo !== null && q[relativeTo]!.kind === "matrix";
+  const isMatrix = relativeTo !== null && q.sites[relativeTo.site]!.kind === "matrix";
+  const relative = relativeTo && {
+    site: relativeTo.site,
+    labels: relativeTo.positions.map((p) => first.labels[p]!),
+    events: events.map((p) => [first.labels[p]!, second.labels[p]!] as const),
+  };
   const value = resolve(table, isMatrix ? labels.slice(0, single.length) : labels);
-  return { factors: [value, ...masks], relativeTo };
+  return { factors: [value, ...masks], relativeTo: relative };
 }
 
 /** Axes that must be one and the same for two leaves to be the same element: the second's summed ones are renamed. */
 function matching(q: Statistics, a: Leaf, b: Leaf, sums: readonly Axis[]): Map<Axis, Axis> {
   const to = new Map<Axis, Axis>();
-  const s = q[a.site]!;
+  const s = q.sites[a.site]!;
   const events = s.kind === "gaussian" ? s.events : [];
   for (const [p, la] of a.labels.entries()) {
     const lb = b.labels[p]!;
@@ -202,7 +232,7 @@ export function covariance(q: Statistics, f: Form, g: Form): Product[] {
 function termCovariance(q: Statistics, s: Term, given: Term): Product[] {
   let t = fresh(given);
   const shared = [...new Set(s.leaves.map((l) => l.site))].filter(
-    (site) => q[site]!.kind !== "point" && t.leaves.some((l) => l.site === site),
+    (site) => q.sites[site]!.kind !== "point" && t.leaves.some((l) => l.site === site),
   );
   if (!shared.length) return [];
   const of = (term: Term, site: string) => {
@@ -219,7 +249,7 @@ function termCovariance(q: Statistics, s: Term, given: Term): Product[] {
       const to = matching(q, of(left, site), of(right, site), right.sums);
       if (to.size) right = renameTerm(right, to);
     }
-    const parts = chosen.map((site) => leafCovariance(q, of(left, site), of(right, site)));
+    const parts = chosen.map((site) => leafCovariance(q, of(left, site), of(right, site), [...left.sums, ...right.sums]));
     if (parts.some((p) => !p)) continue;
     const scaled = parts.flatMap((p) => p!.relativeTo ?? []);
     if (scaled.length > 1) throw new NotConjugate(`a product of "${chosen.join('" and "')}"`);
@@ -236,7 +266,7 @@ function termCovariance(q: Statistics, s: Term, given: Term): Product[] {
 /** E log of a product: the sum of its logarithms. Null where the form is a sum. */
 export function logOf(q: Statistics, form: Form): Named | null {
   const [term, ...others] = form.terms;
-  if (others.length || term!.sums.length) return isKnown(form) ? null : null;
+  if (others.length || term!.sums.length) return null;
   return logOfTerm(q, term!);
 }
 
@@ -273,11 +303,9 @@ export function logsOfProbability(q: Statistics, form: Form, known: () => Named)
   }
   const [term, ...others] = form.terms;
   const [leaf] = term!.leaves;
-  const s = leaf && q[leaf.site]!;
+  const s = leaf && q.sites[leaf.site]!;
   if (!others.length && term!.leaves.length === 1 && !term!.factors.length && s?.kind === "unit" && leaf!.power === 1) {
     return { yes: resolve(s.log, leaf!.labels), no: resolve(s.log1m, leaf!.labels) };
   }
   throw new NotConjugate(`its probability is a function of ${leavesText(form)} that is not that site itself`);
 }
-
-export const outOf = outAxes;

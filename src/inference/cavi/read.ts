@@ -196,6 +196,35 @@ export class Reader {
     });
   }
 
+  /** η where a tensor is Φ(η) = ½ + ½ erf(η / √2); null where it is not. */
+  probit(tensor: Tensor, labels: readonly Label[]): Form | null {
+    const found = this.affineOfErf(tensor.node, labels);
+    if (!found || Math.abs(Math.abs(found.slope) - 0.5) > 1e-9 || Math.abs(found.shift - 0.5) > 1e-9) return null;
+    return scale(this.node(found.node, found.labels), scalar(this.like, Math.SQRT2 * Math.sign(found.slope)));
+  }
+
+  /** slope · erf(node) + shift */
+  private affineOfErf(node: Node, labels: readonly Label[]): { slope: number; shift: number; node: Node; labels: readonly Label[] } | null {
+    const { op, inputs } = node;
+    if (op === "erf") return { slope: 1, shift: 0, node: inputs[0]!, labels };
+    const moved = this.moved(node, labels);
+    if (moved) return this.affineOfErf(inputs[0]!, moved);
+    const [x, y] = inputs as [Node, Node];
+    const number = (n: Node | undefined) => (n?.op === "const" ? (n.attrs.value as number) : null);
+    if (op === "neg") {
+      const of = this.affineOfErf(x, labels);
+      return of && { ...of, slope: -of.slope, shift: -of.shift };
+    }
+    const [c, other] = number(y) !== null ? [number(y)!, x] : [number(x), y];
+    if (c === null || !["add", "sub", "mul", "div"].includes(op)) return null;
+    const of = this.affineOfErf(other, labels);
+    if (!of) return null;
+    if (op === "mul") return { ...of, slope: of.slope * c, shift: of.shift * c };
+    if (op === "div") return other === x ? { ...of, slope: of.slope / c, shift: of.shift / c } : null;
+    if (op === "add") return { ...of, shift: of.shift + c };
+    return other === x ? { ...of, shift: of.shift - c } : { ...of, slope: -of.slope, shift: c - of.shift };
+  }
+
   /** The matrices that a parameter is taken from, with the labels they are seen at: what stands below look-ups and copies. */
   peel(tensor: Tensor, labels: readonly Label[]): { tensor: Tensor; labels: readonly Label[] } {
     let [node, seen] = [tensor.node, labels];
@@ -293,7 +322,7 @@ export class Reader {
   }
 
   /** The whole numbers that an index is, as a label. */
-  private index(node: Node, labels: readonly Label[]): Label {
+  index(node: Node, labels: readonly Label[]): Label {
     const { op, inputs, attrs } = node;
     const [x, y] = inputs as [Node, Node];
     const latent = this.latents.get(node);

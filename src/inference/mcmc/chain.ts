@@ -56,6 +56,8 @@ export interface ChainResult {
   /** Of the warm-up: gradients, and divergent transitions. */
   readonly warmUpLeapfrogs: number;
   readonly warmUpDivergences: number;
+  /** The first place, after the warm-up, where the log density was not finite, and in making which draw; null where there was none. */
+  readonly nonFinite: { readonly draw: number; readonly at: Float64Array } | null;
 }
 
 /** A chain on its way: synchronous, in slices. */
@@ -132,6 +134,7 @@ export function startChain(logDensity: LogDensity, options: ChainOptions = {}): 
   let warmUpLeapfrogs = 0;
   let warmUpDivergences = 0;
   let divergences = 0;
+  let nonFinite: ChainResult["nonFinite"] = null;
   const transition = (): void => {
     const { stepSize } = state;
     const [next, info] = kernel.step(state, generator);
@@ -151,6 +154,7 @@ export function startChain(logDensity: LogDensity, options: ChainOptions = {}): 
       stats.depth[at] = info.depth;
       stats.leapfrogs[at] = info.leapfrogs;
       stats.divergent[at] = info.divergent ? 1 : 0;
+      if (info.nonFinite) nonFinite ??= { draw: at, at: info.nonFinite };
     }
     done++;
   };
@@ -187,6 +191,7 @@ export function startChain(logDensity: LogDensity, options: ChainOptions = {}): 
           stepSize: state.stepSize,
           warmUpLeapfrogs,
           warmUpDivergences,
+          nonFinite,
         },
         count,
       ),

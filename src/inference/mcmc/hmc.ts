@@ -46,7 +46,8 @@ export function hmc(logDensity: LogDensity, options: HmcOptions = {}): Hamiltoni
     }
     const acceptance = divergent ? 0 : Math.min(1, Math.exp(energy - from.energy));
     const accepted = generator.uniform() < acceptance;
-    const info = { energy: accepted ? from.energy : energy, depth: 0, divergent, acceptance, leapfrogs };
+    const nonFinite = divergent && !Number.isFinite(from.logDensity) ? from.u.slice() : null;
+    const info = { energy: accepted ? from.energy : energy, depth: 0, divergent, acceptance, leapfrogs, nonFinite };
     if (!accepted) return [state, info];
     return [{ ...state, u: from.u.slice(), logDensity: from.logDensity, gradient: from.gradient.slice() }, info];
   };

@@ -24,6 +24,8 @@ export interface HamiltonianInfo {
   readonly acceptance: number;
   /** Gradients that were evaluated. */
   readonly leapfrogs: number;
+  /** Where a divergent trajectory met a log density that is not finite, [dim]. */
+  readonly nonFinite?: Float64Array | null;
 }
 
 /** A Markov chain's transition: functions without hidden state (scratch memory aside), random numbers being an argument. */

@@ -137,6 +137,7 @@ export function nuts(logDensity: LogDensity, options: NutsOptions = {}): Hamilto
     let leapfrogs = 0;
     let acceptance = 0;
     let divergent = false;
+    let nonFinite: Float64Array | null = null;
     let forwards = true;
     let going = true;
     while (going && depth < maxDepth) {
@@ -160,7 +161,10 @@ export function nuts(logDensity: LogDensity, options: NutsOptions = {}): Hamilto
         acceptance += change >= 0 ? 1 : Math.exp(change);
         divergent = change < -maxEnergyError;
         going = !divergent;
-        if (divergent) break;
+        if (divergent) {
+          if (!Number.isFinite(to.logDensity)) nonFinite = to.u.slice();
+          break;
+        }
         setSingle(stack[++top]!, to, change);
         while (top > 0 && stack[top - 1]!.level === stack[top]!.level) {
           const b = stack[top--]!;
@@ -182,7 +186,7 @@ export function nuts(logDensity: LogDensity, options: NutsOptions = {}): Hamilto
     const { drawn } = whole;
     return [
       { ...state, u: drawn.u.slice(), logDensity: drawn.logDensity, gradient: drawn.gradient.slice() },
-      { energy: drawn.energy, depth, divergent, acceptance: acceptance / leapfrogs, leapfrogs },
+      { energy: drawn.energy, depth, divergent, acceptance: acceptance / leapfrogs, leapfrogs, nonFinite },
     ];
   };
   return { init: (u) => startAt(logDensity, u), step };

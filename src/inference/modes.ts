@@ -1,0 +1,113 @@
+import { Generator } from "../base/generator.ts";
+import { type CompiledTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
+import { findMode, type Mode } from "./laplace.ts";
+import { lbfgs } from "./lbfgs.ts";
+import { diagonalOf, inverseFromCholesky } from "./symmetric-solve.ts";
+
+/** Starts besides the first that are uniform on (−2, 2), and on the wider (−10, 10). */
+const NEAR = 3;
+const WIDE = 2;
+/** Distances, in the first mode's sds, of starts that lie opposite each other about it. */
+const FAR = [6, 25, 100];
+/** Nats below the best density at which a search from far away is given up. */
+const HOPELESS = 40;
+
+/** A search's end, and whether it began near 0, where a model's parameters are expected. */
+export interface Found extends Mode {
+  readonly near: boolean;
+}
+
+const isMode = ({ converged, cholesky }: Mode): boolean => converged && cholesky !== null;
+
+/** log of the mass under a mode as its Gaussian has it, up to a constant: log p(mode) − ½ log det H. */
+function logMass({ logDensity, cholesky }: Mode): number {
+  if (!cholesky) return logDensity;
+  const dim = Math.sqrt(cholesky.length);
+  return diagonalOf(cholesky, dim).reduce((sum, pivot) => sum - Math.log(pivot), logDensity);
+}
+
+/** sds of a mode's Gaussian; 1 where it has none. */
+function sdsOf({ x, cholesky }: Mode): Float64Array {
+  const dim = x.length;
+  if (!cholesky) return new Float64Array(dim).fill(1);
+  return diagonalOf(inverseFromCholesky(cholesky, dim), dim).map(Math.sqrt);
+}
+
+/** Distance of two points in sds, by the coordinate in which it is greatest. */
+const distance = (x: Float64Array, y: Float64Array, sd: ArrayLike<number>): number =>
+  x.reduce((most, value, j) => Math.max(most, Math.abs(value - y[j]!) / sd[j]!), 0);
+
+/**
+ * The ends of searches for modes: from 0 (or where there is a finite density near it), from places dispersed around it, and from
+ * places far from the first mode on both sides. Searches from far away are cut short where they lead to nothing.
+ */
+export function dispersedModes(compiled: CompiledTarget, seed: number): Found[] {
+  const { dim } = compiled.target;
+  const generator = new Generator(seed, "dispersed starts");
+  const gradient = new Float64Array(dim);
+  const usable = (x: Float64Array) =>
+    Number.isFinite(compiled.one.evaluate(x, gradient)) && gradient.every(Number.isFinite);
+  const uniform = (radius: number) => Float64Array.from({ length: dim }, () => radius * (2 * generator.uniform() - 1));
+  const near = [startingPoint(compiled, undefined, seed)];
+  for (let s = 0; s < NEAR; s++) near.push(uniform(2));
+  const found: Found[] = near.filter((x, i) => i === 0 || usable(x)).map((x) => ({ ...findMode(compiled, x), near: true })); // biome-ignore format: one line
+
+  const first = bestOf(found);
+  const sd = sdsOf(first);
+  const far = Array.from({ length: WIDE }, () => uniform(10));
+  for (const radius of FAR) {
+    const direction = Float64Array.from({ length: dim }, () => (dim === 1 ? 1 : generator.normal()));
+    for (const side of [radius, -radius]) far.push(first.x.map((m, j) => m + side * sd[j]! * direction[j]!));
+  }
+  const fn = negLogDensity(compiled);
+  for (const start of far) {
+    if (!usable(start)) continue;
+    const rough = lbfgs(fn, start, { scale: sd, maxIterations: 100, valueTolerance: 1e-6 });
+    if (!(-rough.value > first.logDensity - HOPELESS)) continue;
+    if (found.some((m) => isMode(m) && distance(rough.x, m.x, sd) < 0.1)) continue;
+    found.push({ ...findMode(compiled, rough.x), near: false });
+  }
+  return found;
+}
+
+/** The mode with most mass under its Gaussian; where none was reached, the highest density. */
+export function bestOf(found: readonly Found[]): Found {
+  const modes = found.filter(isMode);
+  if (modes.length) return modes.reduce((a, b) => (logMass(b) > logMass(a) ? b : a));
+  return found.reduce((a, b) => (b.logDensity > a.logDensity ? b : a));
+}
+
+/**
+ * A mode beside another is of no weight when its share of the mass, times the square of its distance in sds, is below this: it then
+ * moves no moment by a hundredth of an sd. Both masses are Gaussian guesses, so that two powers of ten are kept in hand.
+ */
+const NEGLIGIBLE = 1e-4;
+/** The same by density, in nats, where the mass under a mode is not known. */
+const NEGLIGIBLE_DENSITY = 12;
+
+/** Modes that a posterior approximated at the best one should not leave out, each once. */
+export function modesBeside(best: Mode, found: readonly Found[]): Found[] {
+  const sd = sdsOf(best);
+  const beside: Found[] = [];
+  for (const mode of found) {
+    if (!mode.converged) continue;
+    const apart = distance(mode.x, best.x, sd);
+    if (apart < 0.5 || beside.some((m) => distance(mode.x, m.x, sd) < 0.5)) continue;
+    const matters =
+      mode.cholesky && best.cholesky
+        ? logMass(mode) - logMass(best) + Math.log1p(apart ** 2) > Math.log(NEGLIGIBLE)
+        : mode.logDensity > best.logDensity - NEGLIGIBLE_DENSITY;
+    if (matters) beside.push(mode);
+  }
+  return beside;
+}
+
+/** In words what speaks against there being one mode; null where nothing does. */
+export function otherModes(best: Mode, found: readonly Found[]): string | null {
+  if (found.some((m) => m.near && !isMode(m) && m.logDensity > best.logDensity + 0.01)) {
+    return "a search from another start found a higher density than at the mode that was approximated.";
+  }
+  return modesBeside(best, found).length
+    ? "searches from dispersed starts ended in different modes, and one approximation sees one of them."
+    : null;
+}
