@@ -49,6 +49,11 @@ export function fitProgress(stream: Stream, now: () => number = () => performanc
     clear();
     stream.write(`${text}\n`);
   };
+  const isTime = () => {
+    if (now() - drawn < millisecondsBetweenDraws) return false;
+    drawn = now();
+    return true;
+  };
   return {
     update(event) {
       if (!isTerminal) return;
@@ -62,10 +67,11 @@ export function fitProgress(stream: Stream, now: () => number = () => performanc
         const head = `${event.trusted ? "✓" : "✗"} ${event.method}, ${event.seconds.toFixed(2)} s`;
         // One line each: the last reason stands in the result, and all of them in the report.
         line(event.trusted ? head : shortened(`${head}: ${event.reason}`, columns()));
+      } else if (event.kind === "progress" && isTime()) {
+        draw(shortened(`${method} … step ${event.step}`, columns()));
       } else if (event.kind === "chain") {
         chains.set(event.chain, event);
-        if (now() - drawn < millisecondsBetweenDraws) return;
-        drawn = now();
+        if (!isTime()) return;
         draw(chainsText(method, [...chains.values()], (now() - since) / 1000, columns()));
       }
     },

@@ -38,6 +38,7 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
   const interruption = onInterrupt(() => progress.interrupted());
   let posterior: Posterior;
   let inferring = performance.now();
+  let notFinite: string | null = null;
   try {
     const chosen = flags.deterministic || flags.threads !== undefined;
     const runtime = chosen
@@ -50,6 +51,8 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
       signal: interruption.signal,
       onEvent: (event) => {
         note(event, clock);
+        if (event.kind === "nonFinite")
+          notFinite ??= `At step ${event.step} the log density was not finite: ${event.message}`;
         progress.update(event);
       },
     });
@@ -73,7 +76,9 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
   clock.add("drawing what is reported", Math.max(0, (performance.now() - inferring) / 1000 - stages));
 
   const isPartial = posterior.chains?.aborted ?? false;
-  const warnings = isPartial ? [partialText(posterior)] : [];
+  const warnings = [...posterior.warnings];
+  if (notFinite !== null) warnings.push(notFinite);
+  if (isPartial) warnings.push(partialText(posterior));
   const result = resultOf(posterior);
   const { runtime } = posterior.problem;
   const manifest: FitManifest = {

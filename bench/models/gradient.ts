@@ -7,7 +7,8 @@
  *
  * Before anything is timed, each peer's log density (up to a constant) and gradient must agree with ours at random points: one
  * that does not is listed and left out. Each round has a block of every peer, in an order that changes; the figures are medians
- * over the blocks, the ratios those of these medians.
+ * over the blocks, the ratios those of these medians. The rows `-bare` are calls in a compiled loop, without the host's language:
+ * not what a user's Python can call, but what those systems' own samplers do.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +20,7 @@ import type { PeerProcess } from "../peers/process.ts";
 import { dataOf, type ModelName, modelNames } from "./definitions.ts";
 import { ask, chosen, short, startPeers, table, turned } from "./peer.ts";
 
-const offered = ["ansatz", "numpyro", "pymc", "nutpie", "stan", "jax-js"];
+const offered = ["ansatz", "numpyro", "pymc", "nutpie", "nutpie-bare", "stan", "stan-bare", "jax-js"];
 const { values: flags } = parseArgs({
   options: {
     models: { type: "string", default: "eight-schools,logistic,gp,gp200" },

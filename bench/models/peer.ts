@@ -24,7 +24,9 @@ export const peerCommands: readonly PeerCommand[] = [
   inPython("numpyro-parallel", "in_numpyro.py", "parallel"),
   inPython("pymc", "in_pymc.py"),
   inPython("nutpie", "in_pymc.py", "nutpie"),
+  inPython("nutpie-bare", "in_pymc.py", "nutpie", "bare"),
   inPython("stan", "in_stan.py"),
+  inPython("stan-bare", "in_stan.py", "bare"),
   inNode("jax-js", "jaxjs.ts"),
 ];
 

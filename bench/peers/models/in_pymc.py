@@ -1,4 +1,5 @@
-"""PyMC. `--linker numba` compiles log density and gradient by numba as nutpie calls them, without Python in between."""
+"""PyMC. `nutpie`: log density and gradient compiled by numba, as nutpie does; `nutpie bare` times calls in a compiled loop, as
+nutpie's sampler makes them, without Python."""
 
 import ctypes
 import os
@@ -13,6 +14,7 @@ import pytensor.tensor as pt
 from serving import Peer, named_means, read_data, reported_sites, write_draws
 
 NUTPIE = "nutpie" in sys.argv
+BARE = "bare" in sys.argv
 
 
 def eight_schools(J, y, sigma):
@@ -71,7 +73,7 @@ def built(name, data):
 
 class Pymc(Peer):
     about = {
-        "peer": "nutpie" if NUTPIE else "pymc",
+        "peer": "-".join(sys.argv[1:]) or "pymc",
         "versions": {"pymc": pm.__version__, "pytensor": pytensor.__version__},
         "threads": len(os.sched_getaffinity(0)),
         "blas": "numba's" if NUTPIE else pytensor.config.blas__ldflags or "numpy's",
@@ -99,12 +101,37 @@ class Pymc(Peer):
         gradient, value = np.zeros(dim), np.zeros(1)
         into, out, user = gradient.ctypes.data, value.ctypes.data, self.compiled.user_data.ctypes.data
 
+        if BARE:
+            import numba
+
+            @numba.njit
+            def loop(at, stride, count, times):
+                for _ in range(times):
+                    for p in range(count):
+                        raw(dim, at + p * stride, into, out, user)
+
+            self.loop = loop
+            loop(np.zeros(dim).ctypes.data, 8 * dim, 1, 1)
+
         def call(u):
             if raw(dim, u.ctypes.data, into, out, user):
                 raise FloatingPointError("the log density is not finite")
             return value[0], gradient.copy()
 
         return call
+
+    def do_time(self, request):
+        if not BARE:
+            return super().do_time(request)
+        points = np.array(request["points"])
+        times = 1
+        while True:  # as many calls in one as take long enough
+            before = time.perf_counter()
+            self.loop(points.ctypes.data, points.strides[0], len(points), times)
+            done = (time.perf_counter() - before) * 1e3
+            if done >= request["milliseconds"] / 2:
+                return {"us": done * 1e3 / (times * len(points))}
+            times *= 2
 
     def do_nuts(self, request):
         data = read_data(request["data"])

@@ -1,7 +1,8 @@
 """Stan: C++ by the stanc and with the headers that httpstan (pystan) brings, called through ctypes (stan_calls.cpp).
 
 Compiled models are kept in the folder that PEERS_STAN names (default: a folder of the user's cache) with the seconds that stanc and
-the C++ compiler took. `python in_stan.py` serves; `python in_stan.py build` compiles all models that are not there.
+the C++ compiler took. `python in_stan.py` serves, `python in_stan.py bare` times calls in a C++ loop, as Stan's own samplers make them; `python in_stan.py
+build` compiles all models that are not there.
 """
 
 import ctypes
@@ -25,6 +26,7 @@ HTTPSTAN = Path(importlib.util.find_spec("httpstan").submodule_search_locations[
 KEPT = Path(os.environ.get("PEERS_STAN", Path.home() / ".cache" / "ansatz-bench-stan"))
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-w", "-D_REENTRANT", "-DBOOST_DISABLE_ASSERTS"]
 FILES = {"gp200": "gp"}
+BARE = "bare" in sys.argv
 
 
 def build(model: str) -> tuple[Path, float]:
@@ -54,6 +56,7 @@ class Compiled:
         lib.model_new.restype = ctypes.c_void_p
         lib.log_density_gradient.restype = ctypes.c_double
         lib.log_density_gradient.argtypes = [ctypes.c_void_p] * 3
+        lib.many.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
         lib.nuts.argtypes = [ctypes.c_void_p, *[ctypes.c_uint] * 2, *[ctypes.c_int] * 3, ctypes.c_void_p]
         lib.advi.argtypes = [
             ctypes.c_void_p, ctypes.c_uint, ctypes.c_double, *[ctypes.c_int] * 2, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int,
@@ -85,7 +88,7 @@ def one_chain(arguments: tuple) -> np.ndarray:
 
 class Stan(Peer):
     about = {
-        "peer": "stan",
+        "peer": "stan-bare" if BARE else "stan",
         "versions": {"stan": "2.35", "httpstan": "4.13"},
         "threads": 1,
         "blas": "Eigen",
@@ -104,6 +107,19 @@ class Stan(Peer):
 
         self.call = call
         return {"seconds": kept.compile_seconds}
+
+    def do_time(self, request):
+        if not BARE:
+            return super().do_time(request)
+        points = np.array(request["points"])
+        calls, done, started = 1, 0.0, time.perf_counter()
+        while True:  # as many calls in one as take long enough
+            before = time.perf_counter()
+            kept.lib.many(kept.model, points.ctypes.data, len(points), calls)
+            done = (time.perf_counter() - before) * 1e3
+            if done >= request["milliseconds"] / 2 or time.perf_counter() - started > 10:
+                return {"us": done * 1e3 / (calls * len(points))}
+            calls *= 2
 
     def do_nuts(self, request):
         global kept

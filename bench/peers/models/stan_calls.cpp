@@ -80,6 +80,20 @@ double log_density_gradient(void* model, const double* at, double* gradient) {
   return value;
 }
 
+// The same at each of `count` points, `times` times: what calls cost without a host language.
+double many(void* model, const double* points, int count, int times) {
+  const Model& m = *static_cast<Model*>(model);
+  const auto dim = static_cast<Eigen::Index>(m.num_params_r());
+  Eigen::VectorXd u, g;
+  double sum = 0;
+  for (int i = 0; i < times; ++i)
+    for (int p = 0; p < count; ++p) {
+      u = Eigen::Map<const Eigen::VectorXd>(points + p * dim, dim);
+      sum += stan::model::log_prob_grad<true, true>(m, u, g, nullptr);
+    }
+  return sum;
+}
+
 // One chain with CmdStan's defaults; draws [draws, width], row by row.
 int nuts(void* model, unsigned seed, unsigned chain, int warm_up, int draws, int width, double* out) {
   Model& m = *static_cast<Model*>(model);

@@ -1,0 +1,324 @@
+import { choleskyOf } from "../symmetric-solve.ts";
+import type { Base } from "./base.ts";
+import { GaussianState } from "./gaussian-state.ts";
+import type { Settings } from "./options.ts";
+import type { SiteBlock } from "./sites.ts";
+import { type BlockState, blockState, type Fault, type Update, updateJoint, updatesAlong } from "./site-updates.ts";
+import { eigenOf } from "./small-symmetric.ts";
+
+/** A site that could not be updated in the last sweep. */
+export interface Failure {
+  readonly term: string;
+  readonly element: number;
+  readonly fault: Fault;
+}
+
+export interface Propagated {
+  readonly state: GaussianState;
+  readonly states: readonly BlockState[];
+  readonly logZ: number;
+  readonly converged: boolean;
+  readonly reason: string;
+  readonly sweeps: number;
+  readonly residual: number;
+  readonly skipped: number;
+  readonly failures: readonly Failure[];
+}
+
+/** Sweeps without a smaller change than before, after which the steps are halved; and the least step. */
+const PATIENCE = 8;
+const LEAST_STEP = 0.02;
+/** Part of a marginal's precision that must be left after an update. */
+const LEAST_PRECISION = 0.02;
+/** Where the quadratic terms are no Gaussian, sites begin with so much precision. */
+const FIRST_PRECISION = 0.05;
+
+/** EP's iteration: q as a state, the sites' approximations beside it. */
+export class Propagation {
+  private readonly base: Base;
+  private readonly settings: Settings;
+  private readonly state: GaussianState;
+  private readonly states: readonly BlockState[];
+  private readonly dim: number;
+  private step: number;
+  private skipped = 0;
+  private failures: Failure[] = [];
+
+  constructor(base: Base, blocks: readonly SiteBlock[], settings: Settings) {
+    this.base = base;
+    this.settings = settings;
+    this.dim = base.origin.length;
+    this.step = 1 - settings.damping;
+    this.states = blocks.filter((b) => b.k > 0).map((b) => blockState(b, this.dim, base.origin));
+    this.constant = constantOf(blocks.filter((b) => b.k === 0));
+    this.state = new GaussianState(this.dim);
+  }
+  private readonly constant: number;
+
+  run(signal?: AbortSignal): Propagated {
+    const { tolerance, maxSweeps, schedule } = this.settings;
+    const start = this.begin();
+    if (start) return this.result(0, Number.NaN, false, start);
+    if (!this.states.length) return this.result(0, 0, true, "every term is quadratic in the latent variables: exact");
+    let [sweep, size, best, since] = [0, Infinity, Infinity, 0];
+    let reason = "";
+    while (sweep < maxSweeps) {
+      signal?.throwIfAborted();
+      sweep++;
+      this.failures = [];
+      size = schedule === "sequential" ? this.sequential() : this.parallel();
+      if (!this.refresh()) {
+        reason = `in sweep ${sweep} q was no Gaussian any more`;
+        break;
+      }
+      if (size <= tolerance && !this.failures.length) {
+        return this.result(sweep, size, true, `no site changed by more than ${size.toExponential(1)} sd in sweep ${sweep}`);
+      }
+      if (size < 0.9 * best) [best, since] = [size, 0];
+      else if (++since >= PATIENCE && this.step > LEAST_STEP) {
+        this.step = Math.max(LEAST_STEP, 0.5 * this.step);
+        [best, since] = [size, 0];
+      }
+    }
+    reason ||= `after ${sweep} sweeps sites still change by ${size.toExponential(1)} sd (tolerance ${tolerance.toExponential(1)})`;
+    return this.result(sweep, size, false, reason);
+  }
+
+  /** The first q. Without a Gaussian in the model every site begins with some precision. Says what is wrong, if anything. */
+  private begin(): string | null {
+    if (this.base.proper) return this.refresh() ? null : "the quadratic terms gave no covariance";
+    for (const { tau, block } of this.states) {
+      const { k, count, slopes, width } = block;
+      for (let site = 0; site < count; site++) {
+        for (let j = 0; j < k; j++) {
+          let most = 0;
+          for (let w = 0; w < width; w++) most = Math.max(most, slopes[(site * width + w) * k + j]! ** 2);
+          tau[(site * k + j) * k + j] = FIRST_PRECISION * most;
+        }
+      }
+    }
+    if (this.refresh()) return null;
+    return "the posterior has directions that neither a Gaussian term nor a site sees: give every latent site a proper prior";
+  }
+
+  /** Base and sites as natural parameters. */
+  private natural(): { precision: Float64Array; linear: Float64Array } {
+    const { dim } = this;
+    const precision = this.base.precision.slice();
+    const linear = this.base.linear.slice();
+    for (const { block, rows, tau, nu } of this.states) {
+      const { k, count } = block;
+      for (let site = 0; site < count; site++) {
+        for (let a = 0; a < k; a++) {
+          const ra = site * k + a;
+          for (let e = rows.starts[ra]!; e < rows.starts[ra + 1]!; e++) {
+            const [i, x] = [rows.columns[e]!, rows.values[e]!];
+            linear[i]! += x * nu[ra]!;
+            for (let b = 0; b < k; b++) {
+              const [rb, t] = [site * k + b, tau[(site * k + a) * k + b]! * x];
+              for (let f = rows.starts[rb]!; f < rows.starts[rb + 1]!; f++) {
+                precision[i * dim + rows.columns[f]!]! += t * rows.values[f]!;
+              }
+            }
+          }
+        }
+      }
+    }
+    return { precision, linear };
+  }
+
+  private refresh(): boolean {
+    const { precision, linear } = this.natural();
+    return this.state.set(precision, linear);
+  }
+
+  private fail({ block }: BlockState, site: number, fault: Fault): void {
+    this.skipped++;
+    this.failures.push({ term: block.term, element: block.elements[site]!, fault });
+  }
+
+  private sequential(): number {
+    const { alpha } = this.settings;
+    let most = 0;
+    for (const s of this.states) {
+      const { count, k } = s.block;
+      for (let site = 0; site < count; site++) {
+        if (k > 1) {
+          most = Math.max(most, this.visitJoint(s, site));
+          continue;
+        }
+        const variance = this.state.project(s.rows, site);
+        const mean = this.state.meanAlong(s.rows, site);
+        const [found] = updatesAlong(s, [site], [[mean, variance]], alpha) as [Update | Fault];
+        if (typeof found === "string") {
+          this.fail(s, site, found);
+          continue;
+        }
+        most = Math.max(most, found.size);
+        let step = this.step;
+        while (step > 1e-6 && !(1 + step * found.deltaTau[0]! * variance > LEAST_PRECISION)) step *= 0.5;
+        const [tau, b] = [step * found.deltaTau[0]!, step * found.deltaNu[0]!];
+        s.tau[site]! += tau;
+        s.nu[site]! += b;
+        this.state.multiply(tau, b, variance, mean);
+      }
+    }
+    return most;
+  }
+
+  /** The marginal of a site's projections. */
+  private marginal({ block, rows }: BlockState, site: number): { mean: Float64Array; covariance: Float64Array } {
+    const { k } = block;
+    const mean = new Float64Array(k);
+    const covariance = new Float64Array(k * k);
+    const column = new Float64Array(this.dim);
+    for (let j = 0; j < k; j++) {
+      const r = site * k + j;
+      this.state.project(rows, r, column);
+      mean[j] = this.state.meanAlong(rows, r);
+      for (let i = 0; i < k; i++) {
+        let sum = 0;
+        const ri = site * k + i;
+        for (let e = rows.starts[ri]!; e < rows.starts[ri + 1]!; e++) sum += rows.values[e]! * column[rows.columns[e]!]!;
+        covariance[i * k + j] = sum;
+      }
+    }
+    return { mean, covariance };
+  }
+
+  private visitJoint(s: BlockState, site: number): number {
+    const { k } = s.block;
+    const { mean, covariance } = this.marginal(s, site);
+    const found = updateJoint(s, site, mean, covariance, this.settings.alpha);
+    if (typeof found === "string") {
+      this.fail(s, site, found);
+      return 0;
+    }
+    // Along the eigenvectors of the change each update has rank one; the growing ones first.
+    const { values, vectors } = eigenOf(found.deltaTau, k);
+    let step = this.step;
+    const precisionOf = (scale: number): boolean => {
+      const lower = choleskyOf(covariance, k)!;
+      // I + s Lᵀ Δ L must stay well above 0.
+      const inner = new Float64Array(k * k);
+      for (let a = 0; a < k; a++) {
+        for (let b = 0; b < k; b++) {
+          let sum = a === b ? 1 - LEAST_PRECISION : 0;
+          for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) sum += scale * lower[i * k + a]! * found.deltaTau[i * k + j]! * lower[j * k + b]!; // biome-ignore format: one line
+          inner[a * k + b] = sum;
+        }
+      }
+      return choleskyOf(inner, k) !== null;
+    };
+    while (step > 1e-6 && !precisionOf(step)) step *= 0.5;
+    const order = [...values.keys()].sort((a, b) => values[b]! - values[a]!);
+    const column = new Float64Array(this.dim);
+    const part = new Float64Array(this.dim);
+    for (const e of order) {
+      column.fill(0);
+      let along = 0;
+      let b = 0;
+      for (let j = 0; j < k; j++) {
+        const c = vectors[j * k + e]!;
+        this.state.project(s.rows, site * k + j, part);
+        for (let i = 0; i < this.dim; i++) column[i]! += c * part[i]!;
+        along += c * this.state.meanAlong(s.rows, site * k + j);
+        b += c * found.deltaNu[j]!;
+      }
+      let variance = 0;
+      for (let j = 0; j < k; j++) {
+        const r = site * k + j;
+        let sum = 0;
+        for (let f = s.rows.starts[r]!; f < s.rows.starts[r + 1]!; f++) sum += s.rows.values[f]! * column[s.rows.columns[f]!]!;
+        variance += vectors[j * k + e]! * sum;
+      }
+      this.state.multiply(step * values[e]!, step * b, variance, along, column);
+    }
+    for (let i = 0; i < k * k; i++) s.tau[site * k * k + i]! += step * found.deltaTau[i]!;
+    for (let i = 0; i < k; i++) s.nu[site * k + i]! += step * found.deltaNu[i]!;
+    return found.size;
+  }
+
+  /** Updates of all sites of a block against the present q. */
+  private updates(s: BlockState): (Update | Fault)[] {
+    const { count, k } = s.block;
+    const { alpha } = this.settings;
+    const sites = Array.from({ length: count }, (_, i) => i);
+    if (k === 1) {
+      const marginals = sites.map((r) => [this.state.meanAlong(s.rows, r), this.state.project(s.rows, r)] as const);
+      return updatesAlong(s, sites, marginals, alpha);
+    }
+    return sites.map((site) => {
+      const { mean, covariance } = this.marginal(s, site);
+      return updateJoint(s, site, mean, covariance, alpha);
+    });
+  }
+
+  private parallel(): number {
+    const all = this.states.map((s) => this.updates(s));
+    let most = 0;
+    const before = this.states.map(({ tau, nu }) => ({ tau: tau.slice(), nu: nu.slice() }));
+    for (const [i, s] of this.states.entries()) {
+      for (const [site, found] of all[i]!.entries()) {
+        if (typeof found === "string") this.fail(s, site, found);
+        else most = Math.max(most, found.size);
+      }
+    }
+    // A step that leaves no Gaussian is halved until it does.
+    for (let step = this.step; step > 1e-6; step *= 0.5) {
+      for (const [i, { tau, nu, block }] of this.states.entries()) {
+        const { k } = block;
+        tau.set(before[i]!.tau);
+        nu.set(before[i]!.nu);
+        for (const [site, found] of all[i]!.entries()) {
+          if (typeof found === "string") continue;
+          for (let e = 0; e < k * k; e++) tau[site * k * k + e]! += step * found.deltaTau[e]!;
+          for (let e = 0; e < k; e++) nu[site * k + e]! += step * found.deltaNu[e]!;
+        }
+      }
+      if (this.refresh()) return most;
+    }
+    for (const [i, { tau, nu }] of this.states.entries()) {
+      tau.set(before[i]!.tau);
+      nu.set(before[i]!.nu);
+    }
+    return most;
+  }
+
+  /** log Z = constants + log ∫ q + Σ (log Ẑ − log own) / α (Minka 2005, power EP). */
+  private logZ(): number {
+    const { linear } = this.natural();
+    let sum = this.base.constant + this.constant + this.state.logIntegral(linear);
+    for (const s of this.states) {
+      for (const found of this.updates(s)) {
+        if (typeof found === "string") return Number.NaN;
+        sum += (found.logNormaliser - found.logOwn) / this.settings.alpha;
+      }
+    }
+    return sum;
+  }
+
+  private result(sweeps: number, residual: number, converged: boolean, reason: string): Propagated {
+    const { state, states, failures, skipped } = this;
+    let said = reason;
+    const [first] = failures;
+    if (first) {
+      const others = failures.length > 1 ? ` and ${failures.length - 1} other sites` : "";
+      said += `; element ${first.element + 1} of ${first.term}${others} could not be updated: ${first.fault}`;
+    }
+    if (this.step < 1 - this.settings.damping) said += `; steps were cut to ${this.step}`;
+    return { state, states, logZ: this.logZ(), converged, reason: said, sweeps, residual, skipped, failures };
+  }
+}
+
+/** The log density of sites that do not depend on z. */
+function constantOf(blocks: readonly SiteBlock[]): number {
+  let sum = 0;
+  for (const { count, logDensity } of blocks) {
+    const values = new Float64Array(count);
+    const sites = Int32Array.from({ length: count }, (_, i) => i);
+    logDensity(sites, new Float64Array(0), count, values);
+    for (const v of values) sum += v;
+  }
+  return sum;
+}
