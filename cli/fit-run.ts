@@ -38,7 +38,7 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
   const interruption = onInterrupt(() => progress.interrupted());
   let posterior: Posterior;
   let inferring = performance.now();
-  let notFinite: string | null = null;
+  let notFinite: { readonly step: number; readonly message: string } | null = null;
   try {
     const chosen = flags.deterministic || flags.threads !== undefined;
     const runtime = chosen
@@ -51,8 +51,7 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
       signal: interruption.signal,
       onEvent: (event) => {
         note(event, clock);
-        if (event.kind === "nonFinite")
-          notFinite ??= `At step ${event.step} the log density was not finite: ${event.message}`;
+        if (event.kind === "nonFinite") notFinite ??= event;
         progress.update(event);
       },
     });
@@ -77,7 +76,7 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
 
   const isPartial = posterior.chains?.aborted ?? false;
   const warnings = [...posterior.warnings];
-  if (notFinite !== null) warnings.push(notFinite);
+  warnings.push(...notFiniteText(notFinite, posterior));
   if (isPartial) warnings.push(partialText(posterior));
   const result = resultOf(posterior);
   const { runtime } = posterior.problem;
@@ -170,6 +169,15 @@ function note(event: InferenceEvent, clock: Stopwatch): void {
   if (event.kind === "start") clock.add("compiling the model", event.seconds);
   if (event.kind === "attempted") clock.add(event.method, event.seconds);
 }
+
+/** Where the log density was not finite on the way, unless the verdict says it. */
+const notFiniteText = (
+  met: { readonly step: number; readonly message: string } | null,
+  { reason }: Posterior,
+): string[] =>
+  met === null || reason.includes(met.message)
+    ? []
+    : [`At step ${met.step} the log density was not finite: ${met.message}.`];
 
 const partialText = ({ allDraws: { chains, draws } }: Posterior): string =>
   `Interrupted after ${draws} draws of each of ${chains} chains: these were kept.`;

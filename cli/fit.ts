@@ -13,7 +13,7 @@ export function define(command: Command): void {
         "can be trusted. Without --method it goes from cheap methods to costly ones until one can be.",
     )
     .option("--data <file>", 'the model\'s data: a JSON object by name, or one under "data" (also .gz)')
-    .addOption(new Option("--method <name>", "how").choices([...methods]).default("auto"))
+    .addOption(new Option("--method <name>", "how").choices(methods.filter((name) => name !== "sites")).default("auto"))
     .option("--seed <n>", "of all random numbers (default: 0)", wholeNumber(0))
     .option(
       "--draws <n>",

@@ -17,6 +17,7 @@ import {
 } from "./certificate.ts";
 import { type CompiledTarget, compileTarget } from "./compiled-target.ts";
 import { explainNonFinite } from "./diagnose.ts";
+import { epOf } from "./ep/ep.ts";
 import { fixedDraws } from "./fixed-draws.ts";
 import { type LaplaceFit, laplace, type Mode } from "./laplace.ts";
 import { linearResponse } from "./linear-response.ts";
@@ -35,6 +36,7 @@ import { factorOf, studentT } from "./student-t.ts";
 export const methods = [
   "auto",
   "laplace",
+  "ep",
   "pathfinder",
   "meanfield",
   "importance",
@@ -222,6 +224,11 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
     const { fit: q, others } = await fit.modes();
     return weighted(fit, q, others);
   },
+  ep: async (fit) => {
+    const { others } = await fit.modes();
+    const found = await epOf(fit.problem, { density: fit.density, seed: fit.seed, signal: fit.options.signal });
+    return weighted(fit, found.approximation, others);
+  },
   meanfield: async (fit) => {
     const { others } = await fit.modes();
     return weighted(fit, await fit.linearResponse(), others);
@@ -287,6 +294,7 @@ function stochastic(family: (dim: number) => VariationalFamily): Rung {
 
 const names: Record<Exclude<Method, "auto">, string> = {
   laplace: "laplace",
+  ep: "ep",
   meanfield: "meanfield+linear-response",
   importance: "adaptive importance sampling",
   pathfinder: "pathfinder",

@@ -78,10 +78,10 @@ export function bestOf(found: readonly Found[]): Found {
 }
 
 /**
- * A mode beside another is of no weight when its share of the mass, times the square of its distance in sds, is below this: it then
- * moves no moment by a hundredth of an sd. Both masses are Gaussian guesses, so that two powers of ten are kept in hand.
+ * A mode beside another is of no weight when its share of the mass, times the square of its distance in sds, which is what it adds to
+ * the variance, is below this. Both masses are Gaussian guesses, so that a power of ten is kept in hand.
  */
-const NEGLIGIBLE = 1e-4;
+const NEGLIGIBLE = 2e-3;
 /** The same by density, in nats, where the mass under a mode is not known. */
 const NEGLIGIBLE_DENSITY = 12;
 

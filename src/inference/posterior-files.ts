@@ -80,6 +80,7 @@ export interface PosteriorContent {
   readonly attempts: readonly Attempt[];
   readonly approximation: Approximation | null;
   readonly chains: ChainsResult | null;
+  readonly warnings: readonly string[];
 }
 
 /** The posterior as one file (safetensors), which needs no source of the model to be read and sampled. */
@@ -98,6 +99,7 @@ export function encodePosterior(posterior: PosteriorContent, version: string): U
     versions: { ansatz: version },
     certificate: attempts as unknown as Json,
     draws: posterior.allDraws,
+    ...(posterior.warnings.length ? { notes: { warnings: posterior.warnings } } : {}),
     supports,
     ...(chains ? { stats: statsOf(chains) } : {}),
     ...(approximation ? { approximation: storedApproximation(plain, approximation) } : {}),
@@ -110,6 +112,8 @@ export interface LoadedPosterior {
   readonly trusted: boolean;
   readonly reason: string;
   readonly khat: number | null;
+  /** What no number of the result shows. */
+  readonly warnings: readonly string[];
   readonly draws: Draws["sites"];
   readonly table: readonly SummaryRow[];
   /** All that the file holds. */
@@ -129,6 +133,7 @@ export function loadPosterior(bytes: Uint8Array, source?: string): LoadedPosteri
   const attempts = saved.certificate as unknown as readonly { trusted: boolean; reason: string; khat: number | null }[];
   const { trusted = false, reason = "", khat = null } = attempts.at(-1) ?? {};
   const { draws, approximation, method } = saved;
+  const { warnings = [] } = (saved.notes ?? {}) as { warnings?: readonly string[] };
   let rows: SummaryRow[] | null = null;
   const table = () => (rows ??= summary(draws));
   return {
@@ -136,12 +141,13 @@ export function loadPosterior(bytes: Uint8Array, source?: string): LoadedPosteri
     trusted,
     reason,
     khat,
+    warnings,
     draws: draws.sites,
     get table() {
       return table();
     },
     saved,
-    summary: () => `${method}: ${trusted ? "trusted" : "NOT trusted"}. ${reason}\n\n${formatSummary(table())}`,
+    summary: () => `${method}: ${trusted ? "trusted" : "NOT trusted"}. ${reason}${warnings.map((w) => `\nWarning: ${w}`).join("")}\n\n${formatSummary(table())}`,
     sample(count, seed = 0) {
       if (approximation && canDraw(approximation)) return drawStored(approximation, count, seed);
       const all = draws.chains * draws.draws;

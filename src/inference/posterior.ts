@@ -20,7 +20,7 @@ import type { ChainsResult } from "./mcmc/chains.ts";
 import { encodePosterior, type PosteriorContent, statsOf } from "./posterior-files.ts";
 import { type PredictiveOptions, posteriorPredictive } from "./predictive.ts";
 import { type Problem, problemOf } from "./problem.ts";
-import { compileReporter, reportAll } from "./reported.ts";
+import { compileReporter, type Reporter, reportAll } from "./reported.ts";
 
 export interface PosteriorParts<R extends Returned> {
   readonly problem: Problem<R>;
@@ -274,8 +274,9 @@ export async function reportDraws(
   points: Float64Array,
   chains: number,
   draws: number,
+  compiled?: Reporter,
 ): Promise<Draws> {
-  const reporter = await compileReporter(problem);
+  const reporter = compiled ?? (await compileReporter(problem));
   const values = reportAll(reporter, points, chains * draws);
   const sites = Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v }])); // biome-ignore format: one line
   return drawsOf(chains, draws, sites);

@@ -9,7 +9,7 @@ import type { Trace } from "../ops/vocabulary.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { supportText } from "./diagnose.ts";
 import type { Coordinates, Problem } from "./problem.ts";
-import { compareSupports, constantSupport } from "./supports.ts";
+import { compareSupports, constantEnds, hasConstantEnds } from "./supports.ts";
 
 /**
  * A family for each latent site that is named: `{ mu: normal, tau: gamma }`. A distribution, as `gamma(2, 1)`, says where its free
@@ -130,10 +130,10 @@ function chosen(site: Coordinates, value: unknown): SiteChoice {
     if (!isDiscrete(family.params[param]!.support)) continue;
     throw new OptionError(`${call}: ${param} of a ${family.name} is a whole number, which gradients cannot fit`);
   }
-  const support = constantSupport(site.support);
-  if (!support) {
+  const support = constantEnds(site.support);
+  if (!hasConstantEnds(support)) {
     throw new OptionError(
-      `${call}: the model's support of "${name}" (${supportText(site.support)}) depends on other quantities, and no fixed family follows it. ` +
+      `${call}: the model's support of "${name}" (${supportText(support)}) depends on other quantities, and no fixed family follows it. ` +
         `Leave "${name}" out of q: it gets a Gaussian on its unconstrained scale.`,
     );
   }
@@ -187,8 +187,7 @@ function checkEvents(site: Coordinates, family: Family, shapes: Readonly<Record<
 function judge({ site, family, fixed, free, support }: SiteChoice): string | null {
   const b = createTrace();
   const constants = Object.fromEntries(Object.entries(fixed).map(([p, value]) => [p, asTensor(b, value)]));
-  const own = family.support({ ...placeholders(b, free), ...constants });
-  const shown = constantSupport(own) ?? own;
+  const own = constantEnds(family.support({ ...placeholders(b, free), ...constants }));
   const { name } = site;
   const instead = suggestions[support.kind];
   const advice = `${instead ? `Choose one that has it all, such as ${instead}, or leave` : "Leave"} "${name}" out of q: it then gets a Gaussian on its unconstrained scale.`;
@@ -198,13 +197,13 @@ function judge({ site, family, fixed, free, support }: SiteChoice): string | nul
       return null;
     case "beyond":
       throw new SupportError(
-        `q of "${name}" is a ${family.name}, which has mass on ${supportText(shown)}, but the model gives "${name}" probability only on ` +
+        `q of "${name}" is a ${family.name}, which has mass on ${supportText(own)}, but the model gives "${name}" probability only on ` +
           `${supportText(support)}. Where q has mass and the model has none, the bound is −∞. ` +
           `${instead ? `Choose a q that stays inside, such as ${instead}, or leave` : "Leave"} "${name}" out of q: it then gets a Gaussian on its unconstrained scale.`,
       );
     case "within":
       return (
-        `q of "${name}" is a ${family.name}, which has mass only on ${supportText(shown)}, but the model has some on all ` +
+        `q of "${name}" is a ${family.name}, which has mass only on ${supportText(own)}, but the model has some on all ` +
         `${supportText(support)}. What lies outside is left out, and neither the bound nor k-hat of q's draws shows how much that is. ${advice}`
       );
   }

@@ -20,6 +20,8 @@ export interface SiteDensity {
   readonly elements: number;
   readonly width: number;
   readonly reparameterised: boolean;
+  /** Of each free number of an element: whether it is a logarithm or a logit, so that 1 is a large step whatever the data are. */
+  readonly unitless: readonly boolean[];
   /** The family's own parameters, [...batch, ...its shape]; those that are fixed included. */
   params(raw: Tensor): Params;
   /** [n, size]. */
@@ -71,6 +73,7 @@ function explicit(choice: SiteChoice): SiteDensity {
     elements,
     width,
     reparameterised: family.reparameterised !== null,
+    unitless: free.flatMap(({ name, size }) => Array<boolean>(size).fill(family.params[name]!.support.kind !== "real")),
     params,
     draw: (raw, key, n) => onto.inverse(family.sample!(key, params(raw), [n, ...batch])).reshape([n, site.size]),
     logProb: (raw, flat) => {
@@ -105,6 +108,7 @@ function gaussian({ name, size }: Coordinates): SiteDensity {
     elements: size,
     width: 2,
     reparameterised: true,
+    unitless: [false, true],
     params: (raw) => ({ mean: columns(raw).mean, sd: columns(raw).logSd.exp() }),
     draw: (raw, key, n) => {
       const { mean, logSd } = columns(raw);

@@ -99,15 +99,18 @@ function beginning({ sites, rawSize }: SiteProduct, near: Pick<Approximation, "m
   return raw;
 }
 
-/** C with Cᵀ F C = I, F the mean outer product of the scores [n, rawSize] of one element. */
+/**
+ * C with Cᵀ F C = I, F the mean outer product of the scores [n, rawSize] of one element. Numbers without a unit have 1 added to their
+ * information: where q begins it may hardly depend on them, and a step in such units would lead to where it does not at all.
+ */
 function factorsOf({ sites, rawSize }: SiteProduct, scores: Float64Array): SiteScaling["factors"] {
   const n = scores.length / rawSize;
-  return sites.map(({ from, elements, width }) => {
+  return sites.map(({ from, elements, width, unitless }) => {
     const diagonal = width > MOST_JOINT;
     const values = new Float64Array(elements * width * (diagonal ? 1 : width));
     for (let e = 0; e < elements; e++) {
       const entry = (i: number, k: number) => {
-        let sum = 0;
+        let sum = i === k && unitless[i] ? 1 : 0;
         for (let s = 0; s < n; s++) {
           const product = scores[s * rawSize + from + e * width + i]! * scores[s * rawSize + from + e * width + k]!;
           if (Number.isFinite(product)) sum += product / n;

@@ -37,6 +37,10 @@ export async function siteVi(problem: Problem, options: SiteViOptions): Promise<
   const { seed = 0 } = stochastic;
   const { choices, warnings } = chooseSites(problem, q);
   const product = siteProduct(problem, choices);
+  if (product.rawSize === 0) {
+    const named = choices.map((c) => `${c.family.name} of "${c.site.name}"`).join(" and ");
+    throw new OptionError(`q has no parameter to fit: the ${named} keeps the values given`);
+  }
   const estimator = estimatorFor(product, stochastic);
   const compiled = options.compiled ?? (await compileTarget(problem));
   const gaussian = await fixedDraws(problem, { compiled, seed });

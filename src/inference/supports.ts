@@ -31,16 +31,15 @@ export function constantOf(bound: Bound): number | null {
   return node.op === "const" ? (node.attrs.value as number) : null;
 }
 
-/** A support with numbers as its ends; null where one of them is no constant. */
-export function constantSupport(support: Support): Support | null {
-  const entries = Object.entries(support).map(([key, part]) => [
-    key,
-    part instanceof Tensor ? constantOf(part) : part,
-  ]);
-  // Counts without an upper end have null there.
-  if (entries.some(([key, part]) => part === null && (support as unknown as Record<string, unknown>)[key as string] !== null)) return null; // biome-ignore format: one condition
+/** A support with numbers for those of its ends that are constants. */
+export function constantEnds(support: Support): Support {
+  const entries = Object.entries(support).map(([key, end]) => [key, end instanceof Tensor ? (constantOf(end) ?? end) : end]); // biome-ignore format: one line
   return Object.fromEntries(entries) as unknown as Support;
 }
+
+/** Whether a support depends on nothing but itself. */
+export const hasConstantEnds = (support: Support): boolean =>
+  Object.values(constantEnds(support)).every((end) => !(end instanceof Tensor));
 
 function carrierOf(support: Support): Carrier {
   const numbers = (low: End, high: End): Carrier => ({ space: "numbers", low, high });

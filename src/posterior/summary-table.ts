@@ -6,8 +6,8 @@ const headings = ["", "mean", "sd", "5%", "50%", "95%", "R-hat", "bulk ESS", "ta
 const NONE = "-";
 
 /**
- * An aligned table in plain text. Each row shows as many decimals as its Monte Carlo error supports: one unit of the last
- * place is at least the standard error of the mean. Decimal points stand below each other.
+ * An aligned table in plain text. Each row shows as many decimals as its Monte Carlo error supports, and two figures of
+ * the sd in any case. Decimal points stand below each other.
  */
 export function formatSummary(rows: readonly SummaryRow[]): string {
   const cells = rows.map((row) => {
@@ -54,7 +54,9 @@ function numberFormat({ mcseMean, sd, mean }: SummaryRow): (value: number) => st
   const scale = Math.max(Math.abs(mean), sd);
   // Without an error (a constant, too few draws), three digits of the spread, or of the value itself.
   const error = mcseMean > 0 ? mcseMean : (sd > 0 ? sd : scale) / 100;
-  const place = error > 0 && Number.isFinite(error) ? Math.floor(-Math.log10(error)) : 0;
+  const supported = error > 0 && Number.isFinite(error) ? Math.floor(-Math.log10(error)) : 0;
+  // Two figures of the spread are shown in any case: with one, intervals cannot be read.
+  const place = sd > 0 && Number.isFinite(sd) ? Math.max(supported, 1 - Math.floor(Math.log10(sd))) : supported;
   const digits = Math.max(1, Math.min(8, Math.floor(Math.log10(scale)) + place + 1));
   const long = scale >= 1e7 || (scale > 0 && scale < 1e-4);
   return (value) => {

@@ -43,7 +43,9 @@ export function renderPosteriorReport(report: PosteriorReport): string {
     section("How it was found", ladder(report.attempts)),
     section("Posterior", summaryTable(report.rows)),
     section("Densities", marginals(elements, report.rows.length - elements.length)),
-    sampler ? section("Chains", chainFigures(leastMixed(report, mostTraces), report.rows.length, divergent)) : "",
+    sampler || report.chains > 1
+      ? section("Chains", chainFigures(leastMixed(report, mostTraces), report.rows.length, divergent))
+      : "",
     section("Pairs", pairFigures(latent.length > 1 ? latent : chosenElements(report, mostInPairs), divergent)),
     weights ? section("Importance weights", figures([weightsFigure(weights)])) : "",
     sampler ? section("Sampler", samplerFigures(sampler, report.chains, report.draws)) : "",

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Generator } from "../../src/base/generator.ts";
 import { type PosteriorReport, type PosteriorRow, renderPosteriorReport } from "../../src/report/posterior-report.ts";
+import { unbalanced } from "./unbalanced.ts";
 
 const [chains, draws] = [2, 200];
 const normals = (name: string, count: number) => new Generator(3, name).normals(new Float64Array(count));
@@ -110,6 +111,13 @@ describe("the report of a fit", () => {
     expect(html).not.toMatch(/\b(src|href)="(?!data:)/);
     expect(html).not.toMatch(/\bon\w+="/);
     expect(html).not.toContain("NaN");
+  });
+
+  test.each([
+    ["of a sampler", report],
+    ["of independent draws", independent],
+  ])("%s is well-formed", (_, input) => {
+    expect(unbalanced(renderPosteriorReport(input))).toEqual([]);
   });
 
   test("the same input gives the same text", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type EpochMetrics, type ReportInput, renderReport } from "../../src/report/report.ts";
+import { unbalanced } from "./unbalanced.ts";
 
 const nothing: ReportInput = {
   title: "A run",
@@ -68,20 +69,6 @@ const element = (html: string, id: string) => {
 };
 const embedded = (html: string) =>
   JSON.parse(/<script type="application\/json" id="ansatz-report">(.*?)<\/script>/s.exec(html)?.[1] ?? "");
-
-/** The names of elements that are opened and never closed, or closed and not open, in order of appearance. */
-function unbalanced(html: string): string[] {
-  const empty = new Set(["meta", "img", "br"]);
-  const open: string[] = [];
-  const wrong: string[] = [];
-  const body = html.replace(/<(style|script)[\s\S]*?<\/\1>/g, "").replace("<!doctype html>", "");
-  for (const [, slash, name = "", selfClosing] of body.matchAll(/<(\/?)([a-zA-Z][\w-]*)(?:\s[^<>]*?)?(\/?)>/g)) {
-    if (selfClosing || empty.has(name)) continue;
-    if (!slash) open.push(name);
-    else if (open.pop() !== name) wrong.push(name);
-  }
-  return [...wrong, ...open];
-}
 
 describe("a report", () => {
   test.each([

@@ -112,10 +112,10 @@ interface GammaParts {
   readonly entropy: Tensor;
 }
 
-/** E x, E log x and the entropy of Gamma(shape a, rate b). */
+/** E x, E log x and the entropy relative to dx / x, −E log(x q(x)), of Gamma(shape a, rate b). */
 function gammaParts(a: Tensor, b: Tensor): GammaParts {
   const log = a.digamma().sub(b.log());
-  const entropy = a.sub(b.log()).add(a.lgamma()).add(a.digamma().mul(a.neg().add(1)));
+  const entropy = a.add(a.lgamma()).sub(a.mul(a.digamma()));
   return { mean: a.div(b), log, entropy: total(entropy) };
 }
 
@@ -132,19 +132,18 @@ export function gammaBlock({ site, shape }: Variable, inverse: boolean): Block {
       return {
         sites: { [site]: { kind: "positive", mean, log: own, inverse } },
         wrt: { mean, log: own },
-        // With y = 1/x: H[x] = H[y] − E log |dy/dx| = H[y] − 2 E log y
-        entropy: inverse ? entropy.sub(total(log).mul(2)) : entropy,
+        // d(1/x) / (1/x) is dx / x but for its sign.
+        entropy,
       };
     },
     update: (_state, _wrt, { mean, log }) => ({
-      shape: inverse ? log!.neg().sub(1) : log!.add(1),
+      shape: inverse ? log!.neg() : log!,
       rate: mean!.neg(),
     }),
   };
 }
 
 export function dirichletBlock({ site, shape }: Variable): Block {
-  const k = shape.at(-1)!;
   return {
     name: site,
     sites: [site],
@@ -155,12 +154,10 @@ export function dirichletBlock({ site, shape }: Variable): Block {
       const column = sum.reshape([...sum.shape, 1]);
       const log = a!.digamma().sub(column.digamma());
       const norm = total(a!.lgamma()).sub(total(sum.lgamma()));
-      const entropy = norm
-        .add(total(sum.sub(k).mul(sum.digamma())))
-        .sub(total(a!.sub(1).mul(a!.digamma())));
+      const entropy = norm.add(total(sum.mul(sum.digamma()))).sub(total(a!.mul(a!.digamma())));
       return { sites: { [site]: { kind: "simplex", log } }, wrt: { log }, entropy };
     },
-    update: (_state, _wrt, { log }) => ({ concentration: log!.add(1) }),
+    update: (_state, _wrt, { log }) => ({ concentration: log! }),
   };
 }
 
@@ -174,11 +171,11 @@ export function betaBlock({ site, shape }: Variable): Block {
       const sum = a!.add(b!);
       const [log, log1m] = [a!.digamma().sub(sum.digamma()), b!.digamma().sub(sum.digamma())];
       const entropy = total(
-        a!.lgamma().add(b!.lgamma()).sub(sum.lgamma()).sub(a!.sub(1).mul(a!.digamma())).sub(b!.sub(1).mul(b!.digamma())).add(sum.sub(2).mul(sum.digamma())), // biome-ignore format: the formula
+        a!.lgamma().add(b!.lgamma()).sub(sum.lgamma()).sub(a!.mul(a!.digamma())).sub(b!.mul(b!.digamma())).add(sum.mul(sum.digamma())), // biome-ignore format: the formula
       );
       return { sites: { [site]: { kind: "unit", log, log1m } }, wrt: { log, log1m }, entropy };
     },
-    update: (_state, _wrt, { log, log1m }) => ({ a: log!.add(1), b: log1m!.add(1) }),
+    update: (_state, _wrt, { log, log1m }) => ({ a: log!, b: log1m! }),
   };
 }
 
@@ -275,7 +272,6 @@ export function normalGammaBlock(x: Variable, tau: Variable, positions: readonly
       const gamma = gammaParts(a!, b!);
       const log = inverse ? gamma.log.neg() : gamma.log;
       const gaussian = total(logDet).mul(-0.5).add(0.5 * n * sizeOf(batch) * (1 + LOG_2PI)).sub(total(gamma.log).mul(0.5 * n * share)); // biome-ignore format: the formula
-      const own = inverse ? gamma.entropy.sub(total(gamma.log).mul(2)) : gamma.entropy;
       return {
         sites: {
           [x.site]: {
@@ -289,7 +285,7 @@ export function normalGammaBlock(x: Variable, tau: Variable, positions: readonly
           [tau.site]: { kind: "positive", mean: gamma.mean, log, inverse },
         },
         wrt: { mean: mean!, covariance, tau: gamma.mean, log },
-        entropy: gaussian.add(own),
+        entropy: gaussian.add(gamma.entropy),
       };
     },
     update: ({ mean }, wrt, gradients) => {
@@ -298,7 +294,7 @@ export function normalGammaBlock(x: Variable, tau: Variable, positions: readonly
       const tauMean = perElement(wrt.tau!);
       const step = solve(precision, slope, n).div(tauMean.reshape([...batch, 1]));
       const drop = perTau(step.mul(slope).sum(-1).div(tauMean)).mul(0.5);
-      const log = inverse ? gradients.log!.neg().sub(1) : gradients.log!.add(1);
+      const log = inverse ? gradients.log!.neg() : gradients.log!;
       return {
         mean: mean!.add(whole(step)),
         precision,

@@ -195,7 +195,9 @@ function updated(block: Block, state: State, expected: readonly Expected[], own:
   const names = Object.keys(own.wrt);
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
   const slopes = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
-  return block.update(state, own.wrt, Object.fromEntries(names.map((name, i) => [name, slopes[i]!])));
+  const next = block.update(state, own.wrt, Object.fromEntries(names.map((name, i) => [name, slopes[i]!])));
+  // The new state is a number from here on: later gradients must not flow back through how it was found.
+  return Object.fromEntries(Object.entries(next).map(([name, tensor]) => [name, tensor.stopGradient()]));
 }
 
 /** Each factor in turn; `seen` hears of the bound after each. */

@@ -164,6 +164,12 @@ const shifted = (x: Named, by: number): Named => map(x, (t) => t.add(by));
 const join = (x: Named, y: Named, f: (a: Tensor, b: Tensor) => Tensor): Named =>
   elementwise([x, y], ([a, b]) => f(a!, b!));
 
+/**
+ * Whether a term is the prior of a positive or simplex-valued site. Such densities are taken relative to Π dx / x, here and in the
+ * factor's entropy: E log p − E log q stays the same, and a shape of 1e-6 does not pass through 1e-6 − 1.
+ */
+const isPrior = (value: Form): boolean => !isKnown(value);
+
 /** log p = a log b − lgamma(a) + (a − 1) log x − b x */
 function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend[] {
   const a = fixed(shape, "shape");
@@ -171,7 +177,7 @@ function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend
   const addends: Addend[] = [
     [a, logValue(c, rate)],
     [times(c, -1), lgamma(a)],
-    [shifted(a, -1), log],
+    [isPrior(value) ? a : shifted(a, -1), log],
   ];
   for (const b of productsOf(c.q, rate)) {
     for (const x of productsOf(c.q, value)) addends.push([times(c, -1), ...b.factors, ...x.factors]);
@@ -201,7 +207,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     const addends: Addend[] = [
       [a, logValue(c, scale)],
       [times(c, -1), lgamma(a)],
-      [shifted(a, 1), logValue(c, inverse)],
+      [isPrior(inverse) ? a : shifted(a, 1), logValue(c, inverse)],
     ];
     for (const b of productsOf(c.q, scale)) {
       for (const y of productsOf(c.q, inverse)) addends.push([times(c, -1), ...b.factors, ...y.factors]);
@@ -213,16 +219,18 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     const value = valueAt(c);
     const { yes, no } = logsOfProbability(c.q, value, () => collapse(value));
     const norm = join(a, b, (a, b) => a.add(b).lgamma().sub(a.lgamma()).sub(b.lgamma()));
-    return [[shifted(a, -1), yes], [shifted(b, -1), no], [norm]];
+    const prior = isPrior(value);
+    return [[prior ? a : shifted(a, -1), yes], [prior ? b : shifted(b, -1), no], [norm]];
   },
   dirichlet: (c) => {
     const k = newAxis(c.value.shape.at(-1)!);
     const a = fixed(at(c, "concentration", along(k)), "concentration");
-    const log = logValue(c, valueAt(c, along(k)));
+    const value = valueAt(c, along(k));
+    const log = logValue(c, value);
     const full = map(join(a, iotaOf(c, k), (a, i) => a.add(i.mul(0))), (t) => t); // biome-ignore format: short
     const total = contract([full], full.axes.filter((x) => x !== k)); // biome-ignore format: short
     const norm = contract([lgamma(full)], full.axes.filter((x) => x !== k)); // biome-ignore format: short
-    return [[shifted(full, -1), log], [lgamma(total)], [times(c, -1), norm]];
+    return [[isPrior(value) ? full : shifted(full, -1), log], [lgamma(total)], [times(c, -1), norm]];
   },
   wishart: (c) => {
     const n = c.value.shape.at(-1)!;

@@ -152,7 +152,12 @@ export function elementOf(
         if (axis < last - 1) return b.matmul(take(x, axis, i), take(y, axis, i), transA, transB);
         if (axis === last) break;
         const row = take(x, transA ? axis + 1 : axis, i);
-        const product = b.matmul(b.reshape(row, [...row.shape.slice(0, -1), 1, row.shape.at(-1)!]), whole(y), false, transB);
+        const product = b.matmul(
+          b.reshape(row, [...row.shape.slice(0, -1), 1, row.shape.at(-1)!]),
+          whole(y),
+          false,
+          transB,
+        );
         return b.reshape(product, rest);
       }
     }

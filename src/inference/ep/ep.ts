@@ -22,6 +22,12 @@ export interface EpSite {
   readonly linear: Float64Array;
 }
 
+/** q, with what only EP knows of it. */
+export interface EpApproximation extends Approximation {
+  readonly logZ: number;
+  readonly sweeps: number;
+}
+
 export interface EpResult {
   /** log p(data) as EP has it; NaN where a site could not be evaluated at the end. */
   readonly logZ: number;
@@ -39,7 +45,7 @@ export interface EpResult {
   readonly skipped: number;
   readonly failures: readonly Failure[];
   readonly sites: readonly EpSite[];
-  readonly approximation: Approximation;
+  readonly approximation: EpApproximation;
 }
 
 /**
@@ -79,7 +85,7 @@ export async function epOf(problem: Problem, options: EpOptions = {}): Promise<E
     const value = density.evaluate(draws.slice(s * dim, (s + 1) * dim), gradient);
     return Number.isNaN(value) ? -Infinity : value;
   });
-  const approximation: Approximation = {
+  const approximation: EpApproximation = {
     family: "ep",
     dim,
     params: Float64Array.from([...mean, ...(factor ?? [])]),
@@ -89,6 +95,8 @@ export async function epOf(problem: Problem, options: EpOptions = {}): Promise<E
     reason,
     evaluations: settings.evaluationDraws,
     seconds: (performance.now() - started) / 1000,
+    logZ,
+    sweeps,
   };
   const sites = states.flatMap(({ block, tau, nu }) => {
     const { k, term, count, elements, directions } = block;

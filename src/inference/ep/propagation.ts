@@ -2,8 +2,8 @@ import { choleskyOf } from "../symmetric-solve.ts";
 import type { Base } from "./base.ts";
 import { GaussianState } from "./gaussian-state.ts";
 import type { Settings } from "./options.ts";
-import type { SiteBlock } from "./sites.ts";
 import { type BlockState, blockState, type Fault, type Update, updateJoint, updatesAlong } from "./site-updates.ts";
+import type { SiteBlock } from "./sites.ts";
 import { eigenOf } from "./small-symmetric.ts";
 
 /** A site that could not be updated in the last sweep. */
@@ -43,6 +43,8 @@ export class Propagation {
   private step: number;
   private skipped = 0;
   private failures: Failure[] = [];
+  /** Of sites that do not depend on z. */
+  private readonly constant: number;
 
   constructor(base: Base, blocks: readonly SiteBlock[], settings: Settings) {
     this.base = base;
@@ -53,7 +55,6 @@ export class Propagation {
     this.constant = constantOf(blocks.filter((b) => b.k === 0));
     this.state = new GaussianState(this.dim);
   }
-  private readonly constant: number;
 
   run(signal?: AbortSignal): Propagated {
     const { tolerance, maxSweeps, schedule } = this.settings;
@@ -71,8 +72,17 @@ export class Propagation {
         reason = `in sweep ${sweep} q was no Gaussian any more`;
         break;
       }
+      if (size === 0 && this.failures.length) {
+        reason = `in sweep ${sweep} no site could be updated`;
+        break;
+      }
       if (size <= tolerance && !this.failures.length) {
-        return this.result(sweep, size, true, `no site changed by more than ${size.toExponential(1)} sd in sweep ${sweep}`);
+        return this.result(
+          sweep,
+          size,
+          true,
+          `no site changed by more than ${size.toExponential(1)} sd in sweep ${sweep}`,
+        );
       }
       if (size < 0.9 * best) [best, since] = [size, 0];
       else if (++since >= PATIENCE && this.step > LEAST_STEP) {
@@ -179,7 +189,8 @@ export class Propagation {
       for (let i = 0; i < k; i++) {
         let sum = 0;
         const ri = site * k + i;
-        for (let e = rows.starts[ri]!; e < rows.starts[ri + 1]!; e++) sum += rows.values[e]! * column[rows.columns[e]!]!;
+        for (let e = rows.starts[ri]!; e < rows.starts[ri + 1]!; e++)
+          sum += rows.values[e]! * column[rows.columns[e]!]!;
         covariance[i * k + j] = sum;
       }
     }
@@ -229,7 +240,8 @@ export class Propagation {
       for (let j = 0; j < k; j++) {
         const r = site * k + j;
         let sum = 0;
-        for (let f = s.rows.starts[r]!; f < s.rows.starts[r + 1]!; f++) sum += s.rows.values[f]! * column[s.rows.columns[f]!]!;
+        for (let f = s.rows.starts[r]!; f < s.rows.starts[r + 1]!; f++)
+          sum += s.rows.values[f]! * column[s.rows.columns[f]!]!;
         variance += vectors[j * k + e]! * sum;
       }
       this.state.multiply(step * values[e]!, step * b, variance, along, column);

@@ -1,3 +1,4 @@
+import { hermiteRule } from "./hermite.ts";
 import { GAUSS_WEIGHTS, KRONROD_NODES, KRONROD_WEIGHTS } from "./kronrod.ts";
 import type { SiteBlock } from "./sites.ts";
 import type { Tilted } from "./tilted-form.ts";
@@ -121,7 +122,8 @@ export function tiltedByQuadrature(
       shift[p.row] = Math.max(shift[p.row]!, p.logScale);
     }
     total.fill(0);
-    for (const panels of kept) for (const p of panels) total[p.row]! += p.integral * Math.exp(p.logScale - shift[p.row]!);
+    for (const panels of kept)
+      for (const p of panels) total[p.row]! += p.integral * Math.exp(p.logScale - shift[p.row]!);
     const next: Panel[] = [];
     for (const [row, panels] of kept.entries()) {
       if (failed[row] || !(shift[row]! > -Infinity)) continue;
@@ -138,13 +140,68 @@ export function tiltedByQuadrature(
       const spread = highest.high - lowest.low;
       if (room.h.values[lowest.at]! > shift[row]! - NEGLIGIBLE && ++extensions[2 * row]! <= MOST_EXTENSIONS)
         next.push(panel(row, lowest.low - 0.5 * spread, lowest.low));
-      if (room.h.values[highest.at + NODES - 1]! > shift[row]! - NEGLIGIBLE && ++extensions[2 * row + 1]! <= MOST_EXTENSIONS)
+      if (
+        room.h.values[highest.at + NODES - 1]! > shift[row]! - NEGLIGIBLE &&
+        ++extensions[2 * row + 1]! <= MOST_EXTENSIONS
+      )
         next.push(panel(row, highest.high, highest.high + 0.5 * spread));
       if (Math.max(extensions[2 * row]!, extensions[2 * row + 1]!) > MOST_EXTENSIONS) failed[row] = true;
     }
     pending = next;
   }
   return tasks.map((task, row) => (failed[row] ? none() : momentsOf(task, kept[row]!, shift[row]!, room)));
+}
+
+/** Two rules around the last answer; they must agree to this. */
+const RULES = [hermiteRule(17), hermiteRule(26)] as const;
+const AGREEMENT = 1e-10;
+const BOTH = RULES[0].nodes.length + RULES[1].nodes.length;
+const quickSites = new Int32Array(BOTH);
+const quickT = new Float64Array(BOTH);
+const quickH = new Float64Array(BOTH);
+
+/**
+ * The same by two Gauss–Hermite rules around the last answer, for a smooth density of which that is not far: false where they do not
+ * agree.
+ */
+export function tiltedNearby(block: SiteBlock, task: Task, power: number, into: Tilted): boolean {
+  const { site, mean, variance, guess } = task;
+  if (!guess) return false;
+  const sd = Math.sqrt(guess.variance);
+  quickSites.fill(site);
+  let at = 0;
+  for (const { nodes } of RULES) for (const x of nodes) quickT[at++] = guess.mean + sd * x;
+  block.logDensity(quickSites, quickT, BOTH, quickH);
+  const moments = [0, 0, 0];
+  at = 0;
+  for (const [r, { nodes, logWeights }] of RULES.entries()) {
+    const n = nodes.length;
+    let most = -Infinity;
+    for (let i = 0; i < n; i++) {
+      const d = quickT[at + i]! - mean;
+      const value = power * quickH[at + i]! - (0.5 * d * d) / variance + 0.5 * nodes[i]! ** 2 + logWeights[i]!;
+      quickH[at + i] = value;
+      if (!(value <= most)) most = value;
+    }
+    if (!Number.isFinite(most)) return false;
+    let [mass, first, second] = [0, 0, 0];
+    for (let i = 0; i < n; i++) {
+      const weight = Math.exp(quickH[at + i]! - most);
+      mass += weight;
+      first += weight * nodes[i]!;
+      second += weight * nodes[i]! ** 2;
+    }
+    first /= mass;
+    const spread = second / mass - first * first;
+    const found = [most + Math.log(mass) + 0.5 * Math.log(guess.variance / variance), first, spread];
+    if (r === 1 && !found.every((x, j) => Math.abs(x - moments[j]!) < AGREEMENT)) return false;
+    for (let j = 0; j < 3; j++) moments[j] = found[j]!;
+    at += n;
+  }
+  into.logNormaliser = moments[0]!;
+  into.mean = guess.mean + sd * moments[1]!;
+  into.variance = guess.variance * moments[2]!;
+  return true;
 }
 
 const none = (): Tilted => ({ logNormaliser: Number.NaN, mean: Number.NaN, variance: Number.NaN });

@@ -73,4 +73,3 @@ export async function readAffine(problem: Problem): Promise<Read> {
   }
   return { divided: found! as Divided, offsets, matrix, specs, data };
 }
-

@@ -18,7 +18,8 @@ const valuesAt = (block: SiteBlock, site: number, t: readonly number[]): Float64
 };
 
 const MOST_POINTS = 6;
-const different = (list: readonly number[]): number[] => [...new Set(list.filter(Number.isFinite))].sort((a, b) => a - b);
+const different = (list: readonly number[]): number[] =>
+  [...new Set(list.filter(Number.isFinite))].sort((a, b) => a - b);
 
 /** Where a site may jump or bend, where what it reads is 0, and whether it is a probit or a step: found by evaluating it. */
 export function characterise(block: SiteBlock): Character[] {
@@ -44,7 +45,8 @@ export function characterise(block: SiteBlock): Character[] {
   });
 }
 
-const same = (values: Float64Array): boolean => values.every((x) => x === values[0] || Math.abs(x - values[0]!) < 1e-13);
+const same = (values: Float64Array): boolean =>
+  values.every((x) => x === values[0] || Math.abs(x - values[0]!) < 1e-13);
 
 /** One jump between two constants. */
 function stepOf(block: SiteBlock, site: number, { breaks, unit }: Landmarks): ClosedForm | null {

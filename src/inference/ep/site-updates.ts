@@ -1,7 +1,7 @@
 import { choleskyOf, inverseFromCholesky, solveCholesky, symmetrised } from "../symmetric-solve.ts";
 import { type Sparse, sparseRows } from "./gaussian-state.ts";
 import { type JointMoments, tiltedOnGrid } from "./grid.ts";
-import { type Task, tiltedByQuadrature, workspace } from "./quadrature.ts";
+import { type Task, tiltedByQuadrature, tiltedNearby, workspace } from "./quadrature.ts";
 import { type Character, characterise } from "./recognise.ts";
 import type { SiteBlock } from "./sites.ts";
 import { type Tilted, tiltedClosed } from "./tilted-form.ts";
@@ -87,8 +87,13 @@ export function updatesAlong(
     if (form && tiltedClosed(form, cavityMean, cavityVariance, alpha, tilted)) {
       found[i] = updateFrom(state, site, marginals[i]!, cavities[i]!, tilted, alpha);
     } else {
-      const before = last[site];
-      tasks.push({ site, mean: cavityMean, variance: cavityVariance, guess: before ?? null });
+      const task = { site, mean: cavityMean, variance: cavityVariance, guess: last[site] ?? null };
+      if (!characters![site]!.landmarks.breaks.length && tiltedNearby(block, task, alpha, tilted)) {
+        last[site] = { ...tilted };
+        found[i] = updateFrom(state, site, marginals[i]!, cavities[i]!, tilted, alpha);
+        continue;
+      }
+      tasks.push(task);
       places.push(i);
     }
   }
@@ -140,7 +145,9 @@ function updateFrom(
     deltaNu: Float64Array.of(deltaNu),
     size: Math.max(Math.abs(deltaTau) * variance, Math.abs(deltaNu - deltaTau * mean) * Math.sqrt(variance)),
     logNormaliser,
-    logOwn: 0.5 * ((shifted * shifted) / (cavityVariance * grown) - (cavityMean * cavityMean) / cavityVariance - Math.log(grown)),
+    logOwn:
+      0.5 *
+      ((shifted * shifted) / (cavityVariance * grown) - (cavityMean * cavityMean) / cavityVariance - Math.log(grown)),
   };
 }
 

@@ -60,7 +60,10 @@ async function blocksOf(problem: Problem, read: Read, term: number): Promise<Sit
 }
 
 /** A function of t from one of what the elements read, in calls of the size that fits. */
-function siteFunction({ k, width, slopes, offsets, elements }: Projected, programs: readonly RowProgram[]): SiteFunction {
+function siteFunction(
+  { k, width, slopes, offsets, elements }: Projected,
+  programs: readonly RowProgram[],
+): SiteFunction {
   const most = programs.at(-1)!.rows;
   const which = new Int32Array(most);
   return (sites, t, rows, into) => {

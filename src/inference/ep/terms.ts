@@ -34,7 +34,10 @@ export function divide(problem: Problem, unconstrained: Tensor, inputs: Inputs):
   const logProbs = realised.assignment.of(realised.terms.map((t) => t.logProb));
   const parts = realised.terms.map(({ kind, sites, scale }, i) => {
     const { node } = logProbs[i]!;
-    return { name: sites.map((s) => `${kind}("${s}")`).join(" with "), root: scale === 1 ? node : trace.mul(node, scale) };
+    return {
+      name: sites.map((s) => `${kind}("${s}")`).join(" with "),
+      root: scale === 1 ? node : trace.mul(node, scale),
+    };
   });
   parts.push({ name: "the transforms' Jacobian", root: realised.logJacobian.node });
   parts.push({ name: "the parameters' Jacobian", root: realised.paramLogJacobian.node });
