@@ -17,16 +17,21 @@ function reach(files: Iterable<string>): Set<string> {
   return seen;
 }
 
-/** Files of `program` and `trainVae`, as absolute paths. */
-export const core: ReadonlySet<string> = reach([
-  resolve(root, "src/program/program.ts"),
-  resolve(root, "src/vae/train.ts"),
+const offered = reach([resolve(root, "src/index.ts")]);
+const atOnce = reach([resolve(root, "src/program/program.ts"), resolve(root, "src/vae/train.ts")]);
+const ofFits = [...atOnce].filter((file) => file.includes("/src/vae/")).flatMap((file) => imported(file, DYNAMIC));
+
+/**
+ * Files of `program` and `trainVae`, as absolute paths: what they import, and of what a fit imports when it begins all that the
+ * package exports as well, which bundlers do not leave for later.
+ */
+export const core: ReadonlySet<string> = new Set([
+  ...atOnce,
+  ...[...reach(ofFits)].filter((file) => offered.has(file)),
 ]);
 
 const lazy = reach([...core].flatMap((file) => imported(file, DYNAMIC)));
 for (const file of [...lazy]) for (const next of reach(imported(file, DYNAMIC))) lazy.add(next);
 
 /** What modules on demand need besides the core, and the rest of the library too. */
-export const shared: ReadonlySet<string> = new Set(
-  [...reach([resolve(root, "src/index.ts")])].filter((file) => lazy.has(file) && !core.has(file)),
-);
+export const shared: ReadonlySet<string> = new Set([...offered].filter((file) => lazy.has(file) && !core.has(file)));

@@ -1,7 +1,7 @@
 /** The models that are timed beside other systems, ours; those of the peers stand in peers/models under the same names. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { bernoulli, type DataFor, matvec, type Model, model, normal, type Tensor } from "ansatz";
+import { bernoulli, type Model, matvec, model, normal, type Tensor } from "ansatz";
 import { Generator } from "../../src/base/generator.ts";
 import { dataFolder } from "../command.ts";
 
@@ -43,7 +43,7 @@ export async function modelOf(name: ModelName): Promise<Model> {
   return ((await import(`../../examples/posteriordb/${source}.ts`)) as { default: Model }).default;
 }
 
-export type BenchData = DataFor<Record<string, never>> & Record<string, number | number[] | number[][]>;
+export type BenchData = Readonly<Record<string, number | number[] | number[][]>>;
 
 /** Reference means and sds of posteriordb by parameter; null where there are none. */
 export function referenceOf(name: ModelName): Map<string, { mean: number; sd: number }> | null {
@@ -69,7 +69,7 @@ export function dataOf(name: ModelName): BenchData {
   if (name === "gp200") return processData(200);
   const { data } = posteriordb(sources[name]!);
   const { k: _counts, ...rest } = data; // of the Poisson process that shares the file
-  return (name === "gp" ? rest : data) as BenchData;
+  return name === "gp" ? rest : data;
 }
 
 /** Rows of independent normal numbers and answers at coefficients drawn from N(0, sd 0.3). Rounded, so that JSON keeps it short. */
@@ -81,7 +81,7 @@ function logisticData(rows: number, columns: number): BenchData {
     const logit = row.reduce((sum, value, j) => sum + value * beta[j]!, 0.5);
     return generator.uniform() < 1 / (1 + Math.exp(-logit)) ? 1 : 0;
   });
-  return { N: rows, D: columns, x, y } as BenchData;
+  return { N: rows, D: columns, x, y };
 }
 
 /** A wave with noise at evenly spaced places. */
@@ -89,5 +89,5 @@ function processData(rows: number): BenchData {
   const generator = new Generator(1, "process");
   const x = Array.from({ length: rows }, (_, i) => -10 + (20 * i) / (rows - 1));
   const y = x.map((at) => Number((2 * Math.sin(at / 3) + 0.7 * generator.normal()).toFixed(4)));
-  return { N: rows, x, y } as BenchData;
+  return { N: rows, x, y };
 }

@@ -86,7 +86,9 @@ async function measure(name: ModelName, peers: readonly PeerProcess[], data: str
   const agreeing = ready.filter(({ peer, density }) => {
     const by = disagreement(ours.density, density);
     if (by <= ((peer.about["tolerance"] as number | undefined) ?? TOLERANCE)) return true;
-    console.error(`${name}: ${peer.name} left out: its density or gradient differs from ours by ${by.toExponential(1)}`);
+    console.error(
+      `${name}: ${peer.name} left out: its density or gradient differs from ours by ${by.toExponential(1)}`,
+    );
     return false;
   });
   const time = { do: "time", points, milliseconds: Number(flags.milliseconds) };

@@ -35,7 +35,7 @@ const config = configure(
   factsOf(data),
 );
 const runtime = await defaultRuntime();
-const vae = new Vae(config, { name: "images", eventShape: [pixels], scale: 1, count: rows }, runtime);
+const vae = await Vae.create(config, { name: "images", eventShape: [pixels], scale: 1, count: rows }, runtime);
 const fit = await RunningFit.create(vae, data, null);
 const threads = (await runtime.threads())?.size ?? 1;
 const { blas } = runtime;

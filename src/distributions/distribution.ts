@@ -55,6 +55,8 @@ export interface Family<P extends string = string> {
    */
   readonly fromLogCdf: ((l: Tensor, params: Params<P>) => Tensor) | null;
   readonly fromLogSurvival: ((l: Tensor, params: Params<P>) => Tensor) | null;
+  /** Where the distribution is a Gaussian: its mean and log sd, for divergences in closed form. */
+  readonly gaussian: ((params: Params<P>) => { readonly mean: Tensor; readonly logSd: Tensor }) | null;
   /** x with P(X ≤ x) = p. */
   readonly quantile: ((p: Tensor, params: Params<P>) => Tensor) | null;
 }
@@ -87,6 +89,7 @@ export function family<P extends string>(row: Row<P>): Family<P> {
     mean: null,
     variance: null,
     logCdf: null,
+    gaussian: null,
     logSurvival: null,
     fromLogCdf: null,
     fromLogSurvival: null,
@@ -205,10 +208,10 @@ export function checkNumbers(family: string, name: string, spec: ParamSpec, valu
   }
 }
 
-/** A constant of the trace from a number or (nested) array; a tensor as it is, as f64. */
-export function asTensor(trace: Trace, value: ParamValue): Tensor {
-  if (value instanceof Tensor) return value.dtype === "f64" ? value : value.cast("f64");
-  const scalar = (x: number): Tensor => new Tensor(trace, trace.constant(x, "f64"));
+/** A constant of the trace from a number or (nested) array; a tensor as it is, in the given dtype. */
+export function asTensor(trace: Trace, value: ParamValue, dtype: "f32" | "f64" = "f64"): Tensor {
+  if (value instanceof Tensor) return value.dtype === dtype ? value : value.cast(dtype);
+  const scalar = (x: number): Tensor => new Tensor(trace, trace.constant(x, dtype));
   if (typeof value === "number") return scalar(value);
   const shape = Array.isArray(value[0]) ? [value.length, (value[0] as readonly number[]).length] : [value.length];
   const flat = (value as readonly (number | readonly number[])[]).flat() as number[];
@@ -216,13 +219,13 @@ export function asTensor(trace: Trace, value: ParamValue): Tensor {
     throw new ShapeError(`a nested array whose rows have different lengths is not a matrix: [${value.join("; ")}]`);
   }
   const like = scalar(0);
-  if (flat.every((x) => x === flat[0])) return full(like, shape, flat[0] ?? 0, "f64");
+  if (flat.every((x) => x === flat[0])) return full(like, shape, flat[0] ?? 0);
   return reshape(concat(flat.map((x) => reshape(scalar(x), [1])), 0), shape); // biome-ignore format: short
 }
 
 /** A distribution's parameters as tensors of one trace. */
-export function paramsOf(trace: Trace, d: Distribution): Params {
-  return Object.fromEntries(Object.entries(d.given).map(([name, value]) => [name, asTensor(trace, value)]));
+export function paramsOf(trace: Trace, d: Distribution, dtype?: "f32" | "f64"): Params {
+  return Object.fromEntries(Object.entries(d.given).map(([name, value]) => [name, asTensor(trace, value, dtype)]));
 }
 
 /**

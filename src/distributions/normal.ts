@@ -13,6 +13,7 @@ export const normal = distribution({
   logProb: (x, { mean, sd }) => x.sub(mean).div(sd).square().mul(-0.5).sub(settled(sd.log().add(0.5 * LOG_2PI))), // biome-ignore format: the formula
   sample: (key, { mean, sd }, batch) => standardNormal(key, batch, "f64").mul(sd).add(mean),
   reparameterised: "explicit",
+  gaussian: ({ mean, sd }) => ({ mean, logSd: sd.log() }),
   mean: ({ mean, sd }) => mean.add(sd.mul(0)),
   variance: ({ mean, sd }) => sd.square().add(mean.mul(0)),
   logCdf: (x, { mean, sd }) => logNormalCdf(x.sub(mean).div(sd)),

@@ -15,8 +15,8 @@ export interface AevbProblem {
   readonly dtype: FloatType;
   /** Rate and distortion of the given rows (u32 [batch]); all that is random comes from the key. */
   bound(parameters: Tensors, rows: Tensor, key: Key<Tensor>): BoundTerms;
-  /** −log p(θ) / N of the flat vector, up to a constant: makes maximum likelihood MAP. */
-  readonly negLogPrior: ((flat: Tensor) => Tensor) | null;
+  /** −log p(θ) / N, a scalar: makes maximum likelihood MAP. */
+  readonly negLogPrior: ((parameters: Tensors) => Tensor) | null;
 }
 
 export interface AevbOptions {
@@ -61,6 +61,11 @@ export function boundGradient(problem: AevbProblem, parameters: Tensor, batch: M
   return { terms, info, gradient: pack(gradient(info.negElbo, Object.values(named))) };
 }
 
+function priorGradient({ layout, negLogPrior }: AevbProblem, parameters: Tensor): Tensor {
+  const named = unpack(parameters, layout);
+  return pack(gradient(negLogPrior!(named), Object.values(named)));
+}
+
 /**
  * Auto-Encoding Variational Bayes (Kingma and Welling 2014, algorithm 1): stochastic gradient descent on the negative bound of
  * a minibatch, by encoder and decoder together. Pure functions over tensors of a program.
@@ -80,8 +85,7 @@ export function aevb({ optimizer, schedule, clip }: AevbOptions) {
     ): [AevbState, AevbInfo] {
       const { parameters, slots, step } = state;
       const found = boundGradient(problem, parameters, batch, key.fold(step));
-      const prior = problem.negLogPrior && gradient(problem.negLogPrior(parameters), [parameters])[0]!;
-      const total = prior ? found.gradient.add(prior) : found.gradient;
+      const total = problem.negLogPrior ? found.gradient.add(priorGradient(problem, parameters)) : found.gradient;
       const done = step.cast("f64");
       const updated = optimizer.update({
         parameters,

@@ -131,8 +131,14 @@ export function certifyWeighted(
   return { trusted: true, khat, reason };
 }
 
-/** Judges a sampler's chains by the coordinates that it moved in (Vehtari et al. 2021; Betancourt 2017). */
-export function certifyChains({ chains, count }: ChainsResult, names: readonly string[]): Certificate {
+/**
+ * Judges a sampler's chains by the coordinates that it moved in (Vehtari et al. 2021; Betancourt 2017). `more`: so many times the
+ * draws would be enough, 1 where it is not for want of draws.
+ */
+export function certifyChains(
+  { chains, count }: ChainsResult,
+  names: readonly string[],
+): { readonly certificate: Certificate; readonly more: number } {
   const { dim } = chains[0]!;
   let rhat = 0;
   let ess = Number.POSITIVE_INFINITY;
@@ -150,6 +156,7 @@ export function certifyChains({ chains, count }: ChainsResult, names: readonly s
   const divergences = chains.reduce((n, { stats }) => n + stats.divergent.reduce((a, b) => a + b, 0), 0);
   const energy = Math.min(...chains.map(({ stats }) => ebfmi(stats.energy)));
   const khat = null;
+  const refused = (reason: string, more = 1) => ({ certificate: { trusted: false, khat, reason }, more });
   const all = `${chains.length} chains of ${count} draws`;
   if (divergences > 0) {
     const one = divergences === 1;
@@ -157,24 +164,24 @@ export function certifyChains({ chains, count }: ChainsResult, names: readonly s
       `${divergences} of the ${chains.length * count} transitions diverged: there ${one ? "is a region" : "are regions"} of the posterior that the ` +
       "sampler cannot enter, often the neck of a funnel. In a hierarchical model, write the groups' effects as mean + sd · z with " +
       "z ~ normal(0, 1) (non-centred), or raise targetAcceptance.";
-    return { trusted: false, khat, reason };
+    return refused(reason);
   }
   if (!(rhat < 1.01)) {
     const reason = `the chains do not agree: R-hat of ${names[rhatAt]} is ${rhat.toFixed(3)} (below 1.01 is asked). Draw more, or look for several modes.`;
-    return { trusted: false, khat, reason };
+    return refused(reason, 4);
   }
   if (!(ess >= ENOUGH)) {
     const reason = `${names[essAt]} has only ${Math.round(ess)} effective draws (${ENOUGH} are asked). Draw more.`;
-    return { trusted: false, khat, reason };
+    return refused(reason, ENOUGH / ess);
   }
   if (!(error <= UNCONSTRAINED)) {
     const reason = `the moments of ${names[errorAt]} are uncertain by ${percent(error)} of its sd (${percent(UNCONSTRAINED)} is asked): its tail is long. Draw more.`;
-    return { trusted: false, khat, reason };
+    return refused(reason, (error / UNCONSTRAINED) ** 2);
   }
   if (!(energy > 0.2)) {
     const reason = `the energy mixes slowly (E-BFMI ${energy.toFixed(2)}, above 0.2 is asked): tails may be missed. Reparameterise heavy tails.`;
-    return { trusted: false, khat, reason };
+    return refused(reason);
   }
   const reason = `${all} agree: R-hat is at most ${rhat.toFixed(3)}, at least ${Math.round(ess)} draws are effective, none diverged.`;
-  return { trusted: true, khat, reason };
+  return { certificate: { trusted: true, khat, reason }, more: 1 };
 }

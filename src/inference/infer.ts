@@ -9,7 +9,7 @@ import { explainNonFinite } from "./diagnose.ts";
 import { hoistData } from "./hoist.ts";
 import type { LogDensity } from "./log-density.ts";
 import { Fit, type InferOptions, methods, planFor, type Result } from "./methods.ts";
-import { Posterior, reportDraws } from "./posterior.ts";
+import { Posterior, pointsOf, reportDraws } from "./posterior.ts";
 import { type Problem, problemOf } from "./problem.ts";
 
 /**
@@ -88,7 +88,7 @@ async function checkStart(problem: Problem, density: LogDensity, seed: number): 
 async function report<R extends Returned>(
   problem: Problem<R>,
   fit: Fit,
-  { weighted: draws, chains, approximation, samples, warnings = [] }: Result,
+  { weighted: draws, chains, approximation, samples, reported, warnings = [] }: Result,
   attempts: readonly Attempt[],
 ): Promise<Posterior<R>> {
   const plain = problem as unknown as Problem;
@@ -96,10 +96,7 @@ async function report<R extends Returned>(
   let points: Float64Array;
   let shape: readonly [number, number];
   if (chains) {
-    const { dim } = problem;
-    points = new Float64Array(chains.chains.length * chains.count * dim);
-    for (const [i, c] of chains.chains.entries())
-      points.set(c.draws.subarray(0, chains.count * dim), i * chains.count * dim);
+    points = pointsOf(chains);
     shape = [chains.chains.length, chains.count];
   } else if (samples) {
     points = samples.points;
@@ -115,7 +112,7 @@ async function report<R extends Returned>(
   return new Posterior<R>({
     problem,
     logDensity: fit.density,
-    draws: await reportDraws(plain, points, shape[0], shape[1]),
+    draws: reported ?? (await reportDraws(plain, points, shape[0], shape[1], await fit.reporter())),
     unconstrained: points,
     attempts,
     seed: fit.seed,

@@ -5,6 +5,7 @@ import { gaussianMixture } from "../families/gaussian-mixture.ts";
 import { lowRank } from "../families/low-rank.ts";
 import { meanField } from "../families/mean-field.ts";
 import type { VariationalFamily } from "../families/variational-family.ts";
+import type { Draws } from "../posterior/draws.ts";
 import { adaptiveImportance } from "./adaptive-importance.ts";
 import type { Approximation } from "./approximation.ts";
 import {
@@ -12,9 +13,12 @@ import {
   type Certificate,
   certifyChains,
   certifyWeighted,
+  ENOUGH,
+  khatLimit,
   type WeightedDraws,
   weigh,
 } from "./certificate.ts";
+import { type Doubt, doubtOfChains, doubtOfWeighted } from "./certify-reported.ts";
 import { type CompiledTarget, compileTarget } from "./compiled-target.ts";
 import { explainNonFinite } from "./diagnose.ts";
 import { epOf } from "./ep/ep.ts";
@@ -23,9 +27,12 @@ import { type LaplaceFit, laplace, type Mode } from "./laplace.ts";
 import { linearResponse } from "./linear-response.ts";
 import type { LogDensity } from "./log-density.ts";
 import { type ChainProgress, type ChainsResult, sampleChains } from "./mcmc/chains.ts";
-import { bestOf, dispersedModes, modesBeside, otherModes } from "./modes.ts";
+import { bestOf, dispersedModes, doubtOfModes, isMaximum, modesBeside, otherModes } from "./modes.ts";
 import { pathfinder } from "./pathfinder.ts";
+import { pointsOf, reportDraws } from "./posterior.ts";
 import type { Problem, ProblemOptions } from "./problem.ts";
+import { compileReporter, type Reporter, reportAll } from "./reported.ts";
+import { severalModes } from "./several-modes.ts";
 import { certifySgld } from "./sgld-certificate.ts";
 import { type SgldFitOptions, sgldFit } from "./sgld-fit.ts";
 import { chooseSites, type SiteFamilies } from "./site-choice.ts";
@@ -95,6 +102,8 @@ export interface Result {
   readonly approximation: Approximation | null;
   readonly weighted: WeightedDraws | null;
   readonly chains: ChainsResult | null;
+  /** The reported quantities at the draws of the chains, where they were computed already. */
+  readonly reported?: Draws;
   /** Draws of chains that recorded nothing else, [chains, draws, dim]. */
   readonly samples?: { readonly points: Float64Array; readonly chains: number; readonly draws: number };
   readonly warnings?: readonly string[];
@@ -103,6 +112,7 @@ export interface Result {
 /** Laplace's approximation at the best mode that was found. */
 interface Modes {
   readonly fit: LaplaceFit;
+  readonly best: Mode;
   /** In words what speaks against there being one mode; null where nothing does. */
   readonly others: string | null;
   /** Other modes that have weight. */
@@ -118,6 +128,9 @@ export class Fit {
   private target: Promise<CompiledTarget> | null = null;
   private response: Promise<Approximation> | null = null;
   private mode: Promise<Modes> | null = null;
+  private compiledReporter: Promise<Reporter> | null = null;
+  /** So many times the draws would have been enough for the sampler that ran last; 1 where it was not for want of draws. */
+  longer = 1;
 
   constructor(problem: Problem, density: LogDensity, options: InferOptions) {
     this.problem = problem;
@@ -129,6 +142,19 @@ export class Fit {
   compiled(): Promise<CompiledTarget> {
     this.target ??= compileTarget(this.problem, 32, this.density);
     return this.target;
+  }
+
+  reporter(): Promise<Reporter> {
+    this.compiledReporter ??= compileReporter(this.problem);
+    return this.compiledReporter;
+  }
+
+  /** What speaks against the moments that weighted draws give of the reported quantities; null where nothing does. */
+  async doubtOf({ points, count, logWeights }: WeightedDraws): Promise<Doubt | null> {
+    const reporter = await this.reporter();
+    const values = reportAll(reporter, points, count);
+    const reported = Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v }])); // biome-ignore format: one line
+    return doubtOfWeighted(logWeights, reported, this.options.draws ?? 4000);
   }
 
   /** The mean-field fit on fixed draws, with linear-response covariances where it has a minimum. */
@@ -150,7 +176,7 @@ export class Fit {
       const found = dispersedModes(compiled, this.seed);
       const best = bestOf(found);
       const fit = await laplace(this.problem, { compiled, seed: this.seed, start: best.x });
-      return { fit, others: otherModes(best, found), beside: modesBeside(best, found) };
+      return { fit, best, others: otherModes(best, found), beside: modesBeside(best, found) };
     })();
     return this.mode;
   }
@@ -178,20 +204,27 @@ export class Fit {
 }
 
 const WEIGHTED_DRAWS = 5000;
+/** So many where fewer leave the moments uncertain: evaluations of the density are cheaper than the next method. */
+const MOST_WEIGHTED_DRAWS = 20_000;
 
 /** Draws from q, corrected by weights and judged; what q leaves out of sight is judged by the dispersed starts. */
-function weighted(fit: Fit, approximation: Approximation, others: string | null): Result {
+async function weighted(fit: Fit, approximation: Approximation, others: string | null): Promise<Result> {
   if (!approximation.converged) {
     const reason = `the fit did not converge: ${approximation.reason}.`;
     return { certificate: { trusted: false, khat: null, reason }, approximation, weighted: null, chains: null };
   }
-  const draws = weigh(approximation, fit.density, WEIGHTED_DRAWS, fit.seed + 1);
-  return {
-    certificate: certifyWeighted(draws, fit.problem.names, others),
-    approximation,
-    weighted: draws,
-    chains: null,
-  };
+  for (let count = WEIGHTED_DRAWS; ; ) {
+    const draws = weigh(approximation, fit.density, count, fit.seed + 1);
+    const judged = certifyWeighted(draws, fit.problem.names, others);
+    const doubt = judged.trusted ? await fit.doubtOf(draws) : null;
+    const certificate = doubt ? { ...judged, trusted: false, reason: `k-hat is ${draws.khat.toFixed(2)}, but ${doubt.reason}` } : judged; // biome-ignore format: one line
+    const few = draws.count === count && draws.khat <= khatLimit(count) && draws.ess < ENOUGH && others === null;
+    const more = Math.ceil(1.3 * count * (doubt ? doubt.more : few ? ENOUGH / draws.ess : 0));
+    if (!(more > count && more <= MOST_WEIGHTED_DRAWS)) {
+      return { certificate, approximation, weighted: draws, chains: null };
+    }
+    count = more;
+  }
 }
 
 async function sampled(
@@ -208,13 +241,29 @@ async function sampled(
     { seed, initial, chains, draws, warmUp, targetAcceptance, names: problem.names, algorithm: { name } },
     { signal, onProgress: onEvent },
   );
-  const certificate = certifyChains(result, problem.names);
+  const [certificate, reported] = await certifySampled(fit, result);
   const met = result.chains.find((c) => c.nonFinite);
-  if (!met?.nonFinite) return { certificate, approximation: null, weighted: null, chains: result };
+  if (!met?.nonFinite) return { certificate, approximation: null, weighted: null, chains: result, reported };
   const { message } = await explainNonFinite(problem, met.nonFinite.at);
   onEvent?.({ kind: "nonFinite", chain: met.chain, step: met.nonFinite.draw, message });
   const reason = `${certificate.reason} At draw ${met.nonFinite.draw + 1} chain ${met.chain + 1} met a log density that is not finite: ${message.replace(/\.$/, "")}.`; // biome-ignore format: one line
-  return { certificate: { ...certificate, reason }, approximation: null, weighted: null, chains: result };
+  return { certificate: { ...certificate, reason }, approximation: null, weighted: null, chains: result, reported };
+}
+
+/** Judges chains by the coordinates, then by the modes that searches found, then by what is reported of them. */
+async function certifySampled(fit: Fit, result: ChainsResult): Promise<[Certificate, Draws | undefined]> {
+  const { certificate, more } = certifyChains(result, fit.problem.names);
+  fit.longer = more;
+  if (!certificate.trusted) return [certificate, undefined];
+  const { beside, best } = await fit.modes();
+  const unknown = doubtOfModes(result, [best, ...beside], fit.problem.names);
+  if (unknown) return [{ ...certificate, trusted: false, reason: unknown }, undefined];
+  const { chains, count } = result;
+  const points = pointsOf(result);
+  const reported = await reportDraws(fit.problem, points, chains.length, count, await fit.reporter());
+  const doubt = doubtOfChains(reported, new Set());
+  fit.longer = doubt?.more ?? 1;
+  return [doubt ? { ...certificate, trusted: false, reason: doubt.reason } : certificate, reported];
 }
 
 export type Rung = (fit: Fit) => Promise<Result>;
@@ -234,7 +283,9 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
     return weighted(fit, await fit.linearResponse(), others);
   },
   importance: async (fit) => {
-    const { others } = await fit.modes();
+    const { others, best, beside } = await fit.modes();
+    const all = [best, ...beside];
+    if (beside.length && all.every(isMaximum)) return weighted(fit, severalModes(all, fit.seed), null);
     const start = await fit.linearResponse();
     return weighted(fit, adaptiveImportance(start, fit.density, fit.seed), others);
   },
@@ -255,7 +306,7 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
     const { others } = await fit.modes();
     const compiled = await fit.compiled();
     const found = await siteVi(fit.problem, { ...chosen, q, compiled, seed: fit.seed, signal, onEvent, explain: explaining(fit) }); // biome-ignore format: one line
-    const result = weighted(fit, found, others);
+    const result = await weighted(fit, found, others);
     if (!warnings.length) return { ...result, warnings };
     const reason = "q leaves out a part of the model's support by construction: see the warnings.";
     return { ...result, certificate: { ...result.certificate, trusted: false, reason }, warnings };
@@ -274,8 +325,11 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
       { ...chosen, chains, draws, seed: fit.seed, signal, onProgress: onEvent },
       explaining(fit),
     );
-    const certificate = certifySgld(samples, fit.density, fit.problem.names, others);
-    return { certificate, approximation: null, weighted: null, chains: null, samples };
+    const judged = certifySgld(samples, fit.density, fit.problem.names, others);
+    const reported = await reportDraws(fit.problem, samples.points, samples.chains, samples.draws, await fit.reporter());
+    const doubt = judged.trusted ? doubtOfChains(reported, new Set()) : null;
+    const certificate = doubt ? { ...judged, trusted: false, reason: doubt.reason } : judged;
+    return { certificate, approximation: null, weighted: null, chains: null, samples, reported };
   },
 };
 
@@ -310,15 +364,22 @@ const names: Record<Exclude<Method, "auto">, string> = {
   sgld: "sgld",
 };
 
-/** The ladder: cheap methods first. The last two go on with what NUTS said was missing. */
+/** How many times the usual draws the last rung may make. */
+const LONGEST = 10;
+
+/** The ladder: cheap methods first. The last goes on with what NUTS said was missing: draws, or shorter steps. */
 export const ladder: readonly { readonly name: string; readonly run: Rung }[] = [
   { name: names.laplace, run: rungs.laplace },
   { name: names.meanfield, run: rungs.meanfield },
   { name: names.importance, run: rungs.importance },
   { name: names.nuts, run: (fit) => sampled(fit, "nuts", {}, true) },
   {
-    name: "nuts with short steps",
-    run: (fit) => sampled(fit, "nuts", { targetAcceptance: 0.98, warmUp: 2 * (fit.options.warmUp ?? 1000), draws: 2 * (fit.options.draws ?? 1000) }, true), // biome-ignore format: one line
+    name: "longer nuts",
+    run: (fit) => {
+      const { warmUp = 1000, draws = 1000, targetAcceptance } = fit.options;
+      const times = Math.min(Math.max(Math.ceil(1.3 * fit.longer), 2), LONGEST);
+      return sampled(fit, "nuts", { warmUp: 2 * warmUp, draws: times * draws, targetAcceptance: fit.longer > 1 ? targetAcceptance : 0.98 }, true); // biome-ignore format: one line
+    },
   },
 ];
 

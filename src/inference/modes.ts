@@ -1,7 +1,9 @@
 import { Generator } from "../base/generator.ts";
+import { essMean } from "../diagnostics/ess.ts";
 import { type CompiledTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
 import { findMode, type Mode } from "./laplace.ts";
 import { lbfgs } from "./lbfgs.ts";
+import type { ChainsResult } from "./mcmc/chains.ts";
 import { diagonalOf, inverseFromCholesky } from "./symmetric-solve.ts";
 
 /** Starts besides the first that are uniform on (−2, 2), and on the wider (−10, 10). */
@@ -17,7 +19,9 @@ export interface Found extends Mode {
   readonly near: boolean;
 }
 
-const isMode = ({ converged, cholesky }: Mode): boolean => converged && cholesky !== null;
+/** A maximum where Laplace's method has a Gaussian. */
+export const isMaximum = (mode: Mode): mode is Mode & { readonly cholesky: Float64Array } =>
+  mode.converged && mode.cholesky !== null;
 
 /** log of the mass under a mode as its Gaussian has it, up to a constant: log p(mode) − ½ log det H. */
 function logMass({ logDensity, cholesky }: Mode): number {
@@ -64,7 +68,7 @@ export function dispersedModes(compiled: CompiledTarget, seed: number): Found[] 
     if (!usable(start)) continue;
     const rough = lbfgs(fn, start, { scale: sd, maxIterations: 100, valueTolerance: 1e-6 });
     if (!(-rough.value > first.logDensity - HOPELESS)) continue;
-    if (found.some((m) => isMode(m) && distance(rough.x, m.x, sd) < 0.1)) continue;
+    if (found.some((m) => isMaximum(m) && distance(rough.x, m.x, sd) < 0.1)) continue;
     found.push({ ...findMode(compiled, rough.x), near: false });
   }
   return found;
@@ -72,7 +76,7 @@ export function dispersedModes(compiled: CompiledTarget, seed: number): Found[] 
 
 /** The mode with most mass under its Gaussian; where none was reached, the highest density. */
 export function bestOf(found: readonly Found[]): Found {
-  const modes = found.filter(isMode);
+  const modes = found.filter(isMaximum);
   if (modes.length) return modes.reduce((a, b) => (logMass(b) > logMass(a) ? b : a));
   return found.reduce((a, b) => (b.logDensity > a.logDensity ? b : a));
 }
@@ -104,10 +108,53 @@ export function modesBeside(best: Mode, found: readonly Found[]): Found[] {
 
 /** In words what speaks against there being one mode; null where nothing does. */
 export function otherModes(best: Mode, found: readonly Found[]): string | null {
-  if (found.some((m) => m.near && !isMode(m) && m.logDensity > best.logDensity + 0.01)) {
+  if (found.some((m) => m.near && !isMaximum(m) && m.logDensity > best.logDensity + 0.01)) {
     return "a search from another start found a higher density than at the mode that was approximated.";
   }
   return modesBeside(best, found).length
     ? "searches from dispersed starts ended in different modes, and one approximation sees one of them."
     : null;
+}
+
+/** Effective visits of a mode from which on its share of the mass is known well enough. */
+const VISITS = 100;
+
+/**
+ * In words, that chains did not pass often enough between the modes that searches found, though each agrees with the others; null
+ * where they did. A draw belongs to the mode whose Gaussian has most density there.
+ *
+ * @param modes  the best one and those beside it
+ */
+export function doubtOfModes(
+  { chains, count }: ChainsResult,
+  modes: readonly Mode[],
+  names: readonly string[],
+): string | null {
+  if (modes.length < 2 || !modes.every(isMaximum)) return null;
+  const { dim } = chains[0]!;
+  const rest = new Float64Array(dim);
+  const belongs = chains.map(({ draws }) =>
+    Float64Array.from({ length: count }, (_, d) => {
+      const densities = modes.map(({ x, cholesky, logDensity }) => {
+        for (let j = 0; j < dim; j++) rest[j] = draws[d * dim + j]! - x[j]!;
+        let square = 0;
+        // |Lᵀ (u − x)|² with L Lᵀ the precision.
+        for (let j = 0; j < dim; j++) {
+          let sum = 0;
+          for (let i = j; i < dim; i++) sum += cholesky![i * dim + j]! * rest[i]!;
+          square += sum * sum;
+        }
+        return logDensity - square / 2;
+      });
+      return densities.indexOf(Math.max(...densities));
+    }),
+  );
+  for (const [k, { x }] of modes.entries()) {
+    const there = belongs.map((chain) => chain.map((at) => (at === k ? 1 : 0)));
+    if (essMean(there) >= VISITS) continue;
+    const apart = names.map((_, j) => Math.abs(x[j]! - modes[k === 0 ? 1 : 0]!.x[j]!) / sdsOf(modes[0]!)[j]!);
+    const j = apart.indexOf(Math.max(...apart));
+    return `searches found a mode at ${names[j]} = ${Number(x[j]!.toPrecision(3))} which the chains visit too rarely for its share to be known.`;
+  }
+  return null;
 }

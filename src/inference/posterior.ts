@@ -119,7 +119,8 @@ export class Posterior<R extends Returned = Returned> {
   /** The table as text, with the certificate above it. */
   summary(): string {
     const verdict = `${this.method}: ${this.trusted ? "trusted" : "NOT trusted"}. ${this.reason}`;
-    const unseen = this.khat === null ? [] : ["k-hat is made of q's own draws: it cannot see a mode that was never visited."];
+    const unseen =
+      this.khat === null ? [] : ["k-hat is made of draws of q and around it: it cannot see a mode that was never visited."];
     const warnings = this.warnings.map((w) => `Warning: ${w}`);
     return `${[verdict, ...unseen, ...warnings].join("\n")}\n\n${formatSummary(this.table)}`;
   }
@@ -280,4 +281,12 @@ export async function reportDraws(
   const values = reportAll(reporter, points, chains * draws);
   const sites = Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v }])); // biome-ignore format: one line
   return drawsOf(chains, draws, sites);
+}
+
+/** The draws of chains as one array, [chains · draws, dim]. */
+export function pointsOf({ chains, count }: ChainsResult): Float64Array {
+  const { dim } = chains[0]!;
+  const points = new Float64Array(chains.length * count * dim);
+  for (const [i, { draws }] of chains.entries()) points.set(draws.subarray(0, count * dim), i * count * dim);
+  return points;
 }

@@ -5,11 +5,12 @@ import { isDiscrete, type Support } from "../constraints/support.ts";
 import type { Buffer, Runtime, TensorSpec } from "../engine/runtime.ts";
 import { type ArrayData, arrayData, type DataFor, isArray } from "../model/data.ts";
 import { sumOut } from "../model/enumerate.ts";
+import type { TraceOptions } from "../model/frame.ts";
 import { type Model, type Returned, traceModel } from "../model/model.ts";
 import { plateSizes, type RandomSite, type TracedModel } from "../model/site.ts";
 import { Assignment, latentSites, sumTerms, type Term, termsOf } from "../model/terms.ts";
 import { createTrace } from "../ops/trace.ts";
-import { f64 } from "../program/program.ts";
+import { f32, f64 } from "../program/program.ts";
 import { full } from "../tensor/functions.ts";
 import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -55,8 +56,10 @@ export interface Problem<R extends Returned = Returned> extends Target {
    * log p(x, z; θ) for estimating θ: θ counts on its own scale, without a Jacobian; by "ml" without its prior, by "map" with it.
    */
   logJoint(unconstrained: Tensor, inputs: Inputs, estimate: "ml" | "map"): Tensor;
+  /** Of the traced model. */
+  readonly dtype: "f32" | "f64";
   /** The model's text run in the trace of `like`. */
-  trace(like: Tensor, inputs: Inputs, rng?: Key<Tensor>): TracedModel;
+  trace(like: Tensor, inputs: Inputs, options?: Pick<TraceOptions, "rng" | "rows">): TracedModel;
   /** The model's text run in the trace of `unconstrained`, and its latent sites given the values that this stands for. */
   realise(unconstrained: Tensor, inputs: Inputs, rng?: Key<Tensor>): Realised;
 }
@@ -65,6 +68,8 @@ export interface ProblemOptions {
   readonly runtime?: Runtime;
   /** The same bits on every machine. */
   readonly deterministic?: boolean;
+  /** Of the arithmetic inside the model. Sums over its terms, and what is estimated of them, are f64 all the same. Default f64. */
+  readonly dtype?: "f32" | "f64";
 }
 
 /**
@@ -81,29 +86,35 @@ export async function problemOf<D, R extends Returned>(
     throw new OptionError("this takes a model first: model(({ sample, observe }, data) => …)");
   }
   const fields = new DataFields((given ?? {}) as Readonly<Record<string, unknown>>);
+  const { dtype = "f64" } = options;
   const b = createTrace();
-  const layout = traceModel(b, model as Model<unknown>, fields.record((name, { shape }) => new Tensor(b, b.input(`data.${name}`, "f64", shape)))); // biome-ignore format: one line
+  const layout = traceModel(
+    b,
+    model as Model<unknown>,
+    fields.record((name, { shape }) => new Tensor(b, b.input(`data.${name}`, dtype, shape))),
+    { dtype },
+  );
   const coordinates = coordinatesOf(layout);
   const runtime = options.runtime ?? (await runtimeOf(layout));
   const { arrays } = fields;
   const inputs: Record<string, TensorSpec> = {};
   const data: Record<string, Buffer> = {};
   for (const [name, { shape, values }] of Object.entries(arrays)) {
-    inputs[`data.${name}`] = f64(shape);
-    data[`data.${name}`] = runtime.buffer("f64", shape, values);
+    inputs[`data.${name}`] = (dtype === "f32" ? f32 : f64)(shape);
+    data[`data.${name}`] = runtime.buffer(dtype, shape, values);
   }
   const dim = coordinates.reduce((n, c) => n + c.size, 0);
 
-  const trace = (like: Tensor, all: Inputs, rng?: Key<Tensor>): TracedModel =>
+  const trace: Problem["trace"] = (like, all, given = {}) =>
     traceModel(
       like.trace,
       model as Model<unknown>,
       fields.record((name) => all[`data.${name}`]!),
-      rng ?? null,
+      { ...given, dtype },
     );
 
   const realise = (unconstrained: Tensor, all: Inputs, rng?: Key<Tensor>): Realised => {
-    const traced = trace(unconstrained, all, rng);
+    const traced = trace(unconstrained, all, { rng });
     const terms = sumOut(unconstrained.trace, traced, termsOf(traced));
     const assignment = new Assignment(traced);
     const values: Record<string, Tensor> = {};
@@ -111,7 +122,7 @@ export async function problemOf<D, R extends Returned>(
     const sites = new Map(latentSites(traced).map((site) => [site.name, site]));
     for (const { name, kind, offset, size, unconstrainedShape, shape } of coordinates) {
       const site = sites.get(name)!;
-      const u = unconstrained.narrow(0, offset, size).reshape(unconstrainedShape);
+      const u = unconstrained.narrow(0, offset, size).reshape(unconstrainedShape).cast(dtype);
       const bijector = bijectorTo(boundedBy(site, assignment));
       const value = bijector.forward(u).broadcastTo(shape);
       if (site.support.kind !== "real") jacobians[kind].push(bijector.logJacobian(u, value).sum());
@@ -119,7 +130,7 @@ export async function problemOf<D, R extends Returned>(
       values[name] = value;
     }
     assignment.closeChains();
-    const total = (parts: readonly Tensor[]) => parts.reduce((sum, x) => sum.add(x), full(unconstrained, [], 0));
+    const total = (parts: readonly Tensor[]) => parts.reduce((sum, x) => sum.add(x.cast("f64")), full(unconstrained, [], 0));
     const [logJacobian, paramLogJacobian] = [total(jacobians.sample), total(jacobians.param)];
     return { model: traced, terms, assignment, logJacobian, paramLogJacobian, values };
   };
@@ -129,6 +140,7 @@ export async function problemOf<D, R extends Returned>(
     names: coordinates.flatMap(coordinateNames),
     runtime,
     deterministic: options.deterministic ?? false,
+    dtype,
     inputs,
     data,
     model: model as unknown as Model<never, R>,
@@ -156,7 +168,7 @@ export function sumOfTerms({ terms, assignment }: Pick<Realised, "terms" | "assi
 }
 
 /** A site's support with its bounds at the values that earlier sites have. */
-function boundedBy({ support }: RandomSite, assignment: Assignment): Support {
+export function boundedBy({ support }: RandomSite, assignment: Assignment): Support {
   const changed = Object.entries(support).map(([key, part]) => [
     key,
     part instanceof Tensor ? assignment.of([part])[0]! : part,

@@ -1,11 +1,9 @@
 import { essTail } from "../diagnostics/ess.ts";
 import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
-import type { Certificate } from "./certificate.ts";
+import { type Certificate, ENOUGH } from "./certificate.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { SgldFit } from "./sgld-fit.ts";
 
-/** Effective draws that a mean's Monte Carlo error of 5 % of an sd needs. */
-const ENOUGH = 400;
 /** In units of the sd; and of the variance. */
 const SHIFTED = 0.1;
 const WIDENED = 0.2;

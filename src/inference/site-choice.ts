@@ -15,7 +15,7 @@ import { compareSupports, constantEnds, hasConstantEnds } from "./supports.ts";
  * A family for each latent site that is named: `{ mu: normal, tau: gamma }`. A distribution, as `gamma(2, 1)`, says where its free
  * parameters begin; parameters that decide where it has mass (the ends of a uniform or of a truncation) keep the values given.
  */
-export type SiteFamilies = Readonly<Record<string, Family<never> | Distribution<never>>>;
+export type SiteFamilies = Readonly<Record<string, Family | Distribution>>;
 
 /** What q of a site is to be, checked against the model. */
 export interface SiteChoice {
@@ -204,7 +204,7 @@ function judge({ site, family, fixed, free, support }: SiteChoice): string | nul
     case "within":
       return (
         `q of "${name}" is a ${family.name}, which has mass only on ${supportText(own)}, but the model has some on all ` +
-        `${supportText(support)}. What lies outside is left out, and neither the bound nor k-hat of q's draws shows how much that is. ${advice}`
+        `${supportText(support)}. What lies outside is left out, and neither the bound nor k-hat shows how much that is. ${advice}`
       );
   }
 }

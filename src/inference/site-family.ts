@@ -217,18 +217,34 @@ export function siteFamily(product: SiteProduct, { base, factors }: SiteScaling)
   };
 }
 
-/** raw = base + C φ on the host. */
-export function rawNumbers({ sites, rawSize }: SiteProduct, { factors }: SiteScaling, params: Float64Array): Float64Array {
-  const raw = params.slice(rawSize, 2 * rawSize);
+/** Calls `use` with each entry of C: raw number, number of φ, entry. */
+function eachEntry({ sites }: SiteProduct, { factors }: SiteScaling, use: (to: number, from: number, c: number) => void): void {
   for (const [i, { from, elements, width }] of sites.entries()) {
     const { values, diagonal } = factors[i]!;
     for (let e = 0; e < elements; e++) {
+      const first = from + e * width;
       for (let a = 0; a < width; a++) {
-        const row = from + e * width;
-        if (diagonal) raw[row + a]! += values[e * width + a]! * params[row + a]!;
-        else for (let k = 0; k < width; k++) raw[row + a]! += values[(e * width + a) * width + k]! * params[row + k]!;
+        if (diagonal) use(first + a, first + a, values[e * width + a]!);
+        else for (let k = 0; k < width; k++) use(first + a, first + k, values[(e * width + a) * width + k]!);
       }
     }
   }
+}
+
+/** base + C φ on the host. */
+export function moved(product: SiteProduct, scaling: SiteScaling, phi: Float64Array): Float64Array {
+  const raw = scaling.base.slice();
+  eachEntry(product, scaling, (to, from, c) => {
+    raw[to]! += c * phi[from]!;
+  });
   return raw;
+}
+
+/** Cᵀ g: the gradient in φ. */
+export function pulledBack(product: SiteProduct, scaling: SiteScaling, g: Float64Array): Float64Array {
+  const out = new Float64Array(product.rawSize);
+  eachEntry(product, scaling, (to, from, c) => {
+    out[from]! += c * g[to]!;
+  });
+  return out;
 }

@@ -2,13 +2,15 @@ import { f64, gradient, program } from "../program/program.ts";
 import { full, where } from "../tensor/functions.ts";
 import type { Approximation } from "./approximation.ts";
 import { MemoryVector } from "./compile.ts";
-import { lbfgs } from "./lbfgs.ts";
+import { lbfgs, type SmoothFunction } from "./lbfgs.ts";
 import type { Problem } from "./problem.ts";
-import type { SiteProduct, SiteScaling } from "./site-family.ts";
+import { moved, pulledBack, type SiteProduct, type SiteScaling } from "./site-family.ts";
 import { choleskyOf, solveLowerTransposed } from "./symmetric-solve.ts";
 
 const DRAWS = 256;
 const SCORES = 512;
+/** Of a search each: after it, q has other units. */
+const ROUNDS = 25;
 /** Elements with more free numbers than this are scaled number by number. */
 const MOST_JOINT = 6;
 
@@ -66,27 +68,34 @@ export async function siteStart(
   fit.prepare({ raw: place, u: points });
   const at = new MemoryVector(place);
   const [value, slope] = [new MemoryVector(fit.outputs.cross), new MemoryVector(fit.outputs.slope)];
-  const found = lbfgs(
-    {
+  const factorsAt = (raw: Float64Array): SiteScaling["factors"] => {
+    scored.call({ raw }, seed);
+    return factorsOf(product, scored.outputs.scores.read() as Float64Array);
+  };
+  let base = beginning(product, near);
+  let before = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < ROUNDS; round++) {
+    const scaling = { base, factors: factorsAt(base) };
+    const crossEntropy: SmoothFunction = {
       dim: rawSize,
-      evaluate(x, into) {
-        at.values.set(x);
+      evaluate(phi, into) {
+        at.values.set(moved(product, scaling, phi));
         fit.step();
-        into.set(slope.values);
+        into.set(pulledBack(product, scaling, slope.values));
         return value.values[0]!;
       },
-    },
-    beginning(product, near),
-    { gradientTolerance: 1e-4, maxIterations: 200 },
-  );
-  const base = found.x.slice();
+    };
+    const found = lbfgs(crossEntropy, new Float64Array(rawSize), { gradientTolerance: 1e-12, maxIterations: 30 });
+    base = moved(product, scaling, found.x);
+    if (!(found.value < before - 1e-6)) break;
+    before = found.value;
+  }
   given.call({ raw: base });
   for (const s of sites) {
     const start = (given.outputs as Record<string, { read(): ArrayLike<number> }>)[s.name];
     if (start) base.set(start.read(), s.from);
   }
-  scored.call({ raw: base }, seed);
-  return { base, factors: factorsOf(product, scored.outputs.scores.read() as Float64Array) };
+  return { base, factors: factorsAt(base) };
 }
 
 /** Gaussians where they belong; families of the user's with all their free numbers 0, from where the search leads them. */

@@ -7,7 +7,7 @@ import { fixedDraws } from "./fixed-draws.ts";
 import { type FittedSite, hostGaussian } from "./approximation.ts";
 import type { Problem } from "./problem.ts";
 import { chooseSites, type SiteFamilies } from "./site-choice.ts";
-import { rawNumbers, siteFamily, siteProduct, type SiteProduct } from "./site-family.ts";
+import { moved, siteFamily, siteProduct, type SiteProduct } from "./site-family.ts";
 import { siteStart } from "./site-start.ts";
 import { type StochasticViFit, type StochasticViOptions, stochasticVi } from "./stochastic-vi.ts";
 
@@ -56,7 +56,7 @@ export async function siteVi(problem: Problem, options: SiteViOptions): Promise<
     family: siteFamily(product, scaling),
     start: { mean: new Float64Array(dim), scale: new Float64Array(dim).fill(1) },
   } as StochasticViOptions);
-  const raw = rawNumbers(product, scaling, fit.params);
+  const raw = moved(product, scaling, fit.params);
   return { ...fit, sites: await fittedSites(problem, product, raw), warnings };
 }
 

@@ -23,14 +23,14 @@ export function closeChain<S extends Structure>(
   initial: S,
   trace: (previous: S, step: Tensor) => { frame: Frame; returned: S },
 ): S {
-  const { b } = tracing;
+  const { b, dtype } = tracing;
   const call = `chain("${chain.name}")`;
-  const first = leaves(initial, `${call}: the initial state`).map((t) => (t.dtype === "f64" ? t : t.cast("f64")));
+  const first = leaves(initial, `${call}: the initial state`).map((t) => (t.dtype === dtype ? t : t.cast(dtype)));
   if (!first.length) throw new OptionError(`${call}: its initial state has no tensor`);
   const before = first.map((t) => tracing.placeholder(`chain.${chain.name}`, t.shape));
   const step = tracing.placeholder(`step.${chain.name}`, [], "u32");
   const { frame, returned } = trace(rebuild(initial, before), step);
-  const after = leaves(returned, `the body of ${call}`).map((t) => (t.dtype === "f64" ? t : t.cast("f64")));
+  const after = leaves(returned, `the body of ${call}`).map((t) => (t.dtype === dtype ? t : t.cast(dtype)));
   if (after.length !== first.length) {
     throw new OptionError(
       `${call}: its body returned ${after.length} tensors, but the initial state has ${first.length}`,

@@ -6,6 +6,7 @@ import { broadcastTo, full, iota, stack, transpose, where } from "../tensor/func
 import { scan } from "../tensor/scan.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { vmap } from "../transforms/vmap.ts";
+import { rowOfConstant } from "./constant-rows.ts";
 import { type ChainStates, plateSizes, type RandomSite, type TracedModel } from "./site.ts";
 import { dependents, substitute } from "./substitute.ts";
 import type { Term } from "./terms.ts";
@@ -136,7 +137,7 @@ function sumOutAlone(b: Trace, site: RandomSite, terms: readonly Term[], tilt: T
     return [...others, joined(site, those, site.plates, logProb)];
   }
   const parts = all.map((k, i) => {
-    const [at] = substitute(b, [joint.node], new Map([[site.value.node, states(b, site.value, k)]]));
+    const [at] = substitute(b, [joint.node], new Map([[site.value.node, states(b, site.value, k)]]), rowOfConstant);
     return tilted(new Tensor(b, at!), tilt, i);
   });
   return [...others, joined(site, those, site.plates, logSumExp(parts))];
@@ -167,7 +168,7 @@ function sumOutChain(
           [site.value.node, states(b, site.value, k)],
           [previous.node, states(b, previous, j)],
         ]);
-        return tilted(new Tensor(b, substitute(b, [joint.node], fixed)[0]!), tilt, i);
+        return tilted(new Tensor(b, substitute(b, [joint.node], fixed, rowOfConstant)[0]!), tilt, i);
       }),
     ),
   );

@@ -14,11 +14,25 @@ export interface Frame {
   readonly steps: ChainStep[];
 }
 
+/** How a model's text is run. */
+export interface TraceOptions {
+  /** Draws the elements of subsampled plates; without it plates are taken whole. */
+  readonly rng?: Key<Tensor> | null;
+  /** The arithmetic of all that is continuous. Default f64; networks are as good in f32. */
+  readonly dtype?: "f32" | "f64";
+  /**
+   * Elements of plates by the plate's name, u32 [rows]: latent sites then stand for these alone, and terms are not scaled, since
+   * only who chose the elements knows what they count for.
+   */
+  readonly rows?: Readonly<Record<string, Tensor>>;
+}
+
 /** What the pieces of a trace share. */
 export interface Tracing {
   readonly b: Trace;
   /** An input node that stands for something until it is replaced. */
-  placeholder(label: string, shape: Shape, dtype?: "f64" | "u32"): Tensor;
-  /** Draws the elements of subsampled plates; null where plates are taken whole. */
+  placeholder(label: string, shape: Shape, dtype?: "u32"): Tensor;
   readonly rng: Key<Tensor> | null;
+  readonly dtype: "f32" | "f64";
+  readonly rows: Readonly<Record<string, Tensor>>;
 }

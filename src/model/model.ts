@@ -1,11 +1,17 @@
 import { OptionError } from "../base/errors.ts";
 import type { Trace } from "../ops/vocabulary.ts";
-import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Context, createContext, type Fixed, type FixedValue } from "./context.ts";
+import type { Context } from "./context.ts";
 import { arrayData, type Numbers } from "./data.ts";
+import type { TraceOptions } from "./frame.ts";
 import type { TracedModel } from "./site.ts";
 import { leaves, type Structure } from "./structure.ts";
+import { traceText } from "./trace-text.ts";
+import { chainWord } from "./words/chain.ts";
+import { type Fixed, type FixedValue, givenWords } from "./words/given.ts";
+import { plateWord } from "./words/plate.ts";
+import { randomWords } from "./words/random.ts";
+import { termWords } from "./words/terms.ts";
 
 /** What a body may return: its quantities of interest, by name. */
 export type Returned = Readonly<Record<string, Tensor>> | void;
@@ -69,10 +75,12 @@ export const intervene = <D, R extends Returned>(
   values: Readonly<Record<string, number | Numbers>>,
 ): Model<D, R> => withFixed(given, "do", values);
 
-/** Runs a model's text once, to find its sites. `rng` draws what subsampled plates use; null takes plates whole. */
-export function traceModel<D>(b: Trace, { body, fixed }: Model<D>, data: D, rng: Key<Tensor> | null = null): TracedModel {
-  const { context, frame } = createContext(b, rng, fixed);
-  const returned = body(context, data) as unknown;
+/** All words of the language. */
+const WORDS = [randomWords, plateWord, chainWord, termWords];
+
+/** Runs a model's text once, to find its sites. */
+export function traceModel<D>(b: Trace, { body, fixed }: Model<D>, data: D, options: TraceOptions = {}): TracedModel {
+  const { frame, returned } = traceText(b, body, data, [...WORDS, givenWords(fixed)], options);
   if (returned instanceof Promise) {
     throw new OptionError(
       "the model's body is async: what it needs must come as data, since it is traced once and compiled",

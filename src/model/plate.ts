@@ -22,15 +22,18 @@ interface PlateEnd<S> {
 export function closePlate<S extends Structure>(tracing: Tracing, outer: Frame, frame: Frame, end: PlateEnd<S>): S {
   const { b, rng } = tracing;
   const plate = frame.plate!;
-  const drawn = rng && end.batch !== null && end.batch < plate.size ? end.batch : null;
-  const size = drawn ?? plate.size;
-  const index = drawn
-    ? uniform(rng!.site(plate.name), [drawn], "f64").mul(plate.size).floor().cast("u32")
-    : iota(end.index, [size], 0);
+  const given = tracing.rows[plate.name];
+  const drawn = !given && rng && end.batch !== null && end.batch < plate.size ? end.batch : null;
+  const size = given?.shape[0] ?? drawn ?? plate.size;
+  const index =
+    given ??
+    (drawn
+      ? uniform(rng!.site(plate.name), [drawn], "f64").mul(plate.size).floor().cast("u32")
+      : iota(end.index, [size], 0));
   const replaced = new Map<Node, Node>([[end.index.node, index.node]]);
   const whole = new Map<Node, Tensor>();
   const stand = (one: Tensor, label: string): void => {
-    const all = tracing.placeholder(label, [plate.size, ...one.shape]);
+    const all = tracing.placeholder(label, [drawn ? plate.size : size, ...one.shape]);
     whole.set(one.node, all);
     replaced.set(one.node, drawn ? gather(all, index).node : all.node);
   };

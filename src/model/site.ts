@@ -1,6 +1,7 @@
 import type { Shape } from "../base/shape.ts";
 import type { Support } from "../constraints/support.ts";
 import type { Family, Params } from "../distributions/distribution.ts";
+import type { Initialiser } from "../nn/initialiser.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Repetition around a site: the elements of a plate are independent given what stands outside it, those of a chain follow one another. */
@@ -33,6 +34,7 @@ export interface RandomSite extends Common {
   /** size / batch of the subsampled plates around it: what its log density counts for in the joint one. */
   readonly scale: number;
   readonly initial: number | readonly number[] | null;
+  readonly initialise: Initialiser | null;
 }
 
 /** An extra term of the log joint. */

@@ -57,9 +57,9 @@ export const latentSites = (model: TracedModel) => model.sites.filter(isLatent);
 export function sumTerms(terms: readonly Term[], like: Tensor): Tensor {
   let total: Tensor | null = null;
   for (const { logProb, scale } of terms) {
-    const sum = logProb.sum();
+    const sum = logProb.sum().cast("f64");
     const scaled = scale === 1 ? sum : sum.mul(scale);
     total = total ? total.add(scaled) : scaled;
   }
-  return total ?? like.mul(0).sum();
+  return total ?? like.mul(0).sum().cast("f64");
 }

@@ -18,13 +18,22 @@ export interface MlpOptions {
 /** A pure function with named parameters. */
 export interface Network {
   readonly specs: readonly ParameterSpec[];
-  /** Outputs by name, [rows, width], of x, [rows, inputs]. */
+  /** Outputs by name, [rows, width], of x, [rows, inputs]; or [width] of [inputs], for one element of a plate. */
   apply(parameters: Tensors, x: Tensor): Tensors;
 }
 
 /** x W + b with W of shape [inputs, outputs]. */
-const dense = (parameters: Tensors, layer: string, x: Tensor): Tensor =>
-  x.matmul(parameters[`${layer}.weight`]!).add(parameters[`${layer}.bias`]!);
+function dense(parameters: Tensors, layer: string, x: Tensor): Tensor {
+  const [weight, bias] = [parameters[`${layer}.weight`]!, parameters[`${layer}.bias`]!];
+  const product =
+    x.shape.length > 1
+      ? x.matmul(weight)
+      : x
+          .reshape([1, ...x.shape])
+          .matmul(weight)
+          .reshape(bias.shape);
+  return product.add(bias);
+}
 
 /** A multilayer perceptron with several linear heads on its last hidden layer. */
 export function mlp({ name, inputs, hidden, heads, activation, initialiser }: MlpOptions): Network {

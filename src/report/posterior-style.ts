@@ -27,7 +27,7 @@ h3.site { margin: 20px 0 2px; font-size: 1rem; } h3.site:first-of-type { margin-
 .draw { stroke: var(--test); stroke-opacity: 0.65; } .wild { stroke: var(--train); stroke-width: 16; stroke-opacity: 1; }
 .observed { stroke: var(--ink); stroke-opacity: 1; } .observed-line { fill: none; stroke: var(--ink); stroke-width: 2.2; }
 .replicate { fill: none; stroke: var(--test); stroke-opacity: 0.35; stroke-width: 1; }
-.stem { stroke: var(--test); stroke-width: 3; } .tail-start { stroke: var(--muted); stroke-dasharray: 1 4; fill: none; }
+.stem { stroke: var(--test); stroke-width: 8; stroke-opacity: 0.4; }
 .scroll + .figures, .figures + .scroll { margin-top: 18px; }
 .ladder td { vertical-align: top; } .ladder .reason { min-width: 34ch; }
 .mark-yes { color: var(--good); font-weight: 600; white-space: nowrap; } .mark-no { color: var(--warn); white-space: nowrap; }

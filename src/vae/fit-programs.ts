@@ -15,9 +15,9 @@ import { shuffle } from "../tensor/functions.ts";
 import { randomWords } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { aevbProblem } from "./architecture.ts";
+import type { ProgramContext } from "./context.ts";
 import { parseForm } from "./option-spec.ts";
 import type { VaeConfig } from "./options.ts";
-import type { ProgramContext } from "./programs.ts";
 
 const optimizers: Record<VaeConfig["optimizer"], (config: VaeConfig) => Optimizer> = {
   adam: (config) => adam({ ...config, weightDecay: 0 }),

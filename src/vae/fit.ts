@@ -2,12 +2,13 @@ import type { TypedArray } from "../base/dtype.ts";
 import { OptionError } from "../base/errors.ts";
 import type { RunResult } from "../engine/program.ts";
 import type { Buffer } from "../engine/runtime.ts";
+import { dataSpec } from "./context.ts";
 import type { Fit } from "./events.ts";
-import { initialProgram, orderProgram, slotNames, stepProgram } from "./fit-programs.ts";
-import { dataSpec } from "./programs.ts";
 import type { RowsInput } from "./rows.ts";
 import type { Vae } from "./vae.ts";
 import { encodeVae, type Progress, type StoredVae } from "./vae-file.ts";
+
+const loadFitPrograms = () => import("./fit-programs.ts");
 
 /** A copy of all that a fit changes. */
 export interface Snapshot {
@@ -61,9 +62,10 @@ export class RunningFit implements Fit {
         `dropLast leaves nothing to train on: a batch has ${batch} rows, the data have ${count}. Lower batch.`,
       );
     }
+    const programs = await loadFitPrograms();
     const { size } = vae.parameters.shape.length ? { size: vae.parameters.shape[0]! } : { size: 1 };
     const slots = Object.fromEntries(
-      slotNames(vae.config).map((name) => [name, vae.context.runtime.buffer(dtype, [size])]),
+      programs.slotNames(vae.config).map((name) => [name, vae.context.runtime.buffer(dtype, [size])]),
     );
     const used = Math.min(batch, count);
     const fit = new RunningFit(vae, buffer, used, slots, await compile(vae, slots, buffer, used));
@@ -74,7 +76,7 @@ export class RunningFit implements Fit {
       }
       fit.restore({ parameters: resume.parameters, slots: resume.slots, progress: resume.progress ?? unstarted });
     } else {
-      const initial = await initialProgram(vae.context, vae.parameters);
+      const initial = await programs.initialProgram(vae.context, vae.parameters);
       await initial.run({}, 1, { seed: vae.config.seed });
     }
     return fit;
@@ -152,10 +154,11 @@ export class RunningFit implements Fit {
 
 async function compile(vae: Vae, slots: Readonly<Record<string, Buffer>>, data: Buffer, batch: number) {
   const { context, parameters } = vae;
+  const programs = await loadFitPrograms();
   const count = data.shape[0]!;
   const [order, step] = await Promise.all([
-    orderProgram(context, count),
-    stepProgram(context, parameters, slots, dataSpec(context, data.dtype, count), batch),
+    programs.orderProgram(context, count),
+    programs.stepProgram(context, parameters, slots, dataSpec(context, data.dtype, count), batch),
   ]);
   return { order, step };
 }

@@ -1,11 +1,13 @@
 import type { ObservedSupport } from "../constraints/support.ts";
+import type { Distribution as SiteDistribution } from "../distributions/distribution.ts";
+import { constant } from "../nn/initialiser.ts";
+import type { ParameterSpec, Tensors } from "../nn/layout.ts";
 import { bernoulli } from "../nn/outputs/bernoulli.ts";
 import { categorical } from "../nn/outputs/categorical.ts";
 import { continuousBernoulli } from "../nn/outputs/continuous-bernoulli.ts";
 import type { Distribution } from "../nn/outputs/distribution.ts";
+import { outputFamily } from "../nn/outputs/family.ts";
 import { normal } from "../nn/outputs/normal.ts";
-import { constant } from "../nn/initialiser.ts";
-import type { ParameterSpec, Tensors } from "../nn/layout.ts";
 import type { Key } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { VaeConfig } from "./options.ts";
@@ -17,8 +19,8 @@ export interface Likelihood {
   readonly heads: Readonly<Record<string, number>>;
   /** Parameters beside the network's. */
   readonly specs: readonly ParameterSpec[];
-  /** Summed over the features: x [rows, width] gives [rows]. */
-  logProb(x: Tensor, heads: Tensors, parameters: Tensors): Tensor;
+  /** Of x, [width], from the heads of one example. */
+  distribution(heads: Tensors, parameters: Tensors): SiteDistribution;
   /** [rows, width]; of a categorical the most probable category. */
   mean(heads: Tensors, parameters: Tensors): Tensor;
   /** Draws x; `rows` (u32) identify them. */
@@ -27,11 +29,12 @@ export interface Likelihood {
 
 /** Of a distribution whose parameters are heads of the same names. */
 function fromHeads<P extends string>(distribution: Distribution<P>, width: number): Likelihood {
+  const family = outputFamily(distribution);
   return {
     support: distribution.support,
     heads: Object.fromEntries(distribution.params.map((name) => [name, width])),
     specs: [],
-    logProb: (x, heads) => distribution.logProb(x, heads as Record<P, Tensor>).sum(-1),
+    distribution: (heads) => ({ family, given: heads }),
     mean: (heads) => distribution.mean(heads as Record<P, Tensor>),
     sample: (key, heads, _parameters, rows) => distribution.sample(key, heads as Record<P, Tensor>, { rows }),
   };
@@ -39,6 +42,7 @@ function fromHeads<P extends string>(distribution: Distribution<P>, width: numbe
 
 /** Mean by the decoder, one learned sd for all features: with an affine decoder, probabilistic PCA. */
 function gaussianShared(width: number): Likelihood {
+  const family = outputFamily(normal);
   const params = (heads: Tensors, parameters: Tensors) => ({
     mean: heads.mean!,
     logSd: parameters["likelihood.logSd"]!.broadcastTo(heads.mean!.shape),
@@ -47,7 +51,7 @@ function gaussianShared(width: number): Likelihood {
     support: normal.support,
     heads: { mean: width },
     specs: [{ name: "likelihood.logSd", shape: [1], initialise: constant(0) }],
-    logProb: (x, heads, parameters) => normal.logProb(x, params(heads, parameters)).sum(-1),
+    distribution: (heads, parameters) => ({ family, given: params(heads, parameters) }),
     mean: (heads) => heads.mean!,
     sample: (key, heads, parameters, rows) => normal.sample(key, params(heads, parameters), { rows }),
   };
@@ -56,12 +60,13 @@ function gaussianShared(width: number): Likelihood {
 /** Logits of all categories of all features in one head. */
 function categoricalFeatures(width: number, count: number): Likelihood {
   const distribution = categorical(count);
-  const params = (heads: Tensors) => ({ logits: heads.logits!.reshape([heads.logits!.shape[0]!, width, count]) });
+  const family = outputFamily(distribution, 1);
+  const params = ({ logits }: Tensors) => ({ logits: logits!.reshape([...logits!.shape.slice(0, -1), width, count]) });
   return {
     support: distribution.support,
     heads: { logits: width * count },
     specs: [],
-    logProb: (x, heads) => distribution.logProb(x, params(heads)).sum(-1),
+    distribution: (heads) => ({ family, given: params(heads) }),
     mean: (heads) => params(heads).logits.argmax(-1).cast(heads.logits!.dtype),
     sample: (key, heads, _parameters, rows) => distribution.sample(key, params(heads), { rows }),
   };

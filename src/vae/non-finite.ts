@@ -6,10 +6,10 @@ import { parameterAt, unpack } from "../nn/layout.ts";
 import { repeatRows } from "../objectives/sgvb.ts";
 import { program, u32, upTo } from "../program/program.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { dataSpec, parameterSpec } from "./context.ts";
 import type { RunningFit, Snapshot } from "./fit.ts";
 import { trainingBatch } from "./fit-programs.ts";
 import { observed } from "./observation.ts";
-import { dataSpec, parameterSpec } from "./programs.ts";
 
 /** One step again, with everything on the way kept: encoder and decoder outputs, both terms, the gradient. */
 function diagnosisProgram(fit: RunningFit) {

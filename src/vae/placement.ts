@@ -2,7 +2,7 @@ import { DataError } from "../base/errors.ts";
 import { checkSupport } from "../data/check.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Buffer, TensorSpec } from "../engine/runtime.ts";
-import { dataSpec, type ProgramContext } from "./programs.ts";
+import { dataSpec, type ProgramContext } from "./context.ts";
 import { datasetFrom, type RowsInput } from "./rows.ts";
 import type { VaeData } from "./vae-file.ts";
 

@@ -1,8 +1,9 @@
-import type { DiagonalGaussian } from "../families/gaussian-vector.ts";
-import { normal } from "../nn/outputs/normal.ts";
+import { type Distribution, type Family, family } from "../distributions/distribution.ts";
 import { constant, type FloatType, scaledNormal } from "../nn/initialiser.ts";
 import type { ParameterSpec, Tensors } from "../nn/layout.ts";
-import { argmax, full, gather } from "../tensor/functions.ts";
+import { outputFamily } from "../nn/outputs/family.ts";
+import { normal } from "../nn/outputs/normal.ts";
+import { argmax, gather } from "../tensor/functions.ts";
 import { type Key, normal as standardNormal, uniform } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { parseForm } from "./option-spec.ts";
@@ -10,19 +11,40 @@ import { parseForm } from "./option-spec.ts";
 /** p(z), fixed or learned together with the decoder. */
 export interface Prior {
   readonly specs: readonly ParameterSpec[];
-  /** z [rows, latent] gives [rows]. */
-  logProb(z: Tensor, parameters: Tensors): Tensor;
-  /** For KL in closed form; null where there is none. */
-  gaussian(parameters: Tensors): "standard" | DiagonalGaussian | null;
+  /** Of z of one example. */
+  distribution(parameters: Tensors): Distribution;
   /** Draws z, [rows.length, latent]; `rows` (u32) identify them. */
   sample(key: Key<Tensor>, rows: Tensor, parameters: Tensors, dtype: FloatType): Tensor;
 }
 
+const real = { kind: "real" } as const;
+/** Coordinates of z. */
+const independent: Family = {
+  ...(outputFamily(normal) as Family),
+  gaussian: ({ mean, logSd }) => ({ mean: mean!, logSd: logSd! }),
+};
+
+const gaussianMixture = family({
+  name: "mixture",
+  params: {
+    mean: { support: real, rank: 2 },
+    logSd: { support: real, rank: 2 },
+    logits: { support: real, rank: 1 },
+  },
+  eventRank: 1,
+  eventShape: ({ mean }) => mean.shape.slice(-1),
+  support: () => real,
+  logProb: (z, { mean, logSd, logits }) => {
+    const byComponent = normal.logProb(z.reshape([...z.shape.slice(0, -1), 1, z.shape.at(-1)!]), { mean, logSd });
+    return byComponent.sum(-1).add(logits.sub(logits.logsumexp())).logsumexp(-1);
+  },
+});
+
 function standard(latent: number): Prior {
+  const zeros = new Array<number>(latent).fill(0);
   return {
     specs: [],
-    logProb: (z) => normal.logProb(z, { mean: full(z, z.shape, 0), logSd: full(z, z.shape, 0) }).sum(-1),
-    gaussian: () => "standard",
+    distribution: () => ({ family: independent, given: { mean: zeros, logSd: zeros } }),
     sample: (key, rows, _parameters, dtype) => standardNormal(key, [rows.shape[0]!, latent], dtype, { rows }),
   };
 }
@@ -35,8 +57,7 @@ function learnedGaussian(latent: number): Prior {
       { name: "prior.mean", shape: [latent], initialise: constant(0) },
       { name: "prior.logSd", shape: [latent], initialise: constant(0) },
     ],
-    logProb: (z, parameters) => normal.logProb(z, params(parameters)).sum(-1),
-    gaussian: params,
+    distribution: (parameters) => ({ family: independent, given: params(parameters) }),
     sample: (key, rows, parameters, dtype) => {
       const { mean, logSd } = params(parameters);
       return standardNormal(key, [rows.shape[0]!, latent], dtype, { rows }).mul(logSd.exp()).add(mean);
@@ -58,12 +79,7 @@ function mixture(latent: number, count: number): Prior {
       { name: "prior.logSd", shape: [count, latent], initialise: constant(0) },
       { name: "prior.logits", shape: [count], initialise: constant(0) },
     ],
-    logProb: (z, parameters) => {
-      const { mean, logSd, logits } = named(parameters);
-      const byComponent = normal.logProb(z.reshape([z.shape[0]!, 1, latent]), { mean, logSd }).sum(-1);
-      return byComponent.add(logits.sub(logits.logsumexp())).logsumexp(-1);
-    },
-    gaussian: () => null,
+    distribution: (parameters) => ({ family: gaussianMixture, given: named(parameters) }),
     sample: (key, rows, parameters, dtype) => {
       const { mean, logSd, logits } = named(parameters);
       const size = rows.shape[0]!;

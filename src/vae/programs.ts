@@ -1,43 +1,18 @@
-import type { Backend } from "../backends/backend.ts";
-import type { Runtime, TensorSpec } from "../engine/runtime.ts";
+import type { TensorSpec } from "../engine/runtime.ts";
 import { boundMeans } from "../inference/aevb.ts";
 import { latentNoise } from "../inference/latent-noise.ts";
 import { minibatchAt } from "../inference/minibatch.ts";
 import { unpack } from "../nn/layout.ts";
 import { logWeights, repeatRows } from "../objectives/sgvb.ts";
-import { f32, f64, program, u32, upTo } from "../program/program.ts";
+import { f64, program, u32 } from "../program/program.ts";
 import { iota, where } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Architecture, aevbProblem } from "./architecture.ts";
-import { type Observation, observed } from "./observation.ts";
-import type { VaeConfig } from "./options.ts";
+import { aevbProblem } from "./architecture.ts";
+import { CHUNK, floats, IMPORTANCE, type ProgramContext, parameterSpec } from "./context.ts";
+import { observed } from "./observation.ts";
 
-/** What the programs of one model have in common. */
-export interface ProgramContext {
-  readonly architecture: Architecture;
-  readonly config: VaeConfig;
-  readonly observation: Observation;
-  readonly width: number;
-  readonly runtime: Runtime;
-  readonly backend?: Backend;
-}
-
-/** Rows that a program handles in one step outside of training. */
-export const CHUNK = 128;
-/** Examples and draws of one step of importance sampling: 1,024 rows through the decoder at a time. */
-export const IMPORTANCE = { examples: 64, draws: 16 } as const;
-
-/** A tensor of the networks' arithmetic. */
-export const floats = ({ config }: ProgramContext, shape: readonly number[]): TensorSpec =>
-  config.dtype === "f64" ? f64(shape) : f32(shape);
-
-export const parameterSpec = (c: ProgramContext): TensorSpec => floats(c, [c.architecture.layout.size]);
-
-/** Rows of a data set in their own type. Capacities are powers of two, so that other data seldom need another program. */
-export const dataSpec = ({ width }: ProgramContext, dtype: TensorSpec["dtype"], count: number): TensorSpec => ({
-  ...f32([upTo(2 ** Math.ceil(Math.log2(Math.max(count, 1024)))), width]),
-  dtype,
-});
+export { encodingOf } from "./encoding.ts";
+export { logLikelihoodOf } from "./log-likelihood.ts";
 
 const shared = ({ runtime, backend, config }: ProgramContext) => ({
   runtime,

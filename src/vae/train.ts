@@ -1,15 +1,12 @@
 import { NonFiniteError, OptionError } from "../base/errors.ts";
-import { sizeOf } from "../base/shape.ts";
-import { type Dataset, firstRows, requireSameRows } from "../data/dataset.ts";
-import { ACTIVE_VARIANCE, columnVariances } from "../diagnostics/active-units.ts";
+import { type Dataset, requireSameRows } from "../data/dataset.ts";
 import { defaultRuntime } from "../engine/runtime.ts";
-import { architectureOf } from "./architecture.ts";
 import { configure } from "./configuration.ts";
 import type { Fit, TrainingSummary, VaeEvent } from "./events.ts";
 import { RunningFit } from "./fit.ts";
 import type { VaeConfig, VaeOptionName, VaeOptions } from "./options.ts";
 import { datasetFrom, factsOf, type RowsInput } from "./rows.ts";
-import { Vae, type VaePlace } from "./vae.ts";
+import { layouts, Vae, type VaePlace } from "./vae.ts";
 import { decodeVae, type StoredVae } from "./vae-file.ts";
 
 export interface TrainingControl extends VaePlace {
@@ -43,13 +40,11 @@ export async function trainVae(
   control: TrainingControl = {},
 ): Promise<TrainedVae> {
   const { train, test } = splitsOf(input);
-  const stored = control.resume
-    ? decodeVae(control.resume, (c, d) => architectureOf(c, sizeOf(d.eventShape)).layout, "the checkpoint")
-    : null;
+  const stored = control.resume ? decodeVae(control.resume, await layouts(), "the checkpoint") : null;
   const config = stored ? resumedConfig(stored, train, options) : configure(options, factsOf(train));
   const { name, eventShape, scale, count } = train;
   const runtime = control.runtime ?? (await defaultRuntime());
-  const vae = new Vae(config, stored?.data ?? { name, eventShape, scale, count }, runtime, control.backend);
+  const vae = await Vae.create(config, stored?.data ?? { name, eventShape, scale, count }, runtime, control.backend);
   // All rows are checked before the first step.
   vae.place(train);
   if (test) vae.place(test);
@@ -158,7 +153,8 @@ async function run(
     await emit({ kind: "step", ...at(epoch + 1), steps, epochs, ...means, imagesPerSecond, secondsLeft });
   }
 
-  await warnOfCollapse(fit, firstRows(test ?? train, COLLAPSE_ROWS), emit);
+  const { warnOfCollapse } = await import("./collapse.ts");
+  await warnOfCollapse(fit, test ?? train, emit);
   const { progress } = fit;
   const images = ((progress.step - started.step) / perEpoch) * (vae.config.dropLast ? perEpoch * fit.batch : fit.count);
   const summary: TrainingSummary = {
@@ -195,23 +191,4 @@ async function stop(
   const message = await explainNonFinite(fit, good, bad, train);
   await emit({ kind: "nonFinite", step: fit.progress.step, epoch: fit.epoch + 1, message });
   throw new NonFiniteError(message);
-}
-
-/** Posterior means of this many rows decide which latent dimensions are used. */
-const COLLAPSE_ROWS = 2000;
-
-async function warnOfCollapse(fit: RunningFit, data: Dataset, emit: (event: VaeEvent) => Promise<void>): Promise<void> {
-  const { vae } = fit;
-  const { latent } = vae.config;
-  const { mean } = await vae.encode(data);
-  const variances = columnVariances(mean.values, latent);
-  const dimensions = variances.flatMap((v, i) => (v < ACTIVE_VARIANCE ? [i] : []));
-  if (dimensions.length === 0) return;
-  const message =
-    `${dimensions.length} of ${latent} latent dimensions collapsed to the prior: their posterior means vary by less than ` +
-    `${ACTIVE_VARIANCE} over the data. ` +
-    (dimensions.length === latent
-      ? "The decoder ignores the code: try a smaller learning rate, another init or a weaker decoder."
-      : "They do no harm; a smaller latent would do as well.");
-  await emit({ kind: "collapsed", step: fit.progress.step, epoch: fit.epoch, dimensions, latent, variances, message });
 }

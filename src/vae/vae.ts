@@ -3,15 +3,13 @@ import type { TypedArray } from "../base/dtype.ts";
 import { OptionError, ShapeError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import { type Buffer, defaultRuntime, type Runtime } from "../engine/runtime.ts";
-import { architectureOf } from "./architecture.ts";
-import { type Encoding, encodingOf } from "./encoding.ts";
-import { type LogLikelihood, logLikelihoodOf } from "./log-likelihood.ts";
+import type { Layout } from "../nn/layout.ts";
+import type { Architecture } from "./architecture.ts";
+import { CHUNK, IMPORTANCE, type ProgramContext } from "./context.ts";
+import type { Encoding } from "./encoding.ts";
+import type { LogLikelihood } from "./log-likelihood.ts";
 import type { VaeConfig } from "./options.ts";
 import { type Placed, placeRows } from "./placement.ts";
-import {
-  boundProgram, CHUNK, decodeProgram, encodeProgram, IMPORTANCE, importanceEncodeProgram, importanceProgram,
-  type ProgramContext, sampleProgram,
-} from "./programs.ts"; // biome-ignore format: one import
 import { datasetFrom, type Matrix, type RowsInput } from "./rows.ts";
 import { sha256 } from "./sha256.ts";
 import { decodeVae, encodeVae, type VaeData } from "./vae-file.ts";
@@ -50,6 +48,16 @@ export interface MeanBound {
   readonly distortion: number;
 }
 
+// The model language and the networks come when the first model is made: a page that only offers training need not load them.
+const loadArchitecture = () => import("./architecture.ts");
+const loadPrograms = () => import("./programs.ts");
+
+/** The parameters of a stored configuration. */
+export async function layouts(): Promise<(config: VaeConfig, data: VaeData) => Layout> {
+  const { architectureOf } = await loadArchitecture();
+  return (config, { eventShape }) => architectureOf(config, sizeOf(eventShape)).layout;
+}
+
 /**
  * A variational autoencoder: encoder, decoder and prior with their parameters. Rows may be given in any form of `RowsInput`, in
  * the units of the training data; decoded values are natural ones (images between 0 and 1). Programs are compiled when they
@@ -65,21 +73,27 @@ export class Vae {
   private readonly placed = new WeakMap<object, Placed>();
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(config: VaeConfig, data: VaeData, runtime: Runtime, backend?: Backend) {
+  constructor(architecture: Architecture, config: VaeConfig, data: VaeData, runtime: Runtime, backend?: Backend) {
     const width = sizeOf(data.eventShape);
     const { scale } = data;
     const { dtype, binarize } = config;
     this.config = config;
     this.data = data;
     this.context = {
-      architecture: architectureOf(config, width),
+      architecture,
       config,
       observation: { scale, binarize, isCategorical: config.likelihood === "categorical", dtype },
       width,
       runtime,
       backend,
     };
-    this.parameters = runtime.buffer(dtype, [this.context.architecture.layout.size]);
+    this.parameters = runtime.buffer(dtype, [architecture.layout.size]);
+  }
+
+  /** A model of this configuration, its parameters all 0. */
+  static async create(config: VaeConfig, data: VaeData, runtime: Runtime, backend?: Backend): Promise<Vae> {
+    const { architectureOf } = await loadArchitecture();
+    return new Vae(architectureOf(config, sizeOf(data.eventShape)), config, data, runtime, backend);
   }
 
   /**
@@ -92,9 +106,8 @@ export class Vae {
     bytes: Uint8Array,
     { runtime, backend, source }: VaePlace & { readonly source?: string } = {},
   ): Promise<Vae> {
-    const layoutOf = (config: VaeConfig, { eventShape }: VaeData) => architectureOf(config, sizeOf(eventShape)).layout;
-    const stored = decodeVae(bytes, layoutOf, source);
-    const vae = new Vae(stored.config, stored.data, runtime ?? (await defaultRuntime()), backend);
+    const stored = decodeVae(bytes, await layouts(), source);
+    const vae = await Vae.create(stored.config, stored.data, runtime ?? (await defaultRuntime()), backend);
     vae.parameters.write(stored.parameters);
     return vae;
   }
@@ -120,6 +133,7 @@ export class Vae {
   encode(input: RowsInput): Promise<Encoding> {
     return this.exclusively(async () => {
       const { count, outputs } = await this.encodeAll(input);
+      const { encodingOf } = await loadPrograms();
       return encodingOf(count, this.config.latent, outputs);
     });
   }
@@ -145,7 +159,7 @@ export class Vae {
     if (!Number.isSafeInteger(count) || count < 1)
       throw new OptionError(`sample takes a number of rows of at least 1, not ${count}`);
     return this.exclusively(async () => {
-      const program = await this.program("sample", () => sampleProgram(this.context));
+      const program = await this.program("sample", (p) => p.sampleProgram(this.context));
       const all = await this.inChunks(count, CHUNK, async (start) => {
         await program.run({ parameters: this.parameters, start }, 1, { seed });
         return program.outputs;
@@ -204,10 +218,10 @@ export class Vae {
       throw new OptionError(`samples is ${samples}, but it takes an integer of at least 1`);
     return this.exclusively(async () => {
       const at = this.place(input);
-      const encoder = await this.program(`importance encode ${at.spec.dtype}${at.spec.shape}`, () =>
-        importanceEncodeProgram(this.context, at.spec),
+      const encoder = await this.program(`importance encode ${at.spec.dtype}${at.spec.shape}`, (p) =>
+        p.importanceEncodeProgram(this.context, at.spec),
       );
-      const sampler = await this.program("importance", () => importanceProgram(this.context));
+      const sampler = await this.program("importance", (p) => p.importanceProgram(this.context));
       const { chunk, top, total, squares } = sampler.state;
       const { parameters } = this;
       const all = await this.inChunks(at.count, IMPORTANCE.examples, async (start) => {
@@ -222,6 +236,7 @@ export class Vae {
         });
         return { top, total, squares };
       });
+      const { logLikelihoodOf } = await loadPrograms();
       return logLikelihoodOf(all as Record<"top" | "total" | "squares", Float64Array>, samples);
     });
   }
@@ -242,13 +257,13 @@ export class Vae {
   ) {
     const at = this.place(input);
     const name = `bound ${draws} ${at.spec.dtype}${at.spec.shape}`;
-    return { program: await this.program(name, () => boundProgram(this.context, at.spec, draws)), at, seed, pass };
+    return { program: await this.program(name, (p) => p.boundProgram(this.context, at.spec, draws)), at, seed, pass };
   }
 
   private async encodeAll(input: RowsInput) {
     const at = this.place(input);
     const name = `encode ${at.spec.dtype}${at.spec.shape}`;
-    const program = await this.program(name, () => encodeProgram(this.context, at.spec));
+    const program = await this.program(name, (p) => p.encodeProgram(this.context, at.spec));
     const outputs = await this.inChunks(at.count, CHUNK, async (start) => {
       await program.run({ parameters: this.parameters, data: at.buffer, start });
       return program.outputs;
@@ -266,7 +281,7 @@ export class Vae {
       columns,
     } = given ? { values: given.values, rows: given.count, columns: given.width } : (input as Matrix);
     if (columns !== latent) throw new ShapeError(`decode takes rows of ${latent} latent values, not ${columns}`);
-    const program = await this.program("decode", () => decodeProgram(this.context));
+    const program = await this.program("decode", (p) => p.decodeProgram(this.context));
     const z = this.context.runtime.buffer(dtype, [CHUNK, latent]);
     const { x } = await this.inChunks(count, CHUNK, async (start) => {
       z.view().set(values.subarray(start * latent, Math.min(start + CHUNK, count) * latent) as never);
@@ -297,10 +312,10 @@ export class Vae {
   }
 
   /** A program by name, compiled at the first request. */
-  private program<T>(name: string, make: () => Promise<T>): Promise<T> {
+  private program<T>(name: string, make: (programs: typeof import("./programs.ts")) => Promise<T>): Promise<T> {
     const known = this.programs.get(name) as Promise<T> | undefined;
     if (known) return known;
-    const made = make();
+    const made = loadPrograms().then(make);
     this.programs.set(name, made);
     return made;
   }

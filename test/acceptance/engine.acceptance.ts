@@ -13,8 +13,9 @@ import {
   type VaeOptions,
 } from "../../src/node.ts";
 import { configure } from "../../src/vae/configuration.ts";
+import { dataSpec, type ProgramContext } from "../../src/vae/context.ts";
 import { initialProgram, orderProgram, slotNames, stepProgram } from "../../src/vae/fit-programs.ts";
-import { boundProgram, dataSpec, encodeProgram, type ProgramContext } from "../../src/vae/programs.ts";
+import { boundProgram, encodeProgram } from "../../src/vae/programs.ts";
 import { factsOf } from "../../src/vae/rows.ts";
 import { hasMnist, mnist } from "./mnist.ts";
 
@@ -118,7 +119,7 @@ async function explained(
 ): Promise<Record<string, Explanation>> {
   const config = configure({ ...anchor, deterministic }, factsOf(train));
   const { name, eventShape, scale, count } = train;
-  const { context, parameters } = new Vae(config, { name, eventShape, scale, count }, runtime, backend);
+  const { context, parameters } = await Vae.create(config, { name, eventShape, scale, count }, runtime, backend);
   const slots = Object.fromEntries(slotNames(config).map((slot) => [slot, runtime.buffer("f32", parameters.shape)]));
   const rows = dataSpec(context, "u8", count);
   const testRows = dataSpec(context, "u8", test!.count);

@@ -3,7 +3,7 @@ import { Runtime } from "../../src/engine/runtime.ts";
 import { boundGradient } from "../../src/inference/aevb.ts";
 import { latentNoise } from "../../src/inference/latent-noise.ts";
 import { minibatchAt, stepsPerEpoch } from "../../src/inference/minibatch.ts";
-import { initialParameters } from "../../src/nn/layout.ts";
+import { initialParameters, unpack } from "../../src/nn/layout.ts";
 import { program, u8, u32 } from "../../src/program/program.ts";
 import { concat, stack } from "../../src/tensor/functions.ts";
 import type { Key } from "../../src/tensor/random.ts";
@@ -145,7 +145,7 @@ describe("both SGVB estimators", () => {
 test("MAP adds the gradient of −log p(θ) / N to the model's parameters, and nothing to the encoder's", async () => {
   const sd = 0.3;
   const { parameters, added } = await onImages({ map: `gaussian:${sd}` }, {}, (problem, parameters) => {
-    const value = problem.negLogPrior!(parameters);
+    const value = problem.negLogPrior!(unpack(parameters, problem.layout));
     return { parameters, added: value };
   });
   const config = configure(
@@ -154,6 +154,7 @@ test("MAP adds the gradient of −log p(θ) / N to the model's parameters, and n
   );
   const { places } = architectureOf(config, 16).layout;
   const start = places.find((p) => p.name === "decoder.0.weight")!.offset;
-  const expected = parameters!.slice(start).reduce((sum, w) => sum + w ** 2 / (2 * sd ** 2), 0) / 12;
+  const negLogDensity = (w: number) => w ** 2 / (2 * sd ** 2) + Math.log(sd) + 0.5 * Math.log(2 * Math.PI);
+  const expected = parameters!.slice(start).reduce((sum, w) => sum + negLogDensity(w), 0) / 12;
   expect(added![0]).toBeCloseTo(expected, 10);
 });

@@ -43,9 +43,9 @@ function exactLogProb(row: readonly number[]): number {
 }
 
 /** A model with these weights and the exact posterior as its encoder. */
-function exactModel(estimator: "generic" | "analytic", { runtime, backend }: VaePlace): Vae {
+async function exactModel(estimator: "generic" | "analytic", { runtime, backend }: VaePlace): Promise<Vae> {
   const config = configure({ ...options, estimator }, facts);
-  const vae = new Vae(config, { name: "ppca", eventShape: [D], scale: 1, count: x.length }, runtime!, backend);
+  const vae = await Vae.create(config, { name: "ppca", eventShape: [D], scale: 1, count: x.length }, runtime!, backend);
   const [l00, l10] = [
     Math.sqrt(posteriorCovariance[0]![0]!),
     posteriorCovariance[1]![0]! / Math.sqrt(posteriorCovariance[0]![0]!),
@@ -70,13 +70,13 @@ function exactModel(estimator: "generic" | "analytic", { runtime, backend }: Vae
 describe("with the exact posterior of probabilistic PCA", () => {
   onBackends((place) => {
     test("every draw of the generic bound is log p(x)", async () => {
-      const { negElbo } = await exactModel("generic", place()).score(x);
+      const { negElbo } = await (await exactModel("generic", place())).score(x);
       for (const [i, row] of x.entries()) expect(negElbo[i]).toBeCloseTo(-exactLogProb(row), 10);
     });
 
     test("the bound with analytic KL is log p(x) on average over draws", async () => {
       const draws = 500;
-      const { negElbo } = await exactModel("analytic", place()).score(x.slice(0, 2), { draws });
+      const { negElbo } = await (await exactModel("analytic", place())).score(x.slice(0, 2), { draws });
       // E log p(x given z) varies by draw: its sd is at most that of ½ ‖x − W z − b‖² / sd², about 3 nats here.
       for (const [i, row] of x.slice(0, 2).entries()) {
         expect(Math.abs(negElbo[i]! + exactLogProb(row))).toBeLessThan((4 * 3) / Math.sqrt(draws));
@@ -85,7 +85,9 @@ describe("with the exact posterior of probabilistic PCA", () => {
 
     test("importance sampling gives log p(x) with any number of samples, and no Monte Carlo error", async () => {
       for (const samples of [1, 7, 50]) {
-        const { logProb, nll, monteCarloError, standardError } = await exactModel("generic", place()).logLikelihood(x, {
+        const { logProb, nll, monteCarloError, standardError } = await (
+          await exactModel("generic", place())
+        ).logLikelihood(x, {
           samples,
         });
         const exact = x.map(exactLogProb);
@@ -99,7 +101,7 @@ describe("with the exact posterior of probabilistic PCA", () => {
     });
 
     test("encode returns it", async () => {
-      const { mean, sd: sds, cholesky } = await exactModel("generic", place()).encode(x);
+      const { mean, sd: sds, cholesky } = await (await exactModel("generic", place())).encode(x);
       for (const [i, row] of x.entries()) {
         for (let j = 0; j < d; j++) {
           expect(mean.values[i * d + j]).toBeCloseTo(gain[j]!.reduce((s, g, k) => s + g * (row[k]! - b[k]!), 0), 12); // biome-ignore format: short

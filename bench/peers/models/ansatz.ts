@@ -8,6 +8,8 @@ import { type BenchData, microseconds, type Request, serve } from "./serving.ts"
 if (Number.parseInt(process.versions.node, 10) < 21) setFlagsFromString("--experimental-wasm-relaxed-simd");
 
 const { infer, problemOf } = await import("ansatz");
+const { reportDraws } = await import("../../../src/inference/posterior.ts");
+const { summary } = await import("../../../src/posterior/summary.ts");
 const { compileLogDensity } = await import("../../../src/inference/compile.ts");
 const { hoistData } = await import("../../../src/inference/hoist.ts");
 
@@ -16,7 +18,7 @@ const dataIn = (file: string): BenchData => JSON.parse(readFileSync(file, "utf8"
 let density: Awaited<ReturnType<typeof compileLogDensity>>;
 let gradient: Float64Array;
 
-async function fit(request: Request, method: Method) {
+async function fitted(request: Request, method: Method) {
   const model = await modelOf(request.model);
   const data = dataIn(request.data);
   const { seed, chains, warmUp, draws } = request;
@@ -56,7 +58,7 @@ await serve(
       return { us: await microseconds((u) => density.evaluate(u, gradient), at, milliseconds) };
     },
     async nuts(request) {
-      const { posterior, seconds, compileSeconds } = await fit(request, "nuts");
+      const { posterior, seconds, compileSeconds } = await fitted(request, "nuts");
       const { chains, draws } = posterior.allDraws;
       const names = reported[request.model];
       const columns = names.map((name) => {
@@ -74,10 +76,26 @@ await serve(
       return { compileSeconds, seconds: seconds - compileSeconds };
     },
     async advi(request) {
-      const { posterior, seconds, compileSeconds } = await fit({ ...request, draws: 4000 }, request.method as Method);
-      const means = Object.fromEntries(posterior.table.map((row) => [row.name, row.mean]));
-      const { trusted, khat } = posterior;
-      return { seconds, compileSeconds, steps: posterior.approximation?.evaluations ?? null, means, trusted, khat };
+      const { posterior, seconds, compileSeconds } = await fitted(
+        { ...request, draws: 4000 },
+        request.method as Method,
+      );
+      const meansOf = (rows: readonly { readonly name: string; readonly mean: number }[]) =>
+        Object.fromEntries(rows.map(({ name, mean }) => [name, mean]));
+      const reportedMeans = meansOf(posterior.table);
+      const { trusted, khat, approximation, problem } = posterior;
+      // What q itself says, without the correction by weights that the reported draws have.
+      const own = approximation && summary(await reportDraws(problem, approximation.draw(4000, 1), 1, 4000), false);
+      const means = own ? meansOf(own) : reportedMeans;
+      return {
+        seconds,
+        compileSeconds,
+        steps: approximation?.evaluations ?? null,
+        means,
+        reported: reportedMeans,
+        trusted,
+        khat,
+      };
     },
   },
 );

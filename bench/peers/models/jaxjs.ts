@@ -71,7 +71,9 @@ const densities: Readonly<Record<string, (data: Data) => { dim: number; logDensi
         const t = u.slice([2, 10]);
         const tau = np.exp(logTau.ref);
         const theta = mu.ref.add(tau.ref.mul(t.ref));
-        const prior = normalTerm(mu, 5).add(normalTerm(t, 1)).sub(np.log1p(np.square(tau.div(5))));
+        const prior = normalTerm(mu, 5)
+          .add(normalTerm(t, 1))
+          .sub(np.log1p(np.square(tau.div(5))));
         return prior.add(logTau).add(normalTerm(y.ref.sub(theta).div(sigma.ref), 1));
       },
     };
@@ -112,7 +114,11 @@ function process(data: Data) {
       const kernel = np.exp(squares.ref.div(np.square(rho.ref)).mul(-0.5)).mul(np.square(alpha.ref));
       const factor = lax.linalg.cholesky(kernel.add(eye.ref.mul(sigma.ref)));
       const white = lax.linalg.triangularSolve(factor.ref, y.ref, { leftSide: true, lower: true });
-      const likelihood = np.square(white).sum().mul(-0.5).sub(np.log(np.diagonal(factor)).sum());
+      const likelihood = np
+        .square(white)
+        .sum()
+        .mul(-0.5)
+        .sub(np.log(np.diagonal(factor)).sum());
       // Gamma(25, 4) on rho with its Jacobian: 25 log rho − 4 rho; half-normals on the others.
       const prior = logs[0]!.mul(25).sub(rho.mul(4)).add(normalTerm(alpha, 2)).add(normalTerm(sigma, 1));
       u.sum(); // uses up the last reference
@@ -124,7 +130,13 @@ function process(data: Data) {
 let call: (u: Float64Array) => { value: number; gradient: Float64Array };
 
 await serve(
-  { peer: "jax-js", versions: { "@jax-js/jax": versionOf("@jax-js/jax") }, threads: 1, blas: "its own Wasm kernels", tolerance: 1e-5 }, // its exp and log have about 7 digits
+  {
+    peer: "jax-js",
+    versions: { "@jax-js/jax": versionOf("@jax-js/jax") },
+    threads: 1,
+    blas: "its own Wasm kernels",
+    tolerance: 1e-5,
+  }, // its exp and log have about 7 digits
   {
     prepare({ model, data }: Request) {
       const make = densities[model];

@@ -10,7 +10,7 @@ import { full } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { type Addend, type Bounds, expectedLogDensities, familiesWithExpectations } from "./densities.ts";
 import { productsOf, type Statistics } from "./moments.ts";
-import { type Axis, along, contract, type Label, type Named, newAxis, resolve, scalar } from "./named.ts";
+import { type Axis, along, contract, type Label, type Named, newAxis, resolve } from "./named.ts";
 import { conjugateAt } from "./not-conjugate.ts";
 import { type Gate, type Latent, Reader } from "./read.ts";
 
@@ -108,6 +108,10 @@ function weights(q: Statistics, gates: readonly Gate[], factors: readonly Named[
       for (const label of gate.labels) for (const axis of axesIn(label)) used.add(axis);
     }
   }
+  for (const [i, gate] of chosen.entries()) {
+    // Two elements of one site that stand in one addend depend on each other, unless a chain's factor holds both.
+    if (chosen.slice(0, i).some((g) => g.site === gate.site && g.previous === gate.previous)) q.coupled?.(gate.site, 0);
+  }
   const done = new Set<Gate>();
   return chosen.flatMap((gate) => {
     if (done.has(gate)) return [];
@@ -142,5 +146,3 @@ function presence(like: Tensor, value: Tensor, rank: number, labels: readonly La
   const events = mask.shape.map((_, p) => p).slice(-rank);
   return resolve(mask.neg().max(events).neg(), labels);
 }
-
-export const zero = (like: Tensor): Named => scalar(like, 0);

@@ -1,5 +1,5 @@
 import { type Shape, sizeOf } from "../../base/shape.ts";
-import type { Block } from "./blocks.ts";
+import type { Block } from "./blocks/block.ts";
 
 export interface FactorArray {
   readonly shape: Shape;

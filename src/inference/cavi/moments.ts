@@ -191,8 +191,12 @@ function leafCovariance(q: Statistics, a: Leaf, b: Leaf, sums: readonly Axis[]):
       if (summed) q.coupled?.(a.site, p);
       continue;
     }
-    if (a.previous !== b.previous) throw new NotConjugate(`it joins steps of "${a.site}" that are not neighbours`);
     q.coupled?.(a.site, p);
+    if (a.previous !== b.previous) {
+      // While the factors are still being found, this may only mean that the axis is to be held jointly.
+      if (q.coupled) return null;
+      throw new NotConjugate(`it joins steps of "${a.site}" that are not neighbours`);
+    }
     if (apart(la, lb)) zero = true;
     const [i, j] = [indexOf(s.mean, la), indexOf(s.mean, lb)];
     masks.push(elementwise([i, j], ([x, y]) => x!.eq(y!).cast("f64")));

@@ -210,7 +210,8 @@ export class Reader {
     const moved = this.moved(node, labels);
     if (moved) return this.affineOfErf(inputs[0]!, moved);
     const [x, y] = inputs as [Node, Node];
-    const number = (n: Node | undefined) => (n?.op === "const" ? (n.attrs.value as number) : null);
+    const number = (n: Node | undefined): number | null =>
+      n?.op === "const" ? (n.attrs.value as number) : n?.op === "broadcast" || n?.op === "reshape" ? number(n.inputs[0]) : null;
     if (op === "neg") {
       const of = this.affineOfErf(x, labels);
       return of && { ...of, slope: -of.slope, shift: -of.shift };

@@ -1,7 +1,7 @@
 import type { Generator } from "../../base/generator.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Buffer } from "../../engine/runtime.ts";
-import type { Block } from "./blocks.ts";
+import type { Block } from "./blocks/block.ts";
 
 /** How far the start's Gaussian means are moved at most, whatever the prior's sd. */
 const FURTHEST = 1;
@@ -19,6 +19,10 @@ export function perturb(
   const view = (block: Block, name: string) => buffers[key(block, name)]!.view() as Float64Array;
   for (const block of blocks) {
     if (block.state.logProbs) randomStates(view(block, "logProbs"), block.state.logProbs.at(-1)!, generator);
+    if (block.state.pairs) {
+      const pairs = view(block, "pairs");
+      for (let i = 0; i < pairs.length; i++) pairs[i]! += 0.5 * generator.normal();
+    }
     if (block.state.mean && sizeOf(block.state.mean) > 1) {
       const mean = view(block, "mean");
       const scale = block.state.precision ? view(block, "precision") : null;

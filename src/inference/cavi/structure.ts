@@ -2,21 +2,19 @@ import { OptionError } from "../../base/errors.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { RandomSite, TracedModel } from "../../model/site.ts";
 import { latentSites } from "../../model/terms.ts";
-import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import {
-  type Block,
-  betaBlock,
-  dirichletBlock,
-  discreteBlock,
-  gammaBlock,
-  gaussianBlock,
-  normalGammaBlock,
-  normalWishartBlock,
-  type State,
-  type Variable,
-  wishartBlock,
-} from "./blocks.ts";
+import { betaBlock } from "./blocks/beta.ts";
+import { type Block, neutralState, type Variable } from "./blocks/block.ts";
+import type { Chain } from "./blocks/chain.ts";
+import { dirichletBlock } from "./blocks/dirichlet.ts";
+import { discreteBlock } from "./blocks/discrete.ts";
+import { discreteChainBlock } from "./blocks/discrete-chain.ts";
+import { gammaBlock } from "./blocks/gamma.ts";
+import { gaussianBlock } from "./blocks/gaussian.ts";
+import { gaussianChainBlock } from "./blocks/gaussian-chain.ts";
+import { normalGammaBlock } from "./blocks/normal-gamma.ts";
+import { normalWishartBlock } from "./blocks/normal-wishart.ts";
+import { wishartBlock } from "./blocks/wishart.ts";
 import type { Bounds } from "./densities.ts";
 import { type ExpectedTerm, expectedJoint, statesFor, wholeShape } from "./expected-joint.ts";
 import type { Coupled, SiteStatistics } from "./moments.ts";
@@ -56,14 +54,41 @@ function blockFor(site: RandomSite, events: readonly number[]): Block {
 const isGaussian = (site: RandomSite) =>
   site.family?.name === "normal" || site.family?.name === "multivariateNormal";
 
-const zeros = (like: Tensor, block: Block): State =>
-  Object.fromEntries(Object.entries(block.state).map(([name, shape]) => [name, full(like, shape, 1)]));
-
 const statistics = (like: Tensor, blocks: readonly Block[]): Record<string, SiteStatistics> =>
-  Object.assign({}, ...blocks.map((b) => b.expected(zeros(like, b)).sites));
+  Object.assign({}, ...blocks.map((b) => b.expected(neutralState(like, b)).sites));
+
+/** The chains whose states are one latent site each, and that site. */
+function chainsOf(model: TracedModel, sites: readonly RandomSite[]): Map<string, Omit<Chain, "variable">> {
+  const found = new Map<string, Omit<Chain, "variable">>();
+  for (const chain of model.chains) {
+    const site = sites.find((s) => s.value.node === chain.next.node);
+    if (!site) continue;
+    const time = site.plates.length - 1;
+    const first = sites.find((s) => s.value.node === chain.initial.node && !found.has(s.name));
+    let node = chain.initial.node;
+    while (["broadcast", "reshape", "cast"].includes(node.op)) node = node.inputs[0]!;
+    const kin = first && isGaussian(first) === isGaussian(site) && (statesFor(first)?.length ?? 0) === (statesFor(site)?.length ?? 0);
+    if (!kin && node.op !== "const") {
+      throw new OptionError(
+        `chain("${chain.chain.name}") starts from a state that is neither a number nor a site of the kind of "${site.name}": for one ` +
+          `factor over all steps, sample the first state from the same family, or start from a number`,
+      );
+    }
+    found.set(site.name, { time, initial: kin ? { site: first.name } : { value: node.attrs.value as number } });
+  }
+  return found;
+}
 
 export interface StructureOptions {
   readonly bounds: Bounds;
+}
+
+export interface Structure {
+  readonly blocks: readonly Block[];
+  /** Sites that are the states of a chain. */
+  readonly chains: ReadonlySet<string>;
+  /** Discrete sites whose elements depend on one another: they take turns. */
+  readonly intertwined: ReadonlySet<string>;
 }
 
 /**
@@ -72,7 +97,7 @@ export interface StructureOptions {
  *
  * @throws OptionError naming what has no closed-form factor or term
  */
-export function structureOf(like: Tensor, model: TracedModel, { bounds }: StructureOptions): Block[] {
+export function structureOf(like: Tensor, model: TracedModel, { bounds }: StructureOptions): Structure {
   const sites = latentSites(model);
   const events = new Map(
     sites.map((site): [string, Set<number>] => {
@@ -80,15 +105,32 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds }: Struct
       return [site.name, new Set(site.family?.name === "multivariateNormal" ? [rank - 1] : [])];
     }),
   );
-  const blockOf = (site: RandomSite) => blockFor(site, [...events.get(site.name)!].sort((p, q) => p - q)); // biome-ignore format: short
-  const terms = expectedJoint(like, model, bounds, new Set(), { filled: new Map() });
+  const chains = chainsOf(model, sites);
+  const starts = new Set([...chains.values()].flatMap(({ initial }) => ("site" in initial ? [initial.site] : [])));
+  const blockOf = (site: RandomSite): Block => {
+    const own = [...events.get(site.name)!].sort((p, q) => p - q);
+    const chain = chains.get(site.name);
+    if (!chain) return blockFor(site, own);
+    const variable: Variable = { site: site.name, shape: wholeShape(site), events: own };
+    const states = statesFor(site);
+    return states ? discreteChainBlock({ ...chain, variable }, states.length) : gaussianChainBlock({ ...chain, variable });
+  };
+  const inChains = new Set(chains.keys());
+  const terms = expectedJoint(like, model, bounds, inChains, { filled: new Map() });
   let blocks: Block[] = [];
+  const intertwined = new Set<string>();
   for (let changed = true; changed; ) {
     changed = false;
-    blocks = sites.map(blockOf);
+    blocks = sites.filter((s) => !starts.has(s.name)).map(blockOf);
     const coupled: Coupled = (name, position) => {
       const site = sites.find((s) => s.name === name)!;
+      if (statesFor(site)) intertwined.add(name);
       if (!isGaussian(site) || events.get(name)!.has(position)) return;
+      // The first state of a chain has the axes of the others but for that of time.
+      const chain = [...chains].find(([, { initial }]) => "site" in initial && initial.site === name);
+      if (chain) events.get(chain[0])!.add(position >= chain[1].time ? position + 1 : position);
+      const own = chains.get(name);
+      if (own && position === own.time) return;
       events.get(name)!.add(position);
       changed = true;
     };
@@ -103,7 +145,8 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds }: Struct
         "several sites, or use a method of gradients.",
     );
   }
-  return joined(like, sites, terms, blocks, events);
+  const free = sites.filter((s) => !inChains.has(s.name) && !starts.has(s.name));
+  return { blocks: joined(like, free, terms, blocks, events), chains: inChains, intertwined };
 }
 
 /** Gaussian sites and their precisions in one factor, where every term allows it. */

@@ -138,10 +138,10 @@ export function tiltedByQuadrature(
       kept[row] = settled;
       // Beyond the ends: the last node stands for the edge.
       const spread = highest.high - lowest.low;
-      if (room.h.values[lowest.at]! > shift[row]! - NEGLIGIBLE && ++extensions[2 * row]! <= MOST_EXTENSIONS)
+      if (room.h.values[lowest.at]! >= shift[row]! - NEGLIGIBLE && ++extensions[2 * row]! <= MOST_EXTENSIONS)
         next.push(panel(row, lowest.low - 0.5 * spread, lowest.low));
       if (
-        room.h.values[highest.at + NODES - 1]! > shift[row]! - NEGLIGIBLE &&
+        room.h.values[highest.at + NODES - 1]! >= shift[row]! - NEGLIGIBLE &&
         ++extensions[2 * row + 1]! <= MOST_EXTENSIONS
       )
         next.push(panel(row, highest.high, highest.high + 0.5 * spread));
@@ -152,9 +152,9 @@ export function tiltedByQuadrature(
   return tasks.map((task, row) => (failed[row] ? none() : momentsOf(task, kept[row]!, shift[row]!, room)));
 }
 
-/** Two rules around the last answer; they must agree to this. */
+/** Two rules around the last answer; they must agree to this, and then the larger one is much nearer. */
 const RULES = [hermiteRule(17), hermiteRule(26)] as const;
-const AGREEMENT = 1e-10;
+const AGREEMENT = 3e-9;
 const BOTH = RULES[0].nodes.length + RULES[1].nodes.length;
 const quickSites = new Int32Array(BOTH);
 const quickT = new Float64Array(BOTH);

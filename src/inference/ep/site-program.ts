@@ -36,7 +36,7 @@ function criticalOf(b: Trace, { value, views }: Element): Node | null {
   const found: Node[] = [];
   for (const { op, inputs } of reachable([value])) {
     const [x, y] = inputs;
-    if (!x || x.dtype !== "f64" || inputs.every((n) => degrees.get(n) === 0)) continue;
+    if (x?.dtype !== "f64" || inputs.every((n) => degrees.get(n) === 0)) continue;
     if (inputs.some((n) => degrees.get(n)! > 1)) continue;
     if (["lt", "le", "gt", "ge", "maximum", "minimum"].includes(op)) found.push(b.sub(x, y!));
     else if (op === "abs" || op === "sign") found.push(x);

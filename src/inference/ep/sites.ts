@@ -45,8 +45,8 @@ async function blocksOf(problem: Problem, read: Read, term: number): Promise<Sit
     const { k } = projected;
     if (k > MOST_PROJECTIONS) {
       throw new OptionError(
-        `ep: an element of ${name} sees the latent variables through ${k} linear projections, and expectation propagation takes ` +
-          `at most ${MOST_PROJECTIONS}. Write it as terms of fewer unknowns each, or use another method.`,
+        `ep: an element of ${name} sees the latent variables through more than ${MOST_PROJECTIONS} linear projections, and ` +
+          `expectation propagation takes no more. Write it as terms of fewer unknowns each, or use another method.`,
       );
     }
     return {

@@ -47,14 +47,24 @@ export function divide(problem: Problem, unconstrained: Tensor, inputs: Inputs):
   const sites: SiteTerm[] = [];
   for (const { name, root } of parts) {
     const scalars: Node[] = [];
-    const place = (node: Node, elementwise: boolean): void => {
-      if (degrees.get(node)! <= 2) gaussian.push(node);
-      else if (node.op === "sum") place(node.inputs[0]!, true);
-      else if (node.op === "add" && !elementwise) for (const x of node.inputs) place(x, false);
-      else if (elementwise) sites.push({ name, root: node });
-      else scalars.push(node);
+    /** `factor` is a number that the node counts for; null for 1. */
+    const place = (node: Node, elementwise: boolean, factor: Node | null): void => {
+      const scaled = (x: Node) => (factor ? trace.mul(x, trace.broadcast(factor, x.shape, [])) : x);
+      const times = (by: Node) => (factor ? trace.mul(factor, by) : by);
+      const [x, y] = node.inputs as [Node, Node];
+      if (degrees.get(node)! <= 2) gaussian.push(scaled(node));
+      else if (node.op === "sum") place(x, true, factor);
+      else if (elementwise) sites.push({ name, root: scaled(node) });
+      else if (node.op === "reshape" && x.shape.length === 0) place(x, false, factor);
+      else if (node.op === "add" || node.op === "sub") {
+        place(x, false, factor);
+        place(y, false, node.op === "sub" ? times(trace.constant(-1, "f64")) : factor);
+      } else if (node.op === "neg") place(x, false, times(trace.constant(-1, "f64")));
+      else if (node.op === "mul" && degrees.get(y) === 0) place(x, false, times(y));
+      else if (node.op === "mul" && degrees.get(x) === 0) place(y, false, times(x));
+      else scalars.push(scaled(node));
     };
-    place(root, root.shape.length > 0);
+    place(root, root.shape.length > 0, null);
     // What is one number of the text stays one site.
     if (scalars.length) sites.push({ name, root: scalars.reduce((sum, x) => trace.add(sum, x)) });
   }

@@ -1,0 +1,54 @@
+import type { Shape } from "../../../base/shape.ts";
+import { full } from "../../../tensor/functions.ts";
+import * as linalg from "../../../tensor/linalg.ts";
+import type { Key } from "../../../tensor/random.ts";
+import type { Tensor } from "../../../tensor/tensor.ts";
+import type { SiteStatistics } from "../moments.ts";
+
+export type State = Readonly<Record<string, Tensor>>;
+
+/** What a factor's state says of its sites. */
+export interface Expected {
+  readonly sites: Readonly<Record<string, SiteStatistics>>;
+  /** The statistics by which the expected log joint is differentiated, by the names that `update` has for them. */
+  readonly wrt: State;
+  /** In nats, []. */
+  readonly entropy: Tensor;
+}
+
+/** Some latent sites that q holds in one factor: an exponential family. */
+export interface Block {
+  readonly name: string;
+  readonly sites: readonly string[];
+  readonly family: string;
+  /** The arrays that are kept of it. */
+  readonly state: Readonly<Record<string, Shape>>;
+  expected(state: State): Expected;
+  /** The optimal factor: natural parameters from the gradient of the expected log joint by the expected statistics. */
+  update(state: State, wrt: State, gradients: State): State;
+  /** Independent draws of its sites, [count, ...site]. */
+  draw(state: State, key: Key<Tensor>, count: number): State;
+  /** log q in nats at values of its continuous sites; null for a factor of discrete ones. */
+  readonly logDensity: ((state: State, values: State) => Tensor) | null;
+}
+
+/** A latent site as it stands in memory: axes [...plates, ...own]; `events` are those that one factor holds jointly. */
+export interface Variable {
+  readonly site: string;
+  readonly shape: Shape;
+  readonly events: readonly number[];
+}
+
+/** A proper state that says nothing: means and potentials 0, precisions the unit matrix, shapes and rates 1. */
+export function neutralState(like: Tensor, { state }: Block): State {
+  return Object.fromEntries(
+    Object.entries(state).map(([name, shape]) => {
+      const constant = (value: number) => full(like, shape, value, "f64");
+      if (/precision|inverseScale/i.test(name)) return [name, constant(0).add(linalg.identity(like, shape.at(-1)!))];
+      if (name === "df") return [name, constant(state.inverseScale!.at(-1)! + 1)];
+      return [name, constant(/mean|coupling|pairs|initial$/i.test(name) ? 0 : 1)];
+    }),
+  );
+}
+
+export const total = (x: Tensor): Tensor => x.sum();

@@ -1,0 +1,35 @@
+import { categorical } from "../../../distributions/categorical.ts";
+import { where } from "../../../tensor/functions.ts";
+import type { Tensor } from "../../../tensor/tensor.ts";
+import { type Block, total, type Variable } from "./block.ts";
+
+/** Σ p log p with 0 log 0 = 0. */
+const negEntropy = (p: Tensor, logP: Tensor): Tensor => total(where<Tensor>(p.gt(0), p.mul(logP), 0));
+
+/** Probabilities of each state, [...shape, states], by their logarithms. */
+export function discreteBlock({ site, shape }: Variable, states: number): Block {
+  return {
+    name: site,
+    sites: [site],
+    family: "categorical",
+    state: { logProbs: [...shape, states] },
+    expected: ({ logProbs }) => {
+      const probs = logProbs!.exp();
+      return {
+        sites: { [site]: { kind: "discrete", probs, before: null } },
+        wrt: { probs },
+        entropy: negEntropy(probs, logProbs!).neg(),
+      };
+    },
+    update: (_state, _wrt, { probs }) => ({ logProbs: normalised(probs!) }),
+    draw: ({ logProbs }, key, count) => ({
+      [site]: categorical.sample!(key.site(site), { probs: logProbs!.exp() }, [count, ...shape]),
+    }),
+    logDensity: null,
+  };
+}
+
+const normalised = (logits: Tensor): Tensor => {
+  const sum = logits.logsumexp(-1);
+  return logits.sub(sum.reshape([...sum.shape, 1]));
+};

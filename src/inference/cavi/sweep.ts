@@ -1,0 +1,113 @@
+import { type Shape } from "../../base/shape.ts";
+import type { Buffer } from "../../engine/runtime.ts";
+import type { Node } from "../../ir/node.ts";
+import { gradient } from "../../program/program.ts";
+import { full, where } from "../../tensor/functions.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { Problem } from "../problem.ts";
+import { type Block, type Expected, neutralState, type State } from "./blocks/block.ts";
+import type { Bounds } from "./densities.ts";
+import { type ExpectedTerm, expectedJoint, type Holes } from "./expected-joint.ts";
+import type { Structure } from "./structure.ts";
+
+/** Where a factor's array is kept. */
+export const stateKey = (block: Block, name: string): string => `${block.name}.${name}`;
+
+/** Shapes of all arrays of q by key. */
+export const stateShapes = (blocks: readonly Block[]): Record<string, Shape> =>
+  Object.fromEntries(blocks.flatMap((b) => Object.entries(b.state).map(([name, shape]) => [stateKey(b, name), shape])));
+
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** The states of all factors from tensors by key. */
+export const statesOfBlocks = (blocks: readonly Block[], all: Tensors): State[] =>
+  blocks.map((block) => Object.fromEntries(Object.keys(block.state).map((name) => [name, all[stateKey(block, name)]!])));
+
+export interface Ready {
+  readonly blocks: readonly Block[];
+  readonly terms: readonly ExpectedTerm[];
+  /** Of sites whose elements take turns: 1 for those that it is the turn of. */
+  readonly turns: Tensors;
+}
+
+/** What all programs of one fit share. */
+export interface Setting {
+  readonly problem: Problem;
+  readonly structure: Structure;
+  readonly bounds: Bounds;
+  /** The state of q, in the runtime's memory. */
+  readonly buffers: Readonly<Record<string, Buffer>>;
+}
+
+/** The model's terms in the trace of `like`. */
+export function readyFor({ problem, structure, bounds }: Setting, like: Tensor, inputs: Tensors, turns: Tensors = {}): Ready {
+  const { given, holes } = filled(problem, like, inputs);
+  const terms = expectedJoint(like, problem.trace(like, given), bounds, structure.chains, holes);
+  return { blocks: structure.blocks, terms, turns };
+}
+
+/** The data with 0 for what is missing, and which nodes hold where that is. */
+function filled(problem: Pick<Problem, "arrays">, like: Tensor, inputs: Tensors) {
+  const given: Record<string, Tensor> = { ...inputs };
+  const presence = new Map<Node, Node>();
+  for (const [name, { values }] of Object.entries(problem.arrays)) {
+    if (!values.some(Number.isNaN)) continue;
+    const raw = inputs[`data.${name}`]!;
+    const there = raw.eq(raw);
+    given[`data.${name}`] = where(there, raw, full(like, raw.shape, 0));
+    presence.set(given[`data.${name}`]!.node, there.cast("f64").node);
+  }
+  const holes: Holes = { filled: presence };
+  return { given, holes };
+}
+
+export const sitesOf = (expected: readonly Expected[]) => ({
+  sites: Object.assign({}, ...expected.map((e) => e.sites)) as Expected["sites"],
+});
+
+export const sum = (like: Tensor, parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => a.add(b), full(like, [], 0, "f64")); // biome-ignore format: short
+
+/** One factor at its optimum given the others: by the terms that it touches. */
+function updated(block: Block, state: State, expected: readonly Expected[], own: Expected, terms: readonly ExpectedTerm[]): State {
+  const names = Object.keys(own.wrt);
+  const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
+  const slopes = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
+  const next = block.update(state, own.wrt, Object.fromEntries(names.map((name, i) => [name, slopes[i]!])));
+  // The new state is a number from here on: later gradients must not flow back through how it was found.
+  return Object.fromEntries(Object.entries(next).map(([name, tensor]) => [name, tensor.stopGradient()]));
+}
+
+/** Each factor in turn; `seen` hears of the bound after each. */
+export function sweepOnce({ blocks, terms, turns }: Ready, all: Tensors, seen?: (bound: Tensor) => void) {
+  const states = statesOfBlocks(blocks, all);
+  const expected = blocks.map((b, i) => b.expected(states[i]!));
+  const like = Object.values(all)[0]!;
+  const bound = () => sum(like, [...terms.map((t) => t.expect(sitesOf(expected))), ...expected.map((e) => e.entropy)]);
+  const next: Record<string, Tensor> = {};
+  for (const [i, block] of blocks.entries()) {
+    const touching = terms.filter((t) => t.sites.some((s) => block.sites.includes(s)));
+    const before = states[i]!;
+    const after = updated(block, before, expected, expected[i]!, touching);
+    const turn = turns[block.name];
+    states[i] = turn ? { logProbs: where(turn.reshape([...turn.shape, 1]).gt(0), after.logProbs!, before.logProbs!) } : after;
+    expected[i] = block.expected(states[i]!);
+    for (const [name, tensor] of Object.entries(states[i]!)) next[stateKey(block, name)] = tensor;
+    seen?.(bound());
+  }
+  return { next, elbo: bound() };
+}
+
+/** Each factor as its own prior has it, given those before it at theirs. */
+export function priorStates(like: Tensor, { blocks, terms }: Ready): Record<string, Tensor> {
+  const states = blocks.map((b) => neutralState(like, b));
+  const expected = blocks.map((b, i) => b.expected(states[i]!));
+  const result: Record<string, Tensor> = {};
+  for (const [i, block] of blocks.entries()) {
+    const own = terms.filter((t) => block.sites.includes(t.name));
+    states[i] = updated(block, states[i]!, expected, expected[i]!, own);
+    expected[i] = block.expected(states[i]!);
+    for (const [name, tensor] of Object.entries(states[i]!)) result[stateKey(block, name)] = tensor;
+  }
+  return result;
+}
+

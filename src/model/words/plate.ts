@@ -1,0 +1,34 @@
+import { OptionError } from "../../base/errors.ts";
+import { Tensor } from "../../tensor/tensor.ts";
+import type { PlateOptions } from "../context.ts";
+import { closePlate } from "../plate.ts";
+import { describe, type Words } from "../recording.ts";
+import type { Plate } from "../site.ts";
+import type { Structure } from "../structure.ts";
+
+/** @throws OptionError unless it is one */
+export function checkSize(call: string, size: unknown): void {
+  if (Number.isInteger(size) && (size as number) >= 1) return;
+  const hint = size instanceof Tensor ? ": take the size of a data array, as in y.shape[0]" : "";
+  throw new OptionError(`${call} takes a size, an integer of at least 1, not ${describe(size)}${hint}`);
+}
+
+export const plateWord: Words = (recording) => ({
+  plate<S extends Structure>(name: string, size: number, ...rest: readonly unknown[]): S {
+    recording.claim("plate", name);
+    const [options, body] = (rest.length > 1 ? rest : [{}, rest[0]]) as [PlateOptions, (index: Tensor) => S];
+    const call = `plate("${name}")`;
+    checkSize(call, size);
+    if (typeof body !== "function") throw new OptionError(`${call} takes a body, (i) => …, not ${describe(body)}`);
+    const { batch } = options;
+    if (batch !== undefined && !(Number.isInteger(batch) && batch >= 1 && batch <= size)) {
+      throw new OptionError(
+        `${call}: batch is ${describe(batch)}, but it must be an integer from 1 to its size, ${size}`,
+      );
+    }
+    const plate: Plate = { name, kind: "plate", size };
+    const index = recording.placeholder(`plate.${name}`, [], "u32");
+    const { frame, returned } = recording.inside(plate, index, () => body(index));
+    return closePlate(recording, recording.top(), frame, { index, returned, batch: batch ?? null });
+  },
+});
