@@ -2,23 +2,23 @@ import { NonFiniteError, OptionError } from "../base/errors.ts";
 import { amortizedFamilies } from "../families/amortized.ts";
 import type { DataFor } from "../model/data.ts";
 import type { Model, Returned } from "../model/model.ts";
-import { type Layout, layoutOf, type ParameterSpec, type Tensors, unpack } from "../nn/layout.ts";
+import { type Layout, layoutOf, type ParameterSpec } from "../nn/layout.ts";
+import type { Estimator } from "../objectives/sgvb.ts";
 import { adam } from "../optimizers/adam.ts";
 import type { Clip } from "../optimizers/clip.ts";
 import type { Optimizer } from "../optimizers/optimizer.ts";
 import { cosineSchedule, type Schedule } from "../optimizers/schedule.ts";
-import type { Estimator } from "../objectives/sgvb.ts";
 import { f32, f64, program, u32 } from "../program/program.ts";
-import { full, iota, shuffle } from "../tensor/functions.ts";
+import { full, shuffle } from "../tensor/functions.ts";
 import { randomWords } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type AevbProblem, aevb } from "./aevb.ts";
+import { aevb } from "./aevb.ts";
 import { AmortizedFit, type Fitted } from "./amortized-fit.ts";
-import { globalSpecs, outsideValues, parameterSpecs, plateLayout, runPlate } from "./amortized-plate.ts";
-import { amortizedProblem, negLogPriorOf } from "./amortized-problem.ts";
+import { globalSpecs, parameterSpecs, plateLayout } from "./amortized-plate.ts";
+import { type Parts, plateProblem } from "./amortized-program.ts";
 import { minibatchAt, stepsPerEpoch } from "./minibatch.ts";
 import { type EncoderOptions, freeEncoder, networkEncoder } from "./plate-encoder.ts";
-import { type Inputs, type Problem, type ProblemOptions, problemOf } from "./problem.ts";
+import { type Problem, type ProblemOptions, problemOf } from "./problem.ts";
 
 export type AmortizeEvent = { readonly kind: "epoch"; readonly epoch: number; readonly negElbo: number };
 
@@ -55,7 +55,8 @@ export interface AmortizeOptions extends ProblemOptions {
 }
 
 const positiveInteger = (name: string, value: number): void => {
-  if (!(Number.isInteger(value) && value >= 1)) throw new OptionError(`${name} is ${value}, but it takes an integer of at least 1`);
+  if (!(Number.isInteger(value) && value >= 1))
+    throw new OptionError(`${name} is ${value}, but it takes an integer of at least 1`);
 };
 
 /**
@@ -85,9 +86,13 @@ export async function amortize<D, R extends Returned>(
   const family = amortizedFamilies[options.q ?? "diagonal"]?.(layout.latent);
   if (!family) throw new OptionError(`q is ${JSON.stringify(options.q)}, but it must be "diagonal" or "full"`);
   if (options.encoder === undefined) {
-    throw new OptionError("amortize needs encoder: options of a network, such as { hidden: [64] }, or null for a free q(z_i)");
+    throw new OptionError(
+      "amortize needs encoder: options of a network, such as { hidden: [64] }, or null for a free q(z_i)",
+    );
   }
-  const encoder = options.encoder ? networkEncoder(problem, layout, family, options.encoder) : freeEncoder(layout, family);
+  const encoder = options.encoder
+    ? networkEncoder(problem, layout, family, options.encoder)
+    : freeEncoder(layout, family);
   const ofModel = parameterSpecs(problem, layout);
   const learned = layoutOf([...encoder.specs, ...globalSpecs(layout), ...(given ? [] : ofModel)]);
   const held = given ? heldOf(ofModel, given) : null;
@@ -105,8 +110,19 @@ export async function amortize<D, R extends Returned>(
     isFree: options.encoder === null,
     seed,
   };
-  const parts = { learned, held: held?.layout ?? null, estimator: options.estimator ?? "analytic", draws, by: options.by ?? "map" } as const;
-  const { values, trace } = await train(fitted, parts, held?.values ?? new Float64Array(), { ...options, epochs, batch, seed });
+  const parts = {
+    learned,
+    held: held?.layout ?? null,
+    estimator: options.estimator ?? "analytic",
+    draws,
+    by: options.by ?? "map",
+  } as const;
+  const { values, trace } = await train(fitted, parts, held?.values ?? new Float64Array(), {
+    ...options,
+    epochs,
+    batch,
+    seed,
+  });
   return new AmortizedFit({ ...fitted, values: Float64Array.from([...values, ...(held?.values ?? [])]), trace });
 }
 
@@ -122,45 +138,6 @@ function heldOf(specs: readonly ParameterSpec[], given: AmortizedFit): { layout:
     values.set(from, offset);
   }
   return { layout, values };
-}
-
-interface Parts {
-  readonly learned: Layout;
-  readonly held: Layout | null;
-  readonly estimator: Estimator;
-  readonly draws: number;
-  readonly by: "ml" | "map";
-}
-
-/** The problem of AEVB inside a program that has the data, and the held parameters, as inputs. */
-export function plateProblem(
-  { problem, layout, family, encoder }: Omit<Fitted, "values" | "trace">,
-  { learned, held, estimator, draws, by }: Parts,
-  inputs: Inputs,
-): AevbProblem {
-  const others: Tensors = held ? unpack(inputs.held!, held) : {};
-  const hasPrior = by === "map" && !held && problem.layout.sites.some((s) => s.kind === "param" && s.logProb !== null);
-  return amortizedProblem<Tensors>({
-    layout: learned,
-    dtype: problem.dtype,
-    estimator,
-    draws,
-    latent: layout.latent,
-    family,
-    run: (parameters, rows, key) => {
-      const { model, observed, outside } = runPlate(problem, layout, { ...parameters, ...others }, inputs, rows, draws, key);
-      return { model, element: observed, outside };
-    },
-    encode: (parameters, observed, rows) => encoder.encode(parameters, observed, inputs, rows),
-    negLogPrior: hasPrior
-      ? (parameters) => {
-          const like = Object.values(parameters)[0]!;
-          const traced = problem.trace(like, inputs, { rows: { [layout.plate]: iota(like, [1], 0) } });
-          const { values } = outsideValues(traced, { params: layout.params, globals: [] }, parameters, null);
-          return negLogPriorOf(traced, values, full(like, [], layout.size, "f64"));
-        }
-      : null,
-  });
 }
 
 async function train(

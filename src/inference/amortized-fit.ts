@@ -44,7 +44,7 @@ export interface ElementScores {
   readonly negElbo: Float64Array;
   readonly rate: Float64Array;
   readonly distortion: Float64Array;
-  /** Mean of negElbo, and its Monte Carlo error from the draws alone cannot be told from one pass: see `draws`. */
+  /** Mean of negElbo over the elements. */
   readonly mean: number;
 }
 
@@ -94,8 +94,10 @@ export class AmortizedFit {
     if (this.read) return this.read;
     const { problem, layout } = this.fitted;
     if (!layout.params.length) return {};
-    const made = await this.compile(problem, 1, ({ traced, named }) =>
-      outsideValues(traced, { params: layout.params, globals: [] }, named, null).values,
+    const made = await this.compile(
+      problem,
+      1,
+      ({ traced, named }) => outsideValues(traced, { params: layout.params, globals: [] }, named, null).values,
     );
     await made.run({ position: 0, pass: 0 });
     this.read = Object.fromEntries(
@@ -210,7 +212,11 @@ export class AmortizedFit {
       );
     }
     const { runtime, deterministic } = problem;
-    const other = (await problemOf(model as never, data as never, { runtime, deterministic, dtype })) as unknown as Problem;
+    const other = (await problemOf(model as never, data as never, {
+      runtime,
+      deterministic,
+      dtype,
+    })) as unknown as Problem;
     const { size, latent } = plateLayout(other, plate);
     if (latent !== layout.latent) {
       throw new OptionError(

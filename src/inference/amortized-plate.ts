@@ -69,7 +69,8 @@ export function plateLayout(problem: Problem, plate: string): PlateLayout {
       offset += site.size;
       return site;
     });
-  if (!offset) throw new OptionError(`nothing continuous is sampled in plate("${plate}"): it has no q(z_i) to amortize`);
+  if (!offset)
+    throw new OptionError(`nothing continuous is sampled in plate("${plate}"): it has no q(z_i) to amortize`);
   return {
     plate,
     size,
@@ -164,14 +165,25 @@ export function runPlate(
   const terms = sumOut(rows.trace, traced, termsOf(traced));
   const global = globals.length ? drawGlobals(parameters, key.site("global"), problem.dtype) : null;
   const outside = outsideValues(traced, layout, parameters, global?.u ?? null);
-  const trace = { model: traced, terms, plate, rows: count, draws, sites, transform: bijective, outside: outside.values };
+  const trace = {
+    model: traced,
+    terms,
+    plate,
+    rows: count,
+    draws,
+    sites,
+    transform: bijective,
+    outside: outside.values,
+  };
   const found = observedIn(traced, plate).filter(({ name }) => observed.some((o) => o.name === name));
   let negElbo: Tensor | null = null;
   const others = terms.filter((term) => term.kind !== "param" && !inPlate(plate, term));
   if (global || others.length) {
     const assignment = assignOutside(trace);
     assignment.closeChains();
-    const logProbs = assignment.of(others.map((t) => t.logProb)).map((x, i) => x.sum().cast("f64").mul(others[i]!.scale));
+    const logProbs = assignment
+      .of(others.map((t) => t.logProb))
+      .map((x, i) => x.sum().cast("f64").mul(others[i]!.scale));
     const all = [...logProbs, ...outside.logJacobians, ...(global ? [global.entropy] : [])];
     negElbo = all.reduce((sum, x) => sum.add(x)).mul(-1 / size);
   }
@@ -198,8 +210,17 @@ export function runPlate(
 /** One draw of all that is latent outside of the plate, shared by the elements, and the entropy of its q. */
 function drawGlobals(parameters: Tensors, key: Key<Tensor>, dtype: "f32" | "f64") {
   const [mean, logSd] = [parameters[GLOBAL.mean]!, parameters[GLOBAL.logSd]!];
-  const u = logSd.exp().mul(normal(key, mean.shape, dtype)).add(mean);
-  return { u, entropy: logSd.cast("f64").add(0.5 * (1 + Math.log(2 * Math.PI))).sum() };
+  const u = logSd
+    .exp()
+    .mul(normal(key, mean.shape, dtype))
+    .add(mean);
+  return {
+    u,
+    entropy: logSd
+      .cast("f64")
+      .add(0.5 * (1 + Math.log(2 * Math.PI)))
+      .sum(),
+  };
 }
 
 /** Values of the latent sites outside of the plate, on their own scales. Parameters have no Jacobian: θ counts as it is. */

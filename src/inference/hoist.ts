@@ -31,7 +31,8 @@ function dataParts(output: Node, inputs: Tensors): Node[] {
   for (const node of reachable([output])) {
     if (data.has(node)) fixed.set(node, true);
     else if (node.op === "const" || node.op === "iota") fixed.set(node, false);
-    else if (node.inputs.length && node.inputs.every((x) => fixed.has(x))) fixed.set(node, node.inputs.some((x) => fixed.get(x))); // biome-ignore format: one line
+    else if (node.inputs.length && node.inputs.every((x) => fixed.has(x)))
+      fixed.set(node, node.inputs.some((x) => fixed.get(x))); // biome-ignore format: one line
     else for (const x of node.inputs) if (fixed.has(x)) place(x);
   }
   return [...parts];

@@ -43,7 +43,8 @@ export async function infer<D, R extends Returned>(
     );
   }
   const density = await compileLogDensity(problem);
-  await checkStart(problem as unknown as Problem, density, options.seed ?? 0);
+  // Expectation propagation needs no point to start from, and takes densities that are 0 almost everywhere.
+  if (method !== "ep") await checkStart(problem as unknown as Problem, density, options.seed ?? 0);
   onEvent?.({ kind: "start", dim: problem.dim, seconds: (performance.now() - started) / 1000 });
   const fit = new Fit(problem as unknown as Problem, density, options);
   const plan = planFor(method);

@@ -8,6 +8,8 @@ import type { VariationalFamily } from "../families/variational-family.ts";
 import type { Draws } from "../posterior/draws.ts";
 import { adaptiveImportance } from "./adaptive-importance.ts";
 import type { Approximation } from "./approximation.ts";
+import { caviApproximation } from "./cavi/approximation.ts";
+import type { CaviOptions } from "./cavi/cavi.ts";
 import {
   type Attempt,
   type Certificate,
@@ -43,6 +45,7 @@ import { factorOf, studentT } from "./student-t.ts";
 export const methods = [
   "auto",
   "laplace",
+  "cavi",
   "ep",
   "pathfinder",
   "meanfield",
@@ -90,6 +93,8 @@ export interface InferOptions extends ProblemOptions {
   readonly stochastic?: Omit<StochasticViOptions, "seed" | "signal" | "onEvent" | "compiled" | "explain">;
   /** Of "sites": a family for each latent site that is named, the others getting Gaussians on their unconstrained scale. */
   readonly q?: SiteFamilies;
+  /** Of "cavi": starts, tolerance, sweeps, and how logistic likelihoods are bounded. */
+  readonly cavi?: Pick<CaviOptions, "restarts" | "tolerance" | "maxSweeps" | "logistic">;
   /** Of "sgld": its step sizes. */
   readonly sgld?: Pick<SgldFitOptions, "scale" | "offset" | "decay" | "controlVariates">;
   readonly signal?: AbortSignal;
@@ -273,10 +278,21 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
     const { fit: q, others } = await fit.modes();
     return weighted(fit, q, others);
   },
-  ep: async (fit) => {
+  cavi: async (fit) => {
+    const { cavi: chosen, signal } = fit.options;
+    const found = await caviApproximation(fit.problem, { ...chosen, seed: fit.seed, signal });
     const { others } = await fit.modes();
-    const found = await epOf(fit.problem, { density: fit.density, seed: fit.seed, signal: fit.options.signal });
-    return weighted(fit, found.approximation, others);
+    return weighted(fit, found, others);
+  },
+  ep: async (fit) => {
+    const { approximation } = await epOf(fit.problem, { density: fit.density, seed: fit.seed, signal: fit.options.signal }); // biome-ignore format: one line
+    try {
+      return weighted(fit, approximation, (await fit.modes()).others);
+    } catch (error) {
+      if (!(error instanceof NonFiniteError)) throw error;
+      const warning = "no search for other modes was possible: the density is not finite where one would begin";
+      return { ...(await weighted(fit, approximation, null)), warnings: [warning] };
+    }
   },
   meanfield: async (fit) => {
     const { others } = await fit.modes();
@@ -326,7 +342,13 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
       explaining(fit),
     );
     const judged = certifySgld(samples, fit.density, fit.problem.names, others);
-    const reported = await reportDraws(fit.problem, samples.points, samples.chains, samples.draws, await fit.reporter());
+    const reported = await reportDraws(
+      fit.problem,
+      samples.points,
+      samples.chains,
+      samples.draws,
+      await fit.reporter(),
+    );
     const doubt = judged.trusted ? doubtOfChains(reported, new Set()) : null;
     const certificate = doubt ? { ...judged, trusted: false, reason: doubt.reason } : judged;
     return { certificate, approximation: null, weighted: null, chains: null, samples, reported };
@@ -348,6 +370,7 @@ function stochastic(family: (dim: number) => VariationalFamily): Rung {
 
 const names: Record<Exclude<Method, "auto">, string> = {
   laplace: "laplace",
+  cavi: "cavi",
   ep: "ep",
   meanfield: "meanfield+linear-response",
   importance: "adaptive importance sampling",

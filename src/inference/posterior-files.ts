@@ -15,8 +15,8 @@ import { type SummaryRow, summary } from "../posterior/summary.ts";
 import { formatSummary } from "../posterior/summary-table.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Approximation } from "./approximation.ts";
-import type { ChainsResult } from "./mcmc/chains.ts";
 import type { Attempt } from "./certificate.ts";
+import type { ChainsResult } from "./mcmc/chains.ts";
 import type { Problem } from "./problem.ts";
 
 /** What the sampler recorded of each draw, [chains, draws]. */
@@ -147,7 +147,8 @@ export function loadPosterior(bytes: Uint8Array, source?: string): LoadedPosteri
       return table();
     },
     saved,
-    summary: () => `${method}: ${trusted ? "trusted" : "NOT trusted"}. ${reason}${warnings.map((w) => `\nWarning: ${w}`).join("")}\n\n${formatSummary(table())}`,
+    summary: () =>
+      `${method}: ${trusted ? "trusted" : "NOT trusted"}. ${reason}${warnings.map((w) => `\nWarning: ${w}`).join("")}\n\n${formatSummary(table())}`,
     sample(count, seed = 0) {
       if (approximation && canDraw(approximation)) return drawStored(approximation, count, seed);
       const all = draws.chains * draws.draws;

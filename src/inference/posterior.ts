@@ -120,7 +120,9 @@ export class Posterior<R extends Returned = Returned> {
   summary(): string {
     const verdict = `${this.method}: ${this.trusted ? "trusted" : "NOT trusted"}. ${this.reason}`;
     const unseen =
-      this.khat === null ? [] : ["k-hat is made of draws of q and around it: it cannot see a mode that was never visited."];
+      this.khat === null
+        ? []
+        : ["k-hat is made of draws of q and around it: it cannot see a mode that was never visited."];
     const warnings = this.warnings.map((w) => `Warning: ${w}`);
     return `${[verdict, ...unseen, ...warnings].join("\n")}\n\n${formatSummary(this.table)}`;
   }

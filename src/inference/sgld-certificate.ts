@@ -78,7 +78,8 @@ export function certifySgld(
     if (!(found.rhat <= rhat)) [rhat, rhatAt] = [found.rhat, j];
     if (!(smaller >= ess)) [ess, essAt] = [smaller, j];
   }
-  const nature = "The draws of SGLD are not corrected by a Metropolis test: they follow the posterior only as its steps become short.";
+  const nature =
+    "The draws of SGLD are not corrected by a Metropolis test: they follow the posterior only as its steps become short.";
   if (!(rhat < 1.01)) {
     return { trusted: false, khat, reason: `the chains do not agree: R-hat of ${names[rhatAt]} is ${rhat.toFixed(3)} (below 1.01 is asked). Draw more. ${nature}` }; // biome-ignore format: one line
   }

@@ -129,7 +129,8 @@ export async function sgldFit(
 ): Promise<SgldFit> {
   const { chains = 4, draws = 500, seed = 0, decay = 0.55, controlVariates = true, signal, onProgress } = options;
   for (const [name, value] of Object.entries({ chains, draws })) {
-    if (!Number.isInteger(value) || value < 1) throw new OptionError(`${name} is a whole number, 1 or more, not ${value}`);
+    if (!Number.isInteger(value) || value < 1)
+      throw new OptionError(`${name} is a whole number, 1 or more, not ${value}`);
   }
   const { dim } = target;
   const at = place.mean;

@@ -1,9 +1,15 @@
 import { OptionError, ShapeError, SupportError } from "../base/errors.ts";
 import { broadcastShapes, type Shape, sameShape, showShape } from "../base/shape.ts";
 import { isDiscrete, type Support } from "../constraints/support.ts";
-import { asTensor, type Distribution, type Family, type Params, type ParamValue } from "../distributions/distribution.ts";
-import { latentSites } from "../model/terms.ts";
+import {
+  asTensor,
+  type Distribution,
+  type Family,
+  type Params,
+  type ParamValue,
+} from "../distributions/distribution.ts";
 import { dependents } from "../model/substitute.ts";
+import { latentSites } from "../model/terms.ts";
 import { createTrace } from "../ops/trace.ts";
 import type { Trace } from "../ops/vocabulary.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -218,7 +218,11 @@ export function siteFamily(product: SiteProduct, { base, factors }: SiteScaling)
 }
 
 /** Calls `use` with each entry of C: raw number, number of φ, entry. */
-function eachEntry({ sites }: SiteProduct, { factors }: SiteScaling, use: (to: number, from: number, c: number) => void): void {
+function eachEntry(
+  { sites }: SiteProduct,
+  { factors }: SiteScaling,
+  use: (to: number, from: number, c: number) => void,
+): void {
   for (const [i, { from, elements, width }] of sites.entries()) {
     const { values, diagonal } = factors[i]!;
     for (let e = 0; e < elements; e++) {

@@ -44,7 +44,9 @@ export async function siteStart(
       deterministic,
       inputs: { raw: row, u: f64([DRAWS, dim]) },
       body: ({ inputs: { raw, u } }) => {
-        const logQ = sites.map((s) => s.logProb(raw.narrow(0, s.from, s.elements * s.width), u.narrow(1, s.at, s.size)));
+        const logQ = sites.map((s) =>
+          s.logProb(raw.narrow(0, s.from, s.elements * s.width), u.narrow(1, s.at, s.size)),
+        );
         // Draws outside of what a narrower q reaches do not count.
         const cross = logQ.map((l) => where(l.gt(-Infinity), l, 0).mean()).reduce((a, b) => a.add(b)).neg(); // biome-ignore format: short
         return { outputs: { cross, slope: gradient(cross, [raw])[0]! } };

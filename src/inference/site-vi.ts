@@ -2,12 +2,12 @@ import { OptionError } from "../base/errors.ts";
 import { elbo } from "../objectives/elbo.ts";
 import type { VariationalObjective } from "../objectives/variational-objective.ts";
 import { f64, program } from "../program/program.ts";
+import { type FittedSite, hostGaussian } from "./approximation.ts";
 import { compileTarget } from "./compiled-target.ts";
 import { fixedDraws } from "./fixed-draws.ts";
-import { type FittedSite, hostGaussian } from "./approximation.ts";
 import type { Problem } from "./problem.ts";
 import { chooseSites, type SiteFamilies } from "./site-choice.ts";
-import { moved, siteFamily, siteProduct, type SiteProduct } from "./site-family.ts";
+import { moved, type SiteProduct, siteFamily, siteProduct } from "./site-family.ts";
 import { siteStart } from "./site-start.ts";
 import { type StochasticViFit, type StochasticViOptions, stochasticVi } from "./stochastic-vi.ts";
 
@@ -61,7 +61,10 @@ export async function siteVi(problem: Problem, options: SiteViOptions): Promise<
 }
 
 /** What the user asked for; else through the draws, held at the noise of the bound alone, or by the score where that cannot be. */
-function estimatorFor(product: SiteProduct, { estimator, objective }: Omit<SiteViOptions, "q">): SiteViOptions["estimator"] {
+function estimatorFor(
+  product: SiteProduct,
+  { estimator, objective }: Omit<SiteViOptions, "q">,
+): SiteViOptions["estimator"] {
   if (product.reparameterised) {
     const { estimators }: Pick<VariationalObjective, "estimators"> = objective ?? elbo();
     return estimator ?? estimators.find((e) => e === "pathDerivative");

@@ -141,7 +141,15 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
   options: StochasticViOptions<E> = {},
 ): Promise<StochasticViFit> {
   const started = performance.now();
-  const { draws = 10, optimizer = adam(), seed = 0, maxSteps = 50_000, evaluationDraws = 1000, onEvent, explain } = options;
+  const {
+    draws = 10,
+    optimizer = adam(),
+    seed = 0,
+    maxSteps = 50_000,
+    evaluationDraws = 1000,
+    onEvent,
+    explain,
+  } = options;
   const { dim } = target;
   const family = typeof options.family === "function" ? options.family(dim) : (options.family ?? meanField(dim));
   if (family.dim !== dim)

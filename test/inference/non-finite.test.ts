@@ -47,10 +47,14 @@ describe("a log density that is not finite has an address", () => {
       const x = sample("x", normal(0, 1));
       factor("window", x.square().neg().add(1e-6).log());
     });
-    const { met, posterior } = await run(narrow, {}, {
-      method: "advi",
-      stochastic: { start: { mean: [0], scale: [1] }, maxSteps: 5000 },
-    });
+    const { met, posterior } = await run(
+      narrow,
+      {},
+      {
+        method: "advi",
+        stochastic: { start: { mean: [0], scale: [1] }, maxSteps: 5000 },
+      },
+    );
     expect(met[0]).toEqual({ kind: "nonFinite", step: 50, message: 'factor("window") is NaN' });
     expect(posterior.reason).toMatch(
       /^the fit did not converge: the gradient was not finite in most steps, at any learning rate down to [\d.e-]+: factor\("window"\) is NaN\.$/,

@@ -94,7 +94,9 @@ describe("SGLD", () => {
     const posterior = await infer(line, { x, y, w }, { method: "sgld", sgld: { scale: 2, offset: 1e6 } });
     expect(posterior.table.every((row) => row.rhat < 1.01)).toBe(true);
     expect(posterior.trusted).toBe(false);
-    expect(posterior.reason).toMatch(/ by \d+ %: the steps \(2\.0 to 2\.0\) are too long\. Give a smaller scale, or use "nuts"\./);
+    expect(posterior.reason).toMatch(
+      / by \d+ %: the steps \(2\.0 to 2\.0\) are too long\. Give a smaller scale, or use "nuts"\./,
+    );
     // 1 / (1 − ε / 4) is the variance of N(0, 1) under steps ε = 2 with exact gradients; minibatches add to it.
     expect(posterior.sd("b")[0]! / exact().sd[1]!).toBeGreaterThan(0.95 * Math.SQRT2);
     expect(problem.dim).toBe(2);

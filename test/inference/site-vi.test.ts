@@ -9,15 +9,15 @@ import {
   halfNormal,
   type InferenceEvent,
   infer,
-  loadPosterior,
   lkjCholesky,
+  loadPosterior,
   logNormal,
   model,
   multinomial,
   multivariateNormal,
   normal,
-  poisson,
   type Problem,
+  poisson,
   problemOf,
   studentT,
   type Tensor,
@@ -45,8 +45,7 @@ const rateModel = model(({ sample, observe }, { n }: { n: Tensor }) => {
   observe("n", poisson(rate), n);
 });
 /** log p(n) of Poisson counts under Gamma(2, 1): the posterior is Gamma(2 + Σ n, 1 + N). */
-const rateEvidence =
-  lgamma(17) - 17 * Math.log(5) - lgamma(2) - counts.reduce((sum, n) => sum + factorial(n), 0);
+const rateEvidence = lgamma(17) - 17 * Math.log(5) - lgamma(2) - counts.reduce((sum, n) => sum + factorial(n), 0);
 
 describe("q by site", () => {
   test("of conjugate families is the exact posterior, and its bound the evidence", async () => {
@@ -55,7 +54,11 @@ describe("q by site", () => {
       observe("n", poisson(sample("rate", gamma(2, 1))), n);
       observe("f", bernoulli(sample("bias", beta(1, 1))), f);
     });
-    const fit = await fitted(m, { c: [2, 3, 5], n: counts, f: [1, 1, 0, 1] }, { p: dirichlet, rate: gamma, bias: beta });
+    const fit = await fitted(
+      m,
+      { c: [2, 3, 5], n: counts, f: [1, 1, 0, 1] },
+      { p: dirichlet, rate: gamma, bias: beta },
+    );
     expect(fit.converged, fit.reason).toBe(true);
     const { p, rate, bias } = fit.sites as Record<string, (typeof fit.sites)[string]>;
     for (const [i, a] of [3, 4, 6].entries()) expect(p!.params.concentration!.values[i]).toBeCloseTo(a, 6);
@@ -141,7 +144,8 @@ describe("q by site", () => {
     }); // biome-ignore format: matrices
     expect(fit.converged, fit.reason).toBe(true);
     expect(fit.sites.x!.params.mean!.values[1]).toBeCloseTo(-1, 3);
-    for (const [i, c] of covariance.flat().entries()) expect(fit.sites.x!.params.covariance!.values[i]).toBeCloseTo(c, 3);
+    for (const [i, c] of covariance.flat().entries())
+      expect(fit.sites.x!.params.covariance!.values[i]).toBeCloseTo(c, 3);
     expect(fit.sites.w!.params.df!.values[0]).toBeCloseTo(5, 2);
     expect(fit.sites.l!.params.concentration!.values[0]).toBeCloseTo(3, 2);
     expect(fit.negElbo).toBeCloseTo(0, 3);
@@ -236,28 +240,31 @@ describe("where q and the model have mass", () => {
     [positiveSite, { tau: uniform(0, 1) }, "uniform", "numbers between 0 and 1", "tau", "numbers above 0", "gamma, logNormal or inverseGamma"], // biome-ignore format: a row
     [positiveSite, { tau: beta }, "beta", "numbers from 0 to 1", "tau", "numbers above 0", "gamma, logNormal or inverseGamma"], // biome-ignore format: a row
     [realSite, { mu: halfNormal }, "halfNormal", "numbers above 0", "mu", "real numbers", "normal, studentT or logistic"], // biome-ignore format: a row
-  ] as const)("mass of the model that q misses is warned of, and nothing is certified (%#)", async (m, q, family, own, site, all, instead) => {
-    const events: InferenceEvent[] = [];
-    const options = { method: "sites", q, onEvent: (e: InferenceEvent) => events.push(e) } as const;
-    const fixed = family === "uniform";
-    const message =
-      `q of "${site}" is a ${family}, which has mass only on ${own}, but the model has some on all ${all}. What lies outside is ` +
-      `left out, and neither the bound nor k-hat shows how much that is. Choose one that has it all, such as ${instead}, or ` +
-      `leave "${site}" out of q: it then gets a Gaussian on its unconstrained scale.`;
-    if (fixed) {
-      await expect(infer(m as typeof positiveSite, { y: 1 }, options)).rejects.toThrow(
-        'q has no parameter to fit: the uniform of "tau" keeps the values given',
-      );
-    } else {
-      const posterior = await infer(m as typeof positiveSite, { y: 1 }, options);
-      expect(posterior.warnings).toEqual([message]);
-      expect(posterior.trusted).toBe(false);
-      expect(posterior.reason).toBe("q leaves out a part of the model's support by construction: see the warnings.");
-      expect(posterior.summary()).toContain(`\nWarning: ${message}\n`);
-      expect(loadPosterior(posterior.save()).warnings).toEqual([message]);
-    }
-    expect(events.filter((e) => e.kind === "warning")).toEqual([{ kind: "warning", message }]);
-  });
+  ] as const)(
+    "mass of the model that q misses is warned of, and nothing is certified (%#)",
+    async (m, q, family, own, site, all, instead) => {
+      const events: InferenceEvent[] = [];
+      const options = { method: "sites", q, onEvent: (e: InferenceEvent) => events.push(e) } as const;
+      const fixed = family === "uniform";
+      const message =
+        `q of "${site}" is a ${family}, which has mass only on ${own}, but the model has some on all ${all}. What lies outside is ` +
+        `left out, and neither the bound nor k-hat shows how much that is. Choose one that has it all, such as ${instead}, or ` +
+        `leave "${site}" out of q: it then gets a Gaussian on its unconstrained scale.`;
+      if (fixed) {
+        await expect(infer(m as typeof positiveSite, { y: 1 }, options)).rejects.toThrow(
+          'q has no parameter to fit: the uniform of "tau" keeps the values given',
+        );
+      } else {
+        const posterior = await infer(m as typeof positiveSite, { y: 1 }, options);
+        expect(posterior.warnings).toEqual([message]);
+        expect(posterior.trusted).toBe(false);
+        expect(posterior.reason).toBe("q leaves out a part of the model's support by construction: see the warnings.");
+        expect(posterior.summary()).toContain(`\nWarning: ${message}\n`);
+        expect(loadPosterior(posterior.save()).warnings).toEqual([message]);
+      }
+      expect(events.filter((e) => e.kind === "warning")).toEqual([{ kind: "warning", message }]);
+    },
+  );
 
   test("equal supports draw no warning, and the certificate says what k-hat cannot see", async () => {
     const posterior = await infer(positiveSite, { y: 1 }, { method: "sites", q: { tau: gamma } });

@@ -7,8 +7,8 @@ import {
   cholesky,
   circle,
   correlationCholesky,
-  countVector,
   counts,
+  countVector,
   interval,
   ordered,
   positive,
@@ -19,7 +19,13 @@ import {
   simplex,
   unitInterval,
 } from "../../src/constraints/support.ts";
-import { compareSupports, constantEnds, constantOf, hasConstantEnds, type SupportRelation } from "../../src/inference/supports.ts";
+import {
+  compareSupports,
+  constantEnds,
+  constantOf,
+  hasConstantEnds,
+  type SupportRelation,
+} from "../../src/inference/supports.ts";
 import { createTrace } from "../../src/ops/trace.ts";
 import { Tensor } from "../../src/tensor/tensor.ts";
 
@@ -127,5 +133,9 @@ test("a bound is a number where it is a constant of the trace, copied or not", (
   expect(constantOf(other)).toBeNull();
   expect(constantEnds(interval(constant(0), constant(2)))).toEqual(interval(0, 2));
   expect(constantEnds(interval(constant(0), other))).toEqual(interval(0, other));
-  expect([interval(constant(0), 2), interval(0, other), counts(0, null)].map(hasConstantEnds)).toEqual([true, false, true]);
+  expect([interval(constant(0), 2), interval(0, other), counts(0, null)].map(hasConstantEnds)).toEqual([
+    true,
+    false,
+    true,
+  ]);
 });

@@ -3,7 +3,6 @@ import { f64, program } from "../../program/program.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { readyFor, type Setting, stateShapes, sweepOnce } from "./sweep.ts";
 
-
 /** The bound after each factor's update, from the state before a sweep. */
 async function boundsByFactor(setting: Setting, before: ReadonlyMap<string, Float64Array>): Promise<number[]> {
   const { problem, structure } = setting;
@@ -22,11 +21,19 @@ async function boundsByFactor(setting: Setting, before: ReadonlyMap<string, Floa
     },
   });
   made.call({ ...problem.data, ...Object.fromEntries(before) } as never);
-  return structure.blocks.map((_, i) => ((made.outputs as Readonly<Record<string, Buffer>>)[`bound${i}`]!.view() as Float64Array)[0]!);
+  return structure.blocks.map(
+    (_, i) => ((made.outputs as Readonly<Record<string, Buffer>>)[`bound${i}`]!.view() as Float64Array)[0]!,
+  );
 }
 
 /** What to say of a bound that fell: which factor's update did it. */
-export async function blameFall(setting: Setting, before: ReadonlyMap<string, Float64Array>, elbo: number, last: number, sweep: number): Promise<string> {
+export async function blameFall(
+  setting: Setting,
+  before: ReadonlyMap<string, Float64Array>,
+  elbo: number,
+  last: number,
+  sweep: number,
+): Promise<string> {
   const { blocks } = setting.structure;
   const found = await boundsByFactor(setting, before);
   let [worst, drop] = [0, Infinity];
@@ -42,7 +49,12 @@ export async function blameFall(setting: Setting, before: ReadonlyMap<string, Fl
 }
 
 /** What to say of a bound that is not finite. */
-export async function firstNonFinite(setting: Setting, before: ReadonlyMap<string, Float64Array>, elbo: number, sweep: number): Promise<string> {
+export async function firstNonFinite(
+  setting: Setting,
+  before: ReadonlyMap<string, Float64Array>,
+  elbo: number,
+  sweep: number,
+): Promise<string> {
   const { blocks } = setting.structure;
   const found = await boundsByFactor(setting, before);
   const at = found.findIndex((bound) => !Number.isFinite(bound));

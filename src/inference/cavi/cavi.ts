@@ -61,7 +61,11 @@ export interface CaviFit {
  * @throws OptionError    naming the term that has no closed form, with ways out
  * @throws AnsatzError    where the bound fell: names the factor
  */
-export async function cavi<D, R extends Returned>(model: Model<D, R>, data: DataFor<D>, options: CaviOptions = {}): Promise<CaviFit> {
+export async function cavi<D, R extends Returned>(
+  model: Model<D, R>,
+  data: DataFor<D>,
+  options: CaviOptions = {},
+): Promise<CaviFit> {
   return fitCavi(await problemOf(model, data, options), options);
 }
 
@@ -78,7 +82,8 @@ export async function fitWithSetting<R extends Returned>(
   const started = performance.now();
   const { seed = 0, restarts = 1, tolerance = 1e-10, maxSweeps = 1000, signal } = options;
   for (const [name, value] of Object.entries({ restarts, maxSweeps })) {
-    if (!(Number.isInteger(value) && value >= 1)) throw new OptionError(`${name} is ${value}: an integer of at least 1`);
+    if (!(Number.isInteger(value) && value >= 1))
+      throw new OptionError(`${name} is ${value}: an integer of at least 1`);
   }
   const { runtime, deterministic } = problem;
   const bounds: Bounds = { logistic: options.logistic ?? null };

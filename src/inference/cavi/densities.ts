@@ -89,7 +89,8 @@ function without(precision: Form, { site, labels }: Relative): Form {
   const [term, ...others] = precision.terms;
   const same = (l: Leaf) => labels.every((label, p) => labelKey(label) === labelKey(l.labels[p]!));
   const leaf = term?.leaves.find((l) => l.site === site && Math.abs(l.power) === 1 && same(l));
-  if (!leaf || others.length) throw new NotConjugate(`it holds a site whose precision is "${site}", but has another one`);
+  if (!leaf || others.length)
+    throw new NotConjugate(`it holds a site whose precision is "${site}", but has another one`);
   return { terms: [{ ...term!, leaves: term!.leaves.filter((l) => l !== leaf) }] };
 }
 
@@ -110,8 +111,7 @@ function multivariateNormal(c: TermContext): Addend[] {
   const { q, like, reader } = c;
   const n = c.value.shape.at(-1)!;
   const [d, e] = [newAxis(n), newAxis(n)];
-  const residual = (axis: Axis) =>
-    add(valueAt(c, along(axis)), negate(like, at(c, "mean", along(axis))));
+  const residual = (axis: Axis) => add(valueAt(c, along(axis)), negate(like, at(c, "mean", along(axis))));
   const [left, right] = [residual(d), residual(e)];
   const [meanLeft, meanRight] = [meanOf(q, left, like), meanOf(q, right, like)];
   let precision: Form;
@@ -137,7 +137,8 @@ function multivariateNormal(c: TermContext): Addend[] {
     // tr(Λ · c Λ⁻¹) = n c
     const isMatrix = relative && q.sites[relative.site]!.kind === "matrix";
     const own = relative?.events[0]?.map(labelKey).join();
-    if (isMatrix && own !== [along(d), along(e)].map(labelKey).join()) throw new NotConjugate("its mean mixes elements");
+    if (isMatrix && own !== [along(d), along(e)].map(labelKey).join())
+      throw new NotConjugate("its mean mixes elements");
     const trace = isMatrix ? [times(c, n)] : [];
     for (const p of rest) addends.push([times(c, -0.5), ...trace, ...p.factors, ...v.factors]);
   }
@@ -156,7 +157,10 @@ function expectedLogDet(c: TermContext, precision: Form, n: number, d: Axis, e: 
   }
   const log = resolve(s.logDet, leaf!.labels.slice(0, -2));
   if (!rest.factors.length && !rest.leaves.length) return log;
-  return plus(log, map(logValue(c, { terms: [rest] }), (t) => t.mul(n)));
+  return plus(
+    log,
+    map(logValue(c, { terms: [rest] }), (t) => t.mul(n)),
+  );
 }
 
 const lgamma = (x: Named): Named => map(x, (t) => t.lgamma());
@@ -198,7 +202,8 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
   normal: (c) => gaussian(c, add(valueAt(c), negate(c.like, at(c, "mean"))), precisionOf(at(c, "sd"))),
   multivariateNormal,
   gamma: (c) => gammaTerm(c, at(c, "shape"), at(c, "rate"), valueAt(c)),
-  exponential: (c) => gammaTerm(c, { terms: [{ factors: [times(c, 1)], leaves: [], sums: [] }] }, at(c, "rate"), valueAt(c)),
+  exponential: (c) =>
+    gammaTerm(c, { terms: [{ factors: [times(c, 1)], leaves: [], sums: [] }] }, at(c, "rate"), valueAt(c)),
   // With y = 1/x: a log b − lgamma(a) + (a + 1) log y − b y
   inverseGamma: (c) => {
     const a = fixed(at(c, "shape"), "shape");
@@ -259,7 +264,8 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
   binomial: (c) => {
     const x = fixed(valueAt(c), "value");
     const total = fixed(at(c, "total"), "total");
-    if (has(c, "logits")) throw new NotConjugate("a binomial by logits is not conjugate to anything: give probs with a beta prior");
+    if (has(c, "logits"))
+      throw new NotConjugate("a binomial by logits is not conjugate to anything: give probs with a beta prior");
     const { yes, no } = bernoulliLogs(c)!;
     const choose = join(total, x, (n, k) => n.add(1).lgamma().sub(k.add(1).lgamma()).sub(n.sub(k).add(1).lgamma())); // biome-ignore format: the formula
     return [[x, yes], [join(total, x, (n, k) => n.sub(k)), no], [choose]];

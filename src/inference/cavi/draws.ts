@@ -11,7 +11,8 @@ export async function drawFactors(
   count: number,
   seed: number,
 ): Promise<Record<string, FactorArray>> {
-  if (!(Number.isInteger(count) && count >= 1)) throw new OptionError(`sample takes an integer of at least 1, not ${count}`);
+  if (!(Number.isInteger(count) && count >= 1))
+    throw new OptionError(`sample takes an integer of at least 1, not ${count}`);
   const { blocks } = structure;
   const shapes = stateShapes(blocks);
   const made = await program({

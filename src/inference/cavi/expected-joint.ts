@@ -43,7 +43,13 @@ export const statesFor = (site: RandomSite): number[] | null =>
  *
  * @throws OptionError naming the site where a term has no expectation in closed form
  */
-export function expectedJoint(like: Tensor, model: TracedModel, bounds: Bounds, chains: ReadonlySet<string>, holes: Holes): ExpectedTerm[] {
+export function expectedJoint(
+  like: Tensor,
+  model: TracedModel,
+  bounds: Bounds,
+  chains: ReadonlySet<string>,
+  holes: Holes,
+): ExpectedTerm[] {
   const { trace } = like;
   const latent = latentSites(model);
   const roots = new Map<Node, Latent>(
@@ -71,7 +77,9 @@ export function expectedJoint(like: Tensor, model: TracedModel, bounds: Bounds, 
     const mask = presence(like, value, rank, labels, holes);
     const addends = (q: Statistics): Addend[] => {
       if (site.kind === "factor") return productsOf(q, reader.read(value, labels)).map((p) => p.factors);
-      const row = Object.hasOwn(expectedLogDensities, site.family!.name) ? expectedLogDensities[site.family!.name]! : null;
+      const row = Object.hasOwn(expectedLogDensities, site.family!.name)
+        ? expectedLogDensities[site.family!.name]!
+        : null;
       if (!row) {
         throw new OptionError(
           `"${site.name}" is a ${site.family!.name}, whose expected log density is not known in closed form. Known are: ` +
@@ -137,7 +145,13 @@ const axesIn = (label: Label): readonly Axis[] =>
   label.kind === "axis" ? [label.axis] : label.kind === "index" ? label.index.axes : label.kind === "pair" ? [...axesIn(label.major), ...axesIn(label.minor)] : []; // biome-ignore format: one line
 
 /** 1 where an observed value is there, 0 where it is missing; null where none is. */
-function presence(like: Tensor, value: Tensor, rank: number, labels: readonly Label[], { filled }: Holes): Named | null {
+function presence(
+  like: Tensor,
+  value: Tensor,
+  rank: number,
+  labels: readonly Label[],
+  { filled }: Holes,
+): Named | null {
   if (!filled.size) return null;
   const [node] = substitute(like.trace, [value.node], filled);
   if (node === value.node) return null;

@@ -163,7 +163,8 @@ const valueOf = ({ factors, sums }: Product): Named => {
 /** E of a polynomial, on the axes that it varies along. */
 export function meanOf(q: Statistics, form: Form, like: Tensor): Named {
   const products = form.terms.flatMap((t) => termProducts(q, t));
-  if (products.some((p) => p.relativeTo)) throw new NotConjugate("it holds the square of a site whose precision is latent");
+  if (products.some((p) => p.relativeTo))
+    throw new NotConjugate("it holds the square of a site whose precision is latent");
   const values = products.map(valueOf);
   return values.length ? values.reduce((a, b) => plus(a, b)) : scalar(like, 0);
 }
@@ -179,7 +180,8 @@ interface LeafCovariance {
 function leafCovariance(q: Statistics, a: Leaf, b: Leaf, sums: readonly Axis[]): LeafCovariance | null {
   const s = q.sites[a.site]!;
   if (s.kind === "point") return null;
-  if (s.kind !== "gaussian") throw new NotConjugate(`it needs the variance of "${a.site}", which is no statistic of it`);
+  if (s.kind !== "gaussian")
+    throw new NotConjugate(`it needs the variance of "${a.site}", which is no statistic of it`);
   const { events, relativeTo } = s;
   const single = a.labels.map((_, p) => p).filter((p) => !events.includes(p));
   const masks: Named[] = [];
@@ -203,7 +205,8 @@ function leafCovariance(q: Statistics, a: Leaf, b: Leaf, sums: readonly Axis[]):
   }
   if (zero) return null;
   const [first, second] = a.previous && !b.previous ? [b, a] : [a, b];
-  const table = !first.previous && second.previous ? s.before!.cross : first.previous ? s.before!.covariance : s.covariance;
+  const table =
+    !first.previous && second.previous ? s.before!.cross : first.previous ? s.before!.covariance : s.covariance;
   const labels = [...single.map((p) => first.labels[p]!), ...events.map((p) => first.labels[p]!), ...events.map((p) => second.labels[p]!)]; // biome-ignore format: short
   const isMatrix = relativeTo !== null && q.sites[relativeTo.site]!.kind === "matrix";
   const relative = relativeTo && {
@@ -234,7 +237,7 @@ export function covariance(q: Statistics, f: Form, g: Form): Product[] {
 }
 
 function termCovariance(q: Statistics, s: Term, given: Term): Product[] {
-  let t = fresh(given);
+  const t = fresh(given);
   const shared = [...new Set(s.leaves.map((l) => l.site))].filter(
     (site) => q.sites[site]!.kind !== "point" && t.leaves.some((l) => l.site === site),
   );
@@ -253,13 +256,20 @@ function termCovariance(q: Statistics, s: Term, given: Term): Product[] {
       const to = matching(q, of(left, site), of(right, site), right.sums);
       if (to.size) right = renameTerm(right, to);
     }
-    const parts = chosen.map((site) => leafCovariance(q, of(left, site), of(right, site), [...left.sums, ...right.sums]));
+    const parts = chosen.map((site) =>
+      leafCovariance(q, of(left, site), of(right, site), [...left.sums, ...right.sums]),
+    );
     if (parts.some((p) => !p)) continue;
     const scaled = parts.flatMap((p) => p!.relativeTo ?? []);
     if (scaled.length > 1) throw new NotConjugate(`a product of "${chosen.join('" and "')}"`);
     const rest = [left, right].flatMap((term) => term.leaves.filter((l) => !chosen.includes(l.site)));
     result.push({
-      factors: [...left.factors, ...right.factors, ...parts.flatMap((p) => p!.factors), ...rest.map((l) => leafMean(q, l))],
+      factors: [
+        ...left.factors,
+        ...right.factors,
+        ...parts.flatMap((p) => p!.factors),
+        ...rest.map((l) => leafMean(q, l)),
+      ],
       sums: [...new Set([...left.sums, ...right.sums])],
       relativeTo: scaled[0] ?? null,
     });

@@ -187,9 +187,7 @@ export function resolve(tensor: Tensor, labels: readonly Label[]): Named {
   }
   // The general case: one flat index over all axes.
   const strides = stridesOf(x.shape);
-  const flat = left
-    .map((l, p) => map(indexOf(x, l), (t) => t.mul(strides[p]!)))
-    .reduce((a, b) => plus(a, b));
+  const flat = left.map((l, p) => map(indexOf(x, l), (t) => t.mul(strides[p]!))).reduce((a, b) => plus(a, b));
   return { tensor: gather(x.reshape([sizeOf(x.shape)]), flat.tensor.cast("u32")), axes: flat.axes };
 }
 

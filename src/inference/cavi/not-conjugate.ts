@@ -4,7 +4,7 @@ import { OptionError } from "../../base/errors.ts";
 export class NotConjugate extends Error {}
 
 const WAYS =
-  "Ways out: a bound or an augmentation (bernoulli({ logits }) under logistic: \"jaakkola-jordan\", a probit as " +
+  'Ways out: a bound or an augmentation (bernoulli({ logits }) under logistic: "jaakkola-jordan", a probit as ' +
   "bernoulli(Φ(x)) with Φ written by erf), precisions under a gamma prior in place of standard deviations, or a method of " +
   'gradients for this model (method: "fullrank", "nuts").';
 

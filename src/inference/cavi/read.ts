@@ -144,7 +144,10 @@ export class Reader {
         const one = map(c, (t) => t.cast("f64"));
         return add(
           scale(yes, one),
-          scale(no, map(one, (t) => t.mul(-1).add(1))),
+          scale(
+            no,
+            map(one, (t) => t.mul(-1).add(1)),
+          ),
         );
       }
       case "cast": {
@@ -204,14 +207,21 @@ export class Reader {
   }
 
   /** slope · erf(node) + shift */
-  private affineOfErf(node: Node, labels: readonly Label[]): { slope: number; shift: number; node: Node; labels: readonly Label[] } | null {
+  private affineOfErf(
+    node: Node,
+    labels: readonly Label[],
+  ): { slope: number; shift: number; node: Node; labels: readonly Label[] } | null {
     const { op, inputs } = node;
     if (op === "erf") return { slope: 1, shift: 0, node: inputs[0]!, labels };
     const moved = this.moved(node, labels);
     if (moved) return this.affineOfErf(inputs[0]!, moved);
     const [x, y] = inputs as [Node, Node];
     const number = (n: Node | undefined): number | null =>
-      n?.op === "const" ? (n.attrs.value as number) : n?.op === "broadcast" || n?.op === "reshape" ? number(n.inputs[0]) : null;
+      n?.op === "const"
+        ? (n.attrs.value as number)
+        : n?.op === "broadcast" || n?.op === "reshape"
+          ? number(n.inputs[0])
+          : null;
     if (op === "neg") {
       const of = this.affineOfErf(x, labels);
       return of && { ...of, slope: -of.slope, shift: -of.shift };
@@ -306,7 +316,8 @@ export class Reader {
   private split(label: Label, sizes: readonly number[]): Label[] {
     const last = sizes.at(-1)!;
     if (sizes.length === 1) return [label];
-    if (label.kind === "pair" && label.size === last) return [...this.split(label.major, sizes.slice(0, -1)), label.minor];
+    if (label.kind === "pair" && label.size === last)
+      return [...this.split(label.major, sizes.slice(0, -1)), label.minor];
     if (label.kind === "at") {
       return [...this.split({ kind: "at", at: Math.floor(label.at / last) }, sizes.slice(0, -1)), { kind: "at", at: label.at % last }]; // biome-ignore format: short
     }
@@ -342,7 +353,8 @@ export class Reader {
       return this.index(x, [this.index(y, labels.slice(0, rank)), ...labels.slice(rank)]);
     }
     // Rows of a flattened table, as a batched gather addresses them: min(max(minor, 0), size − 1) + major · size.
-    const size = op === "add" && y.op === "mul" && y.inputs[1]!.op === "const" ? (y.inputs[1]!.attrs.value as number) : 0;
+    const size =
+      op === "add" && y.op === "mul" && y.inputs[1]!.op === "const" ? (y.inputs[1]!.attrs.value as number) : 0;
     if (size && x.op === "minimum" && x.inputs[0]!.op === "maximum" && x.inputs[1]!.attrs.value === size - 1) {
       const major = this.index(y.inputs[0]!, labels);
       return { kind: "pair", major, minor: this.index(x.inputs[0]!.inputs[0]!, labels), size };
@@ -369,8 +381,19 @@ export class Reader {
     const whole = indexOf(this.like, label);
     return add(
       ...parts.map(({ part, from, size }) => {
-        const one = map(whole, (t) => t.ge(from).cast("f64").mul(t.lt(from + size).cast("f64")));
-        const clamped = () => map(whole, (t) => t.sub(from).maximum(0).minimum(size - 1));
+        const one = map(whole, (t) =>
+          t
+            .ge(from)
+            .cast("f64")
+            .mul(t.lt(from + size).cast("f64")),
+        );
+        const clamped = () =>
+          map(whole, (t) =>
+            t
+              .sub(from)
+              .maximum(0)
+              .minimum(size - 1),
+          );
         const moved: Label = size === 1 ? { kind: "at", at: 0 } : { kind: "index", index: clamped() };
         return scale(this.node(part, labels.with(p, moved)), one);
       }),

@@ -51,8 +51,7 @@ function blockFor(site: RandomSite, events: readonly number[]): Block {
   }
 }
 
-const isGaussian = (site: RandomSite) =>
-  site.family?.name === "normal" || site.family?.name === "multivariateNormal";
+const isGaussian = (site: RandomSite) => site.family?.name === "normal" || site.family?.name === "multivariateNormal";
 
 const statistics = (like: Tensor, blocks: readonly Block[]): Record<string, SiteStatistics> =>
   Object.assign({}, ...blocks.map((b) => b.expected(neutralState(like, b)).sites));
@@ -67,7 +66,10 @@ function chainsOf(model: TracedModel, sites: readonly RandomSite[]): Map<string,
     const first = sites.find((s) => s.value.node === chain.initial.node && !found.has(s.name));
     let node = chain.initial.node;
     while (["broadcast", "reshape", "cast"].includes(node.op)) node = node.inputs[0]!;
-    const kin = first && isGaussian(first) === isGaussian(site) && (statesFor(first)?.length ?? 0) === (statesFor(site)?.length ?? 0);
+    const kin =
+      first &&
+      isGaussian(first) === isGaussian(site) &&
+      (statesFor(first)?.length ?? 0) === (statesFor(site)?.length ?? 0);
     if (!kin && node.op !== "const") {
       throw new OptionError(
         `chain("${chain.chain.name}") starts from a state that is neither a number nor a site of the kind of "${site.name}": for one ` +
@@ -113,7 +115,9 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds }: Struct
     if (!chain) return blockFor(site, own);
     const variable: Variable = { site: site.name, shape: wholeShape(site), events: own };
     const states = statesFor(site);
-    return states ? discreteChainBlock({ ...chain, variable }, states.length) : gaussianChainBlock({ ...chain, variable });
+    return states
+      ? discreteChainBlock({ ...chain, variable }, states.length)
+      : gaussianChainBlock({ ...chain, variable });
   };
   const inChains = new Set(chains.keys());
   const terms = expectedJoint(like, model, bounds, inChains, { filled: new Map() });

@@ -1,4 +1,4 @@
-import { type Shape } from "../../base/shape.ts";
+import type { Shape } from "../../base/shape.ts";
 import type { Buffer } from "../../engine/runtime.ts";
 import type { Node } from "../../ir/node.ts";
 import { gradient } from "../../program/program.ts";
@@ -21,7 +21,9 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 
 /** The states of all factors from tensors by key. */
 export const statesOfBlocks = (blocks: readonly Block[], all: Tensors): State[] =>
-  blocks.map((block) => Object.fromEntries(Object.keys(block.state).map((name) => [name, all[stateKey(block, name)]!])));
+  blocks.map((block) =>
+    Object.fromEntries(Object.keys(block.state).map((name) => [name, all[stateKey(block, name)]!])),
+  );
 
 export interface Ready {
   readonly blocks: readonly Block[];
@@ -40,7 +42,12 @@ export interface Setting {
 }
 
 /** The model's terms in the trace of `like`. */
-export function readyFor({ problem, structure, bounds }: Setting, like: Tensor, inputs: Tensors, turns: Tensors = {}): Ready {
+export function readyFor(
+  { problem, structure, bounds }: Setting,
+  like: Tensor,
+  inputs: Tensors,
+  turns: Tensors = {},
+): Ready {
   const { given, holes } = filled(problem, like, inputs);
   const terms = expectedJoint(like, problem.trace(like, given), bounds, structure.chains, holes);
   return { blocks: structure.blocks, terms, turns };
@@ -68,7 +75,13 @@ export const sitesOf = (expected: readonly Expected[]) => ({
 export const sum = (like: Tensor, parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => a.add(b), full(like, [], 0, "f64")); // biome-ignore format: short
 
 /** One factor at its optimum given the others: by the terms that it touches. */
-function updated(block: Block, state: State, expected: readonly Expected[], own: Expected, terms: readonly ExpectedTerm[]): State {
+function updated(
+  block: Block,
+  state: State,
+  expected: readonly Expected[],
+  own: Expected,
+  terms: readonly ExpectedTerm[],
+): State {
   const names = Object.keys(own.wrt);
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
   const slopes = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
@@ -89,7 +102,9 @@ export function sweepOnce({ blocks, terms, turns }: Ready, all: Tensors, seen?: 
     const before = states[i]!;
     const after = updated(block, before, expected, expected[i]!, touching);
     const turn = turns[block.name];
-    states[i] = turn ? { logProbs: where(turn.reshape([...turn.shape, 1]).gt(0), after.logProbs!, before.logProbs!) } : after;
+    states[i] = turn
+      ? { logProbs: where(turn.reshape([...turn.shape, 1]).gt(0), after.logProbs!, before.logProbs!) }
+      : after;
     expected[i] = block.expected(states[i]!);
     for (const [name, tensor] of Object.entries(states[i]!)) next[stateKey(block, name)] = tensor;
     seen?.(bound());
@@ -110,4 +125,3 @@ export function priorStates(like: Tensor, { blocks, terms }: Ready): Record<stri
   }
   return result;
 }
-

@@ -40,7 +40,9 @@ export function discreteChainBlock({ variable, time, initial }: Chain, states: n
       return {
         sites: {
           [site]: { kind: "discrete", probs: joint.sum(-2), before: { probs: joint.sum(-1), pair: joint } },
-          ...("site" in initial ? { [initial.site]: { kind: "discrete", probs: firstProbs, before: null } as const } : {}),
+          ...("site" in initial
+            ? { [initial.site]: { kind: "discrete", probs: firstProbs, before: null } as const }
+            : {}),
         },
         wrt: { pair: joint, initial: firstProbs },
         entropy: logZ.sub(energy).sub(firstEnergy),
@@ -56,15 +58,12 @@ export function discreteChainBlock({ variable, time, initial }: Chain, states: n
       const begin = start
         ? draws(start, key.site("first"), [count, ...first])
         : full(like, [count, ...first], "value" in initial ? initial.value : 0);
-      const { ys } = scan(
-        { carry: begin, xs: toFront(like, time), length: shape[time]! },
-        (before, pair, t) => {
-          const chosen = iota(like, [states], 0, "f64").eq(column(before)).cast("f64");
-          const joint = column(chosen).mul(pair).sum(-2);
-          const value = draws(joint, key.site(site).fold(t), [count, ...first]);
-          return { carry: value, y: value };
-        },
-      );
+      const { ys } = scan({ carry: begin, xs: toFront(like, time), length: shape[time]! }, (before, pair, t) => {
+        const chosen = iota(like, [states], 0, "f64").eq(column(before)).cast("f64");
+        const joint = column(chosen).mul(pair).sum(-2);
+        const value = draws(joint, key.site(site).fold(t), [count, ...first]);
+        return { carry: value, y: value };
+      });
       const all = fromFront(ys as Tensor, time + 1);
       return "site" in initial ? { [initial.site]: begin, [site]: all } : { [site]: all };
     },

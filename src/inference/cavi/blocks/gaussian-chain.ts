@@ -133,10 +133,13 @@ export function gaussianChainBlock({ variable, time, initial }: Chain): Block {
       const b = toFront(coupling, axis);
       const slope = toFront(flat(g.mean!), axis);
       const firstSlope = firstFlat(g.initialMean!);
-      const { ys } = scan({ carry: [firstSlope, begin], xs: { s: slope, b, d: inverse }, length: steps }, ([y, pivot], x) => {
-        const next = x.s.sub(apply(x.b, apply(pivot!, y!)));
-        return { carry: [next, x.d], y: { y: next, before: y!, pivot: pivot! } };
-      });
+      const { ys } = scan(
+        { carry: [firstSlope, begin], xs: { s: slope, b, d: inverse }, length: steps },
+        ([y, pivot], x) => {
+          const next = x.s.sub(apply(x.b, apply(pivot!, y!)));
+          return { carry: [next, x.d], y: { y: next, before: y!, pivot: pivot! } };
+        },
+      );
       const forward = ys as { y: Tensor; before: Tensor; pivot: Tensor };
       const tail = (x: Tensor) => x.narrow(0, steps - 1, 1).reshape(x.shape.slice(1));
       const { carry, ys: found } = scan(
@@ -158,7 +161,12 @@ export function gaussianChainBlock({ variable, time, initial }: Chain): Block {
       const last = inverse.narrow(0, steps - 1, 1).reshape(inverse.shape.slice(1));
       // From the last step backwards: x_{t−1} = m_{t−1} − G_t (x_t − m_t) + noise of covariance D_{t−1}⁻¹.
       const { carry, ys } = scan(
-        { carry: shock(last, key.site("last")), xs: { before, b: toFront(coupling!, axis) }, length: steps, reverse: true },
+        {
+          carry: shock(last, key.site("last")),
+          xs: { before, b: toFront(coupling!, axis) },
+          length: steps,
+          reverse: true,
+        },
         (away, { before: pivot, b }, t) => ({
           carry: shock(pivot, key.site(site).fold(t)).sub(linalg.matvec(times(pivot, transpose(b)), away)),
           y: away,
@@ -181,7 +189,11 @@ export function gaussianChainBlock({ variable, time, initial }: Chain): Block {
       const neighbours = apply(coupling!, previous).mul(away).sum().neg();
       const first = start ? halfSquare(start, initialPrecision!).sum() : diagonal.mul(0);
       const count = (sizeOf(firstBatch) * steps + (latentStart ? sizeOf(firstBatch) : 0)) * n;
-      return diagonal.add(neighbours).add(first).add(logDet.mul(0.5)).sub(0.5 * count * LOG_2PI);
+      return diagonal
+        .add(neighbours)
+        .add(first)
+        .add(logDet.mul(0.5))
+        .sub(0.5 * count * LOG_2PI);
     },
   };
 }

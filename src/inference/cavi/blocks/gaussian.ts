@@ -18,7 +18,9 @@ export function gaussianBlock(variable: Variable): Block {
     expected: ({ mean, precision }) => {
       const { inverse, logDet } = inverseOf(precision!, n);
       const covariance = spread(inverse);
-      const entropy = total(logDet).mul(-0.5).add(0.5 * n * sizeOf(batch) * (1 + LOG_2PI));
+      const entropy = total(logDet)
+        .mul(-0.5)
+        .add(0.5 * n * sizeOf(batch) * (1 + LOG_2PI));
       const { events } = variable;
       return {
         sites: { [site]: { kind: "gaussian", mean: mean!, covariance, events, relativeTo: null, before: null } },
@@ -36,7 +38,9 @@ export function gaussianBlock(variable: Variable): Block {
     logDensity: ({ mean, precision }, values) => {
       const { logDet } = inverseOf(precision!, n);
       const square = halfSquare(flat(values[site]!).sub(flat(mean!)), precision!);
-      return total(square).add(total(logDet).mul(0.5)).sub(0.5 * n * sizeOf(batch) * LOG_2PI);
+      return total(square)
+        .add(total(logDet).mul(0.5))
+        .sub(0.5 * n * sizeOf(batch) * LOG_2PI);
     },
   };
 }

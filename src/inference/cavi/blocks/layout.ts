@@ -1,8 +1,8 @@
 import { sizeOf } from "../../../base/shape.ts";
 import { transpose } from "../../../tensor/functions.ts";
 import * as linalg from "../../../tensor/linalg.ts";
-import { normal } from "../../../tensor/random.ts";
 import type { Key } from "../../../tensor/random.ts";
+import { normal } from "../../../tensor/random.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
 import type { Variable } from "./block.ts";
 
