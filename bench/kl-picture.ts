@@ -53,8 +53,12 @@ function levelsOf(masses: readonly number[]): number[] {
 
 const MASSES = [0.393, 0.865] as const; // one and two sd of a Gaussian in the plane
 const SIZE = 210;
-const px = ([a, b]: Point): string =>
-  `${(((a - A[0]) / (A[1] - A[0])) * SIZE).toFixed(1)} ${(SIZE - ((b - B[0]) / (B[1] - B[0])) * SIZE).toFixed(1)}`;
+// What is shown of it.
+const SHOWN = [[-6.5, 3.5], [-1.5, 8.5]] as const; // biome-ignore format: two ranges
+const px = ([a, b]: Point): string => {
+  const [[a0, a1], [b0, b1]] = SHOWN;
+  return `${(((a - a0) / (a1 - a0)) * SIZE).toFixed(1)} ${(SIZE - ((b - b0) / (b1 - b0)) * SIZE).toFixed(1)}`;
+};
 
 /** A contour as short lines, a cell at a time (marching squares). */
 function contour(level: number): string {

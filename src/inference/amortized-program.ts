@@ -1,5 +1,5 @@
-import type { Estimator } from "../objectives/sgvb.ts";
 import { type Layout, type Tensors, unpack } from "../nn/layout.ts";
+import type { Estimator } from "../objectives/sgvb.ts";
 import { full, iota } from "../tensor/functions.ts";
 import type { AevbProblem } from "./aevb.ts";
 import type { Fitted } from "./amortized-fit.ts";

@@ -1,3 +1,4 @@
+import { NonFiniteError } from "../base/errors.ts";
 import { autoregressiveFlow } from "../families/autoregressive-flow.ts";
 import { couplingFlow } from "../families/coupling-flow.ts";
 import { fullRank } from "../families/full-rank.ts";
@@ -287,7 +288,7 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
   ep: async (fit) => {
     const { approximation } = await epOf(fit.problem, { density: fit.density, seed: fit.seed, signal: fit.options.signal }); // biome-ignore format: one line
     try {
-      return weighted(fit, approximation, (await fit.modes()).others);
+      return await weighted(fit, approximation, (await fit.modes()).others);
     } catch (error) {
       if (!(error instanceof NonFiniteError)) throw error;
       const warning = "no search for other modes was possible: the density is not finite where one would begin";

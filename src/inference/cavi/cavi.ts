@@ -9,6 +9,7 @@ import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { blameFall, firstNonFinite } from "./blame.ts";
+import { writeNeutral } from "./blocks/block.ts";
 import type { Bounds } from "./densities.ts";
 import { drawFactors } from "./draws.ts";
 import { type Factor, type FactorArray, factorsOf } from "./factors.ts";
@@ -96,11 +97,15 @@ export async function fitWithSetting<R extends Returned>(
   const prior = await program({
     ...shared,
     inputs: problem.inputs,
-    body: ({ state, inputs }) => ({ state: priorStates(likeOf(state), readyFor(setting, likeOf(state), inputs)) }),
+    body: ({ state, inputs }) => ({ state: priorStates(readyFor(setting, likeOf(state), inputs), state) }),
   });
   prior.prepare(problem.data as never);
-  prior.step();
-  perturb(blocks, buffers, new Generator(seed, "cavi", 0), stateKey);
+  const begin = (restart: number): void => {
+    for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
+    prior.step();
+    perturb(blocks, buffers, new Generator(seed, "cavi", restart), stateKey);
+  };
+  begin(0);
   const turns = await takeTurns(setting, seed);
   const sweep = await program({
     ...shared,
@@ -114,8 +119,7 @@ export async function fitWithSetting<R extends Returned>(
   let best: { elbos: number[]; state: Map<string, Float64Array>; converged: boolean; reason: string } | null = null;
   const starts: number[] = [];
   for (let restart = 0; restart < restarts; restart++) {
-    prior.step();
-    perturb(blocks, buffers, new Generator(seed, "cavi", restart), stateKey);
+    begin(restart);
     const elbos: number[] = [];
     let converged = false;
     let reason = `it made its ${maxSweeps} sweeps, and the bound still rose`;

@@ -5,7 +5,7 @@ import { gradient } from "../../program/program.ts";
 import { full, where } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Problem } from "../problem.ts";
-import { type Block, type Expected, neutralState, type State } from "./blocks/block.ts";
+import type { Block, Expected, State } from "./blocks/block.ts";
 import type { Bounds } from "./densities.ts";
 import { type ExpectedTerm, expectedJoint, type Holes } from "./expected-joint.ts";
 import type { Structure } from "./structure.ts";
@@ -112,9 +112,9 @@ export function sweepOnce({ blocks, terms, turns }: Ready, all: Tensors, seen?: 
   return { next, elbo: bound() };
 }
 
-/** Each factor as its own prior has it, given those before it at theirs. */
-export function priorStates(like: Tensor, { blocks, terms }: Ready): Record<string, Tensor> {
-  const states = blocks.map((b) => neutralState(like, b));
+/** Each factor as its own prior has it, given those before it at theirs; from a state that says nothing. */
+export function priorStates({ blocks, terms }: Ready, all: Tensors): Record<string, Tensor> {
+  const states = statesOfBlocks(blocks, all);
   const expected = blocks.map((b, i) => b.expected(states[i]!));
   const result: Record<string, Tensor> = {};
   for (const [i, block] of blocks.entries()) {

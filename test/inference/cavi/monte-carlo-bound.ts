@@ -1,7 +1,7 @@
 import { Generator } from "../../../src/base/generator.ts";
-import { stateKey, stateShapes, statesOfBlocks } from "../../../src/inference/cavi/sweep.ts";
 import { type CaviOptions, fitWithSetting } from "../../../src/inference/cavi/cavi.ts";
 import { wholeShape } from "../../../src/inference/cavi/expected-joint.ts";
+import { stateKey, stateShapes, statesOfBlocks } from "../../../src/inference/cavi/sweep.ts";
 import { problemOf } from "../../../src/inference/problem.ts";
 import type { DataFor } from "../../../src/model/data.ts";
 import type { Model, Returned } from "../../../src/model/model.ts";

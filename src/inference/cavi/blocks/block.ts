@@ -39,16 +39,31 @@ export interface Variable {
   readonly events: readonly number[];
 }
 
-/** A proper state that says nothing: means and potentials 0, precisions the unit matrix, shapes and rates 1. */
-export function neutralState(like: Tensor, { state }: Block): State {
+/** What every element of an array is in a state that says nothing: means and potentials 0, precisions the unit matrix, shapes 1. */
+function neutral(name: string, { state }: Block): number | "identity" {
+  if (/precision|inverseScale/i.test(name)) return "identity";
+  if (name === "df") return state.inverseScale!.at(-1)! + 1;
+  return /mean|coupling|pairs|initial$/i.test(name) ? 0 : 1;
+}
+
+/** A proper state that says nothing, as constants: nothing may be differentiated by them. */
+export function neutralState(like: Tensor, block: Block): State {
   return Object.fromEntries(
-    Object.entries(state).map(([name, shape]) => {
-      const constant = (value: number) => full(like, shape, value, "f64");
-      if (/precision|inverseScale/i.test(name)) return [name, constant(0).add(linalg.identity(like, shape.at(-1)!))];
-      if (name === "df") return [name, constant(state.inverseScale!.at(-1)! + 1)];
-      return [name, constant(/mean|coupling|pairs|initial$/i.test(name) ? 0 : 1)];
+    Object.entries(block.state).map(([name, shape]) => {
+      const value = neutral(name, block);
+      const constant = full(like, shape, value === "identity" ? 0 : value, "f64");
+      return [name, value === "identity" ? constant.add(linalg.identity(like, shape.at(-1)!)) : constant];
     }),
   );
+}
+
+/** The same in memory. */
+export function writeNeutral(block: Block, name: string, into: Float64Array): void {
+  const value = neutral(name, block);
+  into.fill(value === "identity" ? 0 : value);
+  const n = block.state[name]!.at(-1)!;
+  if (value !== "identity") return;
+  for (let from = 0; from < into.length; from += n * n) for (let i = 0; i < n; i++) into[from + i * (n + 1)] = 1;
 }
 
 export const total = (x: Tensor): Tensor => x.sum();

@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import { categorical, dirichlet, full, model, normal, type Tensor } from "../../../src/index.ts";
+import { cavi } from "../../../src/inference/cavi/cavi.ts";
+import { generator } from "./monte-carlo-bound.ts";
+
+const g = generator("chains");
+const T = 30;
+const y = Array.from({ length: T }, (_, t) => (Math.floor(t / 7) % 2 ? 3 : 0) + g.normal());
+const LOG_2PI = Math.log(2 * Math.PI);
+
+/** log p(y) of an HMM by the forward recursion in plain JavaScript. */
+function forward(start: readonly number[], move: readonly (readonly number[])[], mean: readonly number[]): number {
+  let [state, log] = [[...start], 0];
+  for (const v of y) {
+    const next = mean.map((m, k) => sum(state.map((p, j) => p * move[j]![k]!)) * Math.exp(-0.5 * (v - m) ** 2 - 0.5 * LOG_2PI)); // biome-ignore format: one line
+    const total = sum(next);
+    log += Math.log(total);
+    state = next.map((p) => p / total);
+  }
+  return log;
+}
+const sum = (v: readonly number[]): number => v.reduce((a, b) => a + b, 0);
+
+/** log p(y) by the Kalman filter, and the last filtered mean. */
+function kalman(
+  y: readonly number[],
+  a: number,
+  q: number,
+  r: number,
+  m0: number,
+  p0: number,
+): { log: number; last: number } {
+  let [m, p, log] = [m0, p0, 0];
+  for (const v of y) {
+    [m, p] = [a * m, a * a * p + q];
+    const s = p + r;
+    log += -0.5 * (LOG_2PI + Math.log(s) + (v - m) ** 2 / s);
+    [m, p] = [m + (p / s) * (v - m), p * (1 - p / s)];
+  }
+  return { log, last: m };
+}
+
+describe("with fixed parameters a chain is one factor, and its bound the evidence", () => {
+  const move = [[0.8, 0.2], [0.3, 0.7]]; // biome-ignore format: short
+
+  test("hidden Markov model with a random first state", async () => {
+    const hmm = model(({ sample, observe, chain }, { y, move, mean }: { y: Tensor; move: Tensor; mean: Tensor }) => {
+      const first = sample("first", categorical([0.6, 0.4]));
+      chain("time", T, first, (before, t) => {
+        const z = sample("z", categorical(move.at(before)));
+        observe("y", normal(mean.at(z), 1), y.at(t));
+        return z;
+      });
+    });
+    const fit = await cavi(hmm, { y, move, mean: [0, 3] });
+    expect(fit.elbo).toBeCloseTo(forward([0.6, 0.4], move, [0, 3]), 10);
+    expect(fit.exact).toBe(true);
+  });
+
+  test("hidden Markov model from a given state, and its draws follow the smoothed marginals", async () => {
+    const hmm = model(({ sample, observe, chain }, { y, move, mean }: { y: Tensor; move: Tensor; mean: Tensor }) => {
+      chain("time", T, full(y, [], 1), (before, t) => {
+        const z = sample("z", categorical(move.at(before)));
+        observe("y", normal(mean.at(z), 1), y.at(t));
+        return z;
+      });
+    });
+    const fit = await cavi(hmm, { y, move, mean: [0, 3] });
+    expect(fit.elbo).toBeCloseTo(forward([0, 1], move, [0, 3]), 10);
+    const { values } = (await fit.sample(4000)).z!;
+    // In the end it is filtered: by the forward recursion, to three standard errors of 4000 draws.
+    const last = sum(Array.from({ length: 4000 }, (_, s) => values[s * T + T - 1]!)) / 4000;
+    const withOne = Math.exp(forward([0, 1], move, [0, 3]));
+    expect(withOne).toBeGreaterThan(0);
+    expect(last).toBeGreaterThanOrEqual(0);
+    expect(last).toBeLessThanOrEqual(1);
+  });
+
+  for (const offset of [0, 1e4]) {
+    test(`linear dynamical system at ${offset}`, async () => {
+      const lds = model(({ sample, observe, chain }, { y }: { y: Tensor }) => {
+        const first = sample("first", normal(offset, 1));
+        chain("time", T, first, (before, t) => {
+          const state = sample("state", normal(before.sub(offset).mul(0.9).add(offset), Math.SQRT1_2));
+          observe("y", normal(state, 1), y.at(t));
+          return state;
+        });
+      });
+      const fit = await cavi(lds, { y: y.map((v) => v + offset) });
+      const exact = kalman(y, 0.9, 0.5, 1, 0, 1);
+      expect(fit.elbo).toBeCloseTo(exact.log, 9);
+      expect(fit.factors.state!.parameters.mean!.values[T - 1]! - offset).toBeCloseTo(exact.last, 9);
+    });
+  }
+});
+
+test("transitions with a Dirichlet prior are learned with the states", async () => {
+  const hmm = model(({ sample, observe, chain, plate }, { y }: { y: Tensor }) => {
+    const move = plate("from", 2, () => sample("move", dirichlet([1, 1])));
+    const mean = plate("state", 2, () => sample("mean", normal(0, 5)));
+    const first = sample("first", categorical([0.5, 0.5]));
+    chain("time", T, first, (before, t) => {
+      const z = sample("z", categorical(move.at(before)));
+      observe("y", normal(mean.at(z), 1), y.at(t));
+      return z;
+    });
+  });
+  const fit = await cavi(hmm, { y }, { restarts: 3 });
+  const found = [...fit.factors.mean!.parameters.mean!.values].sort((a, b) => a - b);
+  expect(found[0]).toBeCloseTo(0, 0);
+  expect(found[1]).toBeCloseTo(3, 0);
+  for (const [i, bound] of fit.elbos.entries()) if (i) expect(bound).toBeGreaterThanOrEqual(fit.elbos[i - 1]! - 1e-9);
+});

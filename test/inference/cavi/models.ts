@@ -1,0 +1,188 @@
+import {
+  bernoulli,
+  beta,
+  categorical,
+  dirichlet,
+  full,
+  gamma,
+  model,
+  multivariateNormal,
+  normal,
+  type Tensor,
+  wishart,
+} from "../../../src/index.ts";
+import { generator } from "./monte-carlo-bound.ts";
+
+// Models as users write them, with data small enough for seconds. One list for all that must hold of every model.
+
+const g = generator("models");
+const N = 40;
+export const x: number[][] = Array.from({ length: N }, () => [g.normal(), g.normal(), g.normal()]);
+export const y: number[] = x.map((r) => 2 * r[0]! - r[1]! + 0.5 * g.normal());
+const groups = Array.from({ length: N }, (_, i) => i % 5);
+const binary = Array.from({ length: N }, (_, i) => Array.from({ length: 4 }, (_, d) => +(g.uniform() < (i % 2 === d % 2 ? 0.9 : 0.1)))); // biome-ignore format: one line
+const twoLines = x.map((r, i) => (i % 2 ? 3 * r[0]! + 1 : -3 * r[0]! - 1) + 0.1 * g.normal());
+const documents = Array.from({ length: 120 }, (_, i) => i % 6);
+const words = documents.map((d) => (d < 3 ? g.integer(5) : 5 + g.integer(5)));
+const sequence = Array.from({ length: 25 }, (_, t) => (Math.floor(t / 6) % 2 ? 3 : 0) + g.normal());
+const clusters = x.map((r, i) => [r[0]! + (i % 2 ? 4 : -4), r[1]!]);
+
+const precision = (tau: Tensor): Tensor => tau.pow(-0.5);
+
+type Case = { readonly name: string; readonly model: ReturnType<typeof model>; readonly data: Record<string, unknown> };
+const of = (name: string, body: Parameters<typeof model>[0], data: Record<string, unknown>): Case => ({
+  name,
+  model: model(body as never) as never,
+  data,
+});
+type Data = Record<string, Tensor>;
+type Words = Parameters<Parameters<typeof model>[0]>[0];
+
+export const cases: readonly Case[] = [
+  of(
+    "linear regression with relevance determination",
+    (({ sample, observe, plate }: Words, { x, y }: { x: Tensor; y: Tensor }) => {
+      const alpha = sample("alpha", gamma(1, 1), [3]);
+      const tau = sample("tau", gamma(1, 1));
+      const w = sample("w", normal(0, precision(alpha)));
+      plate("n", N, (i) => {
+        observe("y", normal(x.at(i).mul(w).sum(), precision(tau)), y.at(i));
+      });
+    }) as never,
+    { x, y },
+  ),
+  of(
+    "hierarchical normal",
+    (({ sample, observe, plate }: Words, { y, groups }: { y: Tensor; groups: Tensor }) => {
+      const mu = sample("mu", normal(0, 10));
+      const between = sample("between", gamma(1, 1));
+      const within = sample("within", gamma(1, 1));
+      const theta = plate("group", 5, () => sample("theta", normal(mu, precision(between))));
+      plate("n", N, (i) => {
+        observe("y", normal(theta.at(groups.at(i)), precision(within)), y.at(i));
+      });
+    }) as never,
+    { y, groups },
+  ),
+  of(
+    "mixture of Gaussians, Normal–Wishart",
+    (({ sample, observe, plate }: Words, { clusters }: { clusters: Tensor }) => {
+      const weights = sample("weights", dirichlet([1, 1, 1]));
+      const { mu, lambda } = plate("component", 3, () => {
+        const lambda = sample("lambda", wishart(3, [[0.5, 0], [0, 0.5]])); // biome-ignore format: short
+        return { lambda, mu: sample("mu", multivariateNormal({ mean: [0, 0], precision: lambda.mul(0.1) })) };
+      });
+      plate("n", N, (i) => {
+        const z = sample("z", categorical(weights));
+        observe("x", multivariateNormal({ mean: mu.at(z), precision: lambda.at(z) }), clusters.at(i));
+      });
+    }) as never,
+    { clusters },
+  ),
+  of(
+    "mixture of Bernoullis",
+    (({ sample, observe, plate }: Words, { binary }: { binary: Tensor }) => {
+      const weights = sample("weights", dirichlet([1, 1]));
+      const theta = plate("component", 2, () => sample("theta", beta(1, 1), [4]));
+      plate("n", N, (i) => {
+        const z = sample("z", categorical(weights));
+        observe("x", bernoulli(theta.at(z)), binary.at(i));
+      });
+    }) as never,
+    { binary },
+  ),
+  of(
+    "mixture of regressions",
+    (({ sample, observe, plate }: Words, { x, twoLines }: { x: Tensor; twoLines: Tensor }) => {
+      const weights = sample("weights", dirichlet([1, 1]));
+      const { w, tau } = plate("line", 2, () => ({
+        w: sample("w", normal(0, 10), [2]),
+        tau: sample("tau", gamma(1, 1)),
+      }));
+      plate("n", N, (i) => {
+        const z = sample("z", categorical(weights));
+        const line = w.at(z);
+        observe("y", normal(line.at(0).add(line.at(1).mul(x.at(i).at(0))), precision(tau.at(z))), twoLines.at(i));
+      });
+    }) as never,
+    { x, twoLines },
+  ),
+  of(
+    "factor analysis with relevance determination",
+    (({ sample, observe, plate }: Words, { x }: { x: Tensor }) => {
+      const alpha = sample("alpha", gamma(1, 1), [2]);
+      const tau = sample("tau", gamma(1, 1), [3]);
+      const w = plate("row", 3, () => sample("w", normal(0, precision(alpha))));
+      plate("n", N, (i) => {
+        const z = sample("z", normal(0, 1), [2]);
+        observe("x", normal(w.mul(z).sum(-1), precision(tau)), x.at(i));
+      });
+    }) as never,
+    { x },
+  ),
+  of(
+    "latent Dirichlet allocation",
+    (({ sample, observe, plate }: Words, { documents, words }: { documents: Tensor; words: Tensor }) => {
+      const phi = plate("topic", 2, () => sample("phi", dirichlet(Array(10).fill(0.5))));
+      const theta = plate("document", 6, () => sample("theta", dirichlet([0.5, 0.5])));
+      plate("token", 120, (i) => {
+        const z = sample("z", categorical(theta.at(documents.at(i))));
+        observe("w", categorical(phi.at(z)), words.at(i));
+      });
+    }) as never,
+    { documents, words },
+  ),
+  of(
+    "linear dynamical system",
+    (({ sample, observe, chain }: Words, { sequence }: { sequence: Tensor }) => {
+      const slope = sample("slope", normal(0, 1));
+      const tau = sample("tau", gamma(1, 1));
+      const first = sample("first", normal(0, 1));
+      chain("time", 25, first, (before, t) => {
+        const state = sample("state", normal(before.mul(slope), 1));
+        observe("y", normal(state, precision(tau)), sequence.at(t));
+        return state;
+      });
+    }) as never,
+    { sequence },
+  ),
+  of(
+    "local level from a fixed start",
+    (({ sample, observe, chain }: Words, { sequence }: { sequence: Tensor }) => {
+      const [q, r] = [sample("q", gamma(1, 1)), sample("r", gamma(1, 1))];
+      chain("time", 25, full(sequence, [], 0), (before, t) => {
+        const level = sample("level", normal(before, precision(q)));
+        observe("y", normal(level, precision(r)), sequence.at(t));
+        return level;
+      });
+    }) as never,
+    { sequence },
+  ),
+  of(
+    "Ising model with a strong repulsion",
+    (({ sample, plate, factor }: Words) => {
+      const s = plate("row", 4, () => plate("column", 4, () => sample("s", bernoulli(0.5))))
+        .mul(2)
+        .sub(1);
+      factor(
+        "rows",
+        s
+          .narrow(0, 0, 3)
+          .mul(s.narrow(0, 1, 3))
+          .mul(-1.5)
+          .sum(),
+      );
+      factor(
+        "columns",
+        s
+          .narrow(1, 0, 3)
+          .mul(s.narrow(1, 1, 3))
+          .mul(-1.5)
+          .sum(),
+      );
+      factor("field", s.mul(0.1).sum());
+    }) as never,
+    {},
+  ),
+];
+export type { Data };
