@@ -107,7 +107,7 @@ const methods = [
   ["NUTS", "nuts"],
 ] as const;
 for (const [title, method] of methods) {
-  const posterior = await infer(regression, data, { method, seed: 1 });
+  const posterior = await infer(regression, data, { method, seed: 1, draws: method === "nuts" ? 4000 : undefined });
   const q = posterior.approximation;
   let drawn = "";
   if (q) {

@@ -39,6 +39,10 @@ export interface FitResult {
   readonly khat: number | null;
   readonly reason: string;
   readonly parameters: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Of coordinate ascent: the bound. Of EP: log Z. Of both: sweeps. */
+  readonly elbo?: number;
+  readonly logZ?: number;
+  readonly sweeps?: number;
 }
 
 /** manifest.json of a fit. */

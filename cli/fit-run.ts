@@ -188,11 +188,18 @@ const identified = (path: string): { path: string; sha256: string } => ({
 });
 
 /** What --json prints, and the manifest keeps. */
-function resultOf({ method, trusted, khat, reason, table }: Posterior): FitResult {
+function resultOf({ method, trusted, khat, reason, table, approximation }: Posterior): FitResult {
   const parameters = Object.fromEntries(
     table.map(({ name, mean, sd, q5, q50, q95, rhat, essBulk }) => [name, { mean, sd, q5, q50, q95, rhat, essBulk }]),
   );
-  return { method, trusted, khat, reason, parameters };
+  return { method, trusted, khat, reason, parameters, ...boundsOf(approximation) };
+}
+
+/** What message passing says besides: of coordinate ascent the bound, of EP log Z, and how many sweeps it took. */
+function boundsOf(approximation: Posterior["approximation"]): Pick<FitResult, "elbo" | "logZ" | "sweeps"> {
+  if (approximation === null) return {};
+  const { fit, logZ, sweeps } = approximation as { fit?: { elbo?: number }; logZ?: number; sweeps?: number };
+  return { ...(fit?.elbo === undefined ? {} : { elbo: fit.elbo }), ...(logZ === undefined ? {} : { logZ }), ...(sweeps === undefined ? {} : { sweeps }) }; // biome-ignore format: one line
 }
 
 /** Writes the posterior in the formats that were asked for, and returns where. */

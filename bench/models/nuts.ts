@@ -1,6 +1,6 @@
 /**
- * NUTS: effective draws per second, ours beside other systems. Four chains of 1000 warm-up and 1000 kept transitions, each system
- * with its own defaults (diagonal metric), one process after another in an order that changes from round to round.
+ * NUTS: effective draws per second, ours beside other systems. Four chains of 1000 warm-up and 1000 kept transitions (300 and 300
+ * of the logistic regression, whose gradient takes a thousand times as long), each system with its own defaults (diagonal metric), one process after another in an order that changes from round to round.
  *
  *     PEERS_PYTHON=… PEERS_STAN=… npx tsx bench/models/nuts.ts [--models eight-schools,…] [--peers ansatz,nutpie,…] [--rounds 3] [--json FILE]
  *
@@ -26,11 +26,12 @@ const { values: flags } = parseArgs({
     peers: { type: "string" },
     rounds: { type: "string", default: "3" },
     chains: { type: "string", default: "4" },
-    draws: { type: "string", default: "1000" },
     json: { type: "string" },
   },
 });
-const [chains, draws] = [Number(flags.chains), Number(flags.draws)];
+const chains = Number(flags.chains);
+/** Transitions of each chain that are kept; as many go before them as warm-up. */
+const drawsOf = (model: ModelName): number => (model === "logistic" || model === "gp200" ? 300 : 1000);
 
 interface Run {
   readonly model: ModelName;
@@ -44,7 +45,7 @@ interface Run {
 }
 
 /** Each parameter's chains, from draws [chains, draws, parameters]. */
-function columns(file: string, width: number): Float64Array[][] {
+function columns(file: string, width: number, draws: number): Float64Array[][] {
   const bytes = readFileSync(file);
   const all = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8);
   if (all.length !== chains * draws * width)
@@ -61,20 +62,21 @@ const runs: Run[] = [];
 for (const model of flags.models.split(",") as ModelName[]) {
   const data = join(folder, `${model}.json`);
   writeFileSync(data, JSON.stringify(dataOf(model)));
+  const draws = drawsOf(model);
   const commands = chosen(flags.peers, offered);
   for (let round = 0; round < Number(flags.rounds); round++) {
     for (const command of turned(commands, round)) {
       const peer = await startPeer(command);
       if (!peer) continue;
       const out = join(folder, "draws.f64");
-      const request = { do: "nuts", model, data, chains, warmUp: 1000, draws, seed: round + 1, out };
+      const request = { do: "nuts", model, data, chains, warmUp: draws, draws, seed: round + 1, out };
       const answer = await ask<{ seconds: number; compileSeconds: number }>(peer, request);
       peer.quit();
       if (answer.absent) {
         console.error(`${model}: ${command.name} left out: ${answer.absent}`);
         continue;
       }
-      const parameters = columns(out, reported[model].length);
+      const parameters = columns(out, reported[model].length, draws);
       runs.push({
         model,
         peer: command.name,
@@ -91,7 +93,7 @@ for (const model of flags.models.split(",") as ModelName[]) {
 }
 rmSync(folder, { recursive: true });
 if (flags.json)
-  writeFileSync(flags.json, `${JSON.stringify({ date: new Date().toISOString(), chains, draws, runs }, null, 2)}\n`);
+  writeFileSync(flags.json, `${JSON.stringify({ date: new Date().toISOString(), chains, runs }, null, 2)}\n`);
 
 function print(model: ModelName): void {
   const mine = runs.filter((run) => run.model === model);

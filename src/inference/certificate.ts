@@ -51,7 +51,7 @@ export function weigh(q: Approximation, density: LogDensity, count: number, seed
   const point = new Float64Array(dim);
   const raw = new Float64Array(count);
   for (let s = 0; s < count; s++) {
-    if (s === SCREENED && psis(raw.subarray(0, s)).khat > HOPELESS) return smoothed(points.slice(0, s * dim), raw.slice(0, s)); // biome-ignore format: one line
+    if (s === SCREENED && smoothed(points.subarray(0, s * dim), raw.subarray(0, s)).khat > HOPELESS) return smoothed(points.slice(0, s * dim), raw.slice(0, s)); // biome-ignore format: one line
     for (let j = 0; j < dim; j++) point[j] = points[s * dim + j]!;
     const logP = density.evaluate(point, gradient);
     raw[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s]!;
@@ -59,9 +59,18 @@ export function weigh(q: Approximation, density: LogDensity, count: number, seed
   return smoothed(points, raw);
 }
 
+/** How many times the mean the greatest weight may be, and what share of the draws effective, for the weights to count as bounded. */
+const BOUNDED = 4;
+const NEARLY_ALL = 0.9;
+
 function smoothed(points: Float64Array, raw: Float64Array): WeightedDraws {
   const { logWeights, khat } = psis(raw);
-  return { points, count: raw.length, logWeights, rawLogWeights: raw, khat, ess: importanceEss(logWeights) };
+  const count = raw.length;
+  const ess = importanceEss(logWeights);
+  const greatest = count * Math.exp(logWeights.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY));
+  // A tail fitted to nearly equal weights says nothing of them (a k of 2 has been seen): a bounded density has none, k ≤ 0.
+  const isBounded = greatest <= BOUNDED && ess >= NEARLY_ALL * count;
+  return { points, count, logWeights, rawLogWeights: raw, khat: isBounded ? Math.min(khat, 0) : khat, ess };
 }
 
 /** Draws without weights: each is taken about as often as its weight says (systematic resampling, Kitagawa 1996). */

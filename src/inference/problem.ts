@@ -14,6 +14,7 @@ import { f32, f64 } from "../program/program.ts";
 import { full } from "../tensor/functions.ts";
 import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { checkIndices } from "./check-indices.ts";
 import { runtimeOf } from "./runtime.ts";
 import type { Target } from "./target.ts";
 
@@ -94,6 +95,7 @@ export async function problemOf<D, R extends Returned>(
     fields.record((name, { shape }) => new Tensor(b, b.input(`data.${name}`, dtype, shape))),
     { dtype },
   );
+  checkIndices(layout, fields.arrays);
   const coordinates = coordinatesOf(layout);
   const runtime = options.runtime ?? (await runtimeOf(layout));
   const { arrays } = fields;
@@ -130,7 +132,8 @@ export async function problemOf<D, R extends Returned>(
       values[name] = value;
     }
     assignment.closeChains();
-    const total = (parts: readonly Tensor[]) => parts.reduce((sum, x) => sum.add(x.cast("f64")), full(unconstrained, [], 0));
+    const total = (parts: readonly Tensor[]) =>
+      parts.reduce((sum, x) => sum.add(x.cast("f64")), full(unconstrained, [], 0));
     const [logJacobian, paramLogJacobian] = [total(jacobians.sample), total(jacobians.param)];
     return { model: traced, terms, assignment, logJacobian, paramLogJacobian, values };
   };

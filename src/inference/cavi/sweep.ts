@@ -87,7 +87,12 @@ function updated(
   const slopes = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
   const next = block.update(state, own.wrt, Object.fromEntries(names.map((name, i) => [name, slopes[i]!])));
   // The new state is a number from here on: later gradients must not flow back through how it was found.
-  return Object.fromEntries(Object.entries(next).map(([name, tensor]) => [name, tensor.stopGradient()]));
+  // Nor may it be the same node as another factor's that has the same formula: they are differentiated by apart.
+  const settled = ([name, t]: [string, Tensor]): [string, Tensor] => [
+    name,
+    t.of(t.trace.builder.append("stopGradient", [t.node], { of: stateKey(block, name) })),
+  ];
+  return Object.fromEntries(Object.entries(next).map(settled));
 }
 
 /** Each factor in turn; `seen` hears of the bound after each. */

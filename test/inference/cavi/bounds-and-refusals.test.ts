@@ -1,0 +1,175 @@
+import { describe, expect, test } from "vitest";
+import { digamma } from "../../../src/base/special.ts";
+import { bernoulli, categorical, cauchy, dirichlet, erf, gamma, infer, model, normal, poisson, problemOf, type Tensor } from "../../../src/index.ts"; // biome-ignore format: one import
+import { cavi } from "../../../src/inference/cavi/cavi.ts";
+import { fixedDraws } from "../../../src/inference/fixed-draws.ts";
+import { generator } from "./monte-carlo-bound.ts";
+
+const g = generator("bounds");
+const x = Array.from({ length: 30 }, () => [g.normal(), g.normal()]);
+const y = x.map((r) => Number(r[0]! + 0.5 * g.normal() > 0));
+const logits = (sample: (name: string, d: ReturnType<typeof normal>, shape?: number[]) => Tensor, x: Tensor) =>
+  x.matmul(sample("w", normal(0, 1), [2]).reshape([2, 1])).reshape([30]);
+
+const rises = (elbos: readonly number[]) => {
+  for (const [i, bound] of elbos.entries()) if (i) expect(bound).toBeGreaterThanOrEqual(elbos[i - 1]! - 1e-10 * Math.abs(bound)); // biome-ignore format: one line
+};
+
+describe("terms that are conjugate under an augmentation", () => {
+  const counts = Array.from({ length: 8 }, (_, i) => Array.from({ length: 5 }, (_, j) => (i % 2 === j % 2 ? 3 + g.integer(4) : g.integer(2)))); // biome-ignore format: one line
+
+  test("Poisson counts of summed rates are allocated to the addends: the bound is the formula of Cemgil 2009", async () => {
+    const factorisation = model(({ sample, observe }, { counts }: { counts: Tensor }) => {
+      const theta = sample("theta", gamma(0.5, 1), [8, 2]);
+      const beta = sample("beta", gamma(0.5, 2), [2, 5]);
+      observe("counts", poisson(theta.matmul(beta)), counts);
+    });
+    const fit = await cavi(factorisation, { counts }, { tolerance: 1e-12, maxSweeps: 5000 });
+    rises(fit.elbos);
+    const [theta, beta] = (["theta", "beta"] as const).map((name) => {
+      const { shape, rate } = fit.factors[name]!.parameters;
+      return { a: [...shape!.values], b: [...rate!.values] };
+    }) as [{ a: number[]; b: number[] }, { a: number[]; b: number[] }];
+    const mean = (q: { a: number[]; b: number[] }, i: number) => q.a[i]! / q.b[i]!;
+    const log = (q: { a: number[]; b: number[] }, i: number) => digamma(q.a[i]!) - Math.log(q.b[i]!);
+    // At a fixed point the shape is a0 + Σ_j x_ij ρ_ijk with ρ ∝ exp(E log θ_ik + E log β_kj), and the rate b0 + Σ_j E β_kj.
+    for (let i = 0; i < 8; i++) {
+      for (let k = 0; k < 2; k++) {
+        let [shape, rate] = [0.5, 1];
+        for (let j = 0; j < 5; j++) {
+          const parts = [0, 1].map((l) => Math.exp(log(theta, i * 2 + l) + log(beta, l * 5 + j)));
+          shape += (counts[i]![j]! * parts[k]!) / (parts[0]! + parts[1]!);
+          rate += mean(beta, k * 5 + j);
+        }
+        expect(theta.a[i * 2 + k]! / shape).toBeCloseTo(1, 4);
+        expect(theta.b[i * 2 + k]! / rate).toBeCloseTo(1, 4);
+      }
+    }
+  });
+
+  test("a topic model with summed-out words is the one with allocations", async () => {
+    const document = Array.from({ length: 60 }, (_, i) => i % 4);
+    const word = document.map((d) => (d < 2 ? g.integer(4) : 4 + g.integer(4)));
+    const prior = (sample: Parameters<Parameters<typeof model>[0]>[0]["sample"]) => ({
+      phi: sample("phi", dirichlet(Array(8).fill(0.5)), [2]),
+      theta: sample("theta", dirichlet([0.5, 0.5]), [4]),
+    });
+    const allocated = model(({ sample, observe, plate }, { document, word }: { document: Tensor; word: Tensor }) => {
+      const { phi, theta } = prior(sample);
+      plate("token", 60, (i) => {
+        const z = sample("z", categorical(theta.at(document.at(i))));
+        observe("w", categorical(phi.at(z)), word.at(i));
+      });
+    });
+    const summed = model(({ sample, observe, plate }, { document, word }: { document: Tensor; word: Tensor }) => {
+      const { phi, theta } = prior(sample);
+      plate("token", 60, (i) => {
+        observe("w", categorical(theta.at(document.at(i)).reshape([1, 2]).matmul(phi).reshape([8])), word.at(i));
+      });
+    });
+    const options = { restarts: 8, tolerance: 1e-13, maxSweeps: 5000 };
+    const [one, other] = [
+      await cavi(allocated, { document, word }, options),
+      await cavi(summed, { document, word }, options),
+    ];
+    expect(other.elbo).toBeCloseTo(one.elbo, 6);
+  });
+
+  test("probit regression: the fixed point of Albert and Chib's augmentation", async () => {
+    const probit = model(({ sample, observe }, { x, y }: { x: Tensor; y: Tensor }) => {
+      observe("y", bernoulli(erf(logits(sample, x).div(Math.SQRT2)).add(1).mul(0.5)), y);
+    });
+    const fit = await cavi(probit, { x, y }, { tolerance: 1e-14 });
+    rises(fit.elbos);
+    const { mean, precision } = fit.factors.w!.parameters;
+    const m = [...mean!.values];
+    // S = I + XᵀX, S m = Xᵀ E u with E u = η ± φ(η) / Φ(±η)
+    const hazard = (t: number) => Math.exp(-0.5 * t * t) / Math.sqrt(2 * Math.PI) / (0.5 * erfc(-t / Math.SQRT2));
+    for (const i of [0, 1]) {
+      let [left, right] = [m[i]!, 0];
+      for (const [n, r] of x.entries()) {
+        const eta = r[0]! * m[0]! + r[1]! * m[1]!;
+        const sign = 2 * y[n]! - 1;
+        left += r[i]! * eta;
+        right += r[i]! * (eta + sign * hazard(sign * eta));
+      }
+      expect(left).toBeCloseTo(right, 5);
+    }
+    expect(precision!.values[0]).toBeCloseTo(1 + x.reduce((s, r) => s + r[0]! ** 2, 0), 9);
+  });
+
+  test("logistic regression under the bound of Jaakkola and Jordan lies below what gradients reach", async () => {
+    const logistic = model(({ sample, observe }, { x, y }: { x: Tensor; y: Tensor }) => {
+      observe("y", bernoulli({ logits: logits(sample, x) }), y);
+    });
+    const fit = await cavi(logistic, { x, y }, { logistic: "jaakkola-jordan" });
+    rises(fit.elbos);
+    const free = await fixedDraws(await problemOf(logistic, { x, y }), { seed: 1 });
+    expect(fit.elbo).toBeLessThan(-free.negElbo + 4 * free.negElboSe);
+    expect(fit.elbo).toBeGreaterThan(-free.negElbo - 2);
+  });
+});
+
+/** erfc by its continued fraction and series, enough for a test: 1e-12 on |t| < 4. */
+function erfc(t: number): number {
+  let [sum, term] = [t, t];
+  for (let k = 1; k < 120; k++) {
+    term *= (-t * t) / k;
+    sum += term / (2 * k + 1);
+  }
+  return 1 - (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+test("gradients reach the same bound in the same family", async () => {
+  const line = model(({ sample, observe }, { x, t }: { x: Tensor; t: Tensor }) => {
+    const [a, b] = [sample("a", normal(0, 3)), sample("b", normal(0, 3))];
+    observe("t", normal(a.add(x.mul(b)), 0.7), t);
+  });
+  const data = { x: x.map((r) => r[0]! + 1), t: x.map((r) => 2 * r[0]! + r[1]!) };
+  const closed = await cavi(line, data, { tolerance: 1e-14 });
+  const free = await fixedDraws(await problemOf(line, data), { seed: 1 });
+  expect(Math.abs(closed.elbo + free.negElbo)).toBeLessThan(5 * free.negElboSe + 1e-3);
+});
+
+describe("what is not conjugate is refused, by name and with the ways out", () => {
+  const refused = async (body: Parameters<typeof model>[0], words: RegExp, data: Record<string, unknown> = {}) =>
+    await expect(cavi(model(body as never) as never, data as never)).rejects.toThrow(words);
+
+  test("a standard deviation that is no power of a precision", () =>
+    refused(({ sample, observe }) => {
+      const s = sample("s", gamma(1, 1));
+      observe("y", normal(0, s), 1);
+    }, /"y" has no closed-form update.*"s".*precision/s));
+  test("a logistic likelihood without a bound", () =>
+    refused(({ sample, observe }) => {
+      observe("y", bernoulli({ logits: sample("w", normal(0, 1)) }), 1);
+    }, /"y".*"w".*jaakkola-jordan/s));
+  test("a nonlinear mean", () =>
+    refused(({ sample, observe }) => {
+      observe("y", normal(sample("w", normal(0, 1)).exp(), 1), 1);
+    }, /"y".*"exp" of "w"/s));
+  test("a moment that exists but is no statistic of the factor", () =>
+    refused(({ sample, observe }) => {
+      observe("y", poisson(sample("rate", gamma(1, 1)).square()), 1);
+    }, /"y".*E\[rate\^2\].*x and log x/s));
+  test("a prior that no factor belongs to", () =>
+    refused(({ sample, observe }) => {
+      observe("y", normal(sample("w", cauchy(0, 1)), 1), 1);
+    }, /"w".*cauchy/s));
+});
+
+test("as a method of infer, a single exact factor is trusted; a mean field that is too narrow is not", async () => {
+  const t = [2.1, 1.9, 3.2, 2.2, 2.8, 1.1];
+  const body = (scaled: boolean) =>
+    model(({ sample, observe }, { t }: { t: Tensor }) => {
+      const tau = sample("tau", gamma(2, 1));
+      const mu = sample("mu", normal(0, scaled ? tau.mul(0.1).pow(-0.5) : 10));
+      observe("t", normal(mu, tau.pow(-0.5)), t);
+      return { mu, tau };
+    });
+  const exact = await infer(body(true), { t }, { method: "cavi" });
+  expect(exact.trusted).toBe(true);
+  expect(exact.khat).toBeLessThan(0);
+  const factorised = await infer(body(false), { t }, { method: "cavi" });
+  expect(factorised.khat).toBeGreaterThan(0.3);
+});
