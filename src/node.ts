@@ -1,6 +1,7 @@
 export { blasAttempts, defaultThreads, loadBlas } from "ansatz/blas";
 export * from "./data/files.ts";
-export { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./data/safetensors.ts";
+export { encodeSafetensors, type StoredTensor } from "./data/safetensors.ts";
+export { decodeSafetensors } from "./data/safetensors-read.ts";
 export { ebfmi } from "./diagnostics/energy.ts";
 export * from "./index.ts";
 export { khatLimit } from "./inference/certificate.ts";

@@ -1,6 +1,7 @@
 import { DataError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
+import { encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
+import { decodeSafetensors } from "../data/safetensors-read.ts";
 import { type Draws, drawsOf, type SiteDraws } from "./draws.ts";
 import type { StoredSupport } from "./host-transforms.ts";
 import { presentStats, type SamplerStats, type StatName, statNames } from "./sampler-stats.ts";

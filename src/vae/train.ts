@@ -7,7 +7,7 @@ import { RunningFit } from "./fit.ts";
 import type { VaeConfig, VaeOptionName, VaeOptions } from "./options.ts";
 import { datasetFrom, factsOf, type RowsInput } from "./rows.ts";
 import { layouts, Vae, type VaePlace } from "./vae.ts";
-import { decodeVae, type StoredVae } from "./vae-file.ts";
+import type { StoredVae } from "./vae-file.ts";
 
 export interface TrainingControl extends VaePlace {
   /** Called with each event; training waits for what it returns. A checkpoint may be taken in it at any event. */
@@ -40,7 +40,9 @@ export async function trainVae(
   control: TrainingControl = {},
 ): Promise<TrainedVae> {
   const { train, test } = splitsOf(input);
-  const stored = control.resume ? decodeVae(control.resume, await layouts(), "the checkpoint") : null;
+  // Reading a model is a part of its own: most fits begin anew.
+  const { decodeVae } = control.resume ? await import("./vae-file-read.ts") : { decodeVae: null };
+  const stored = control.resume && decodeVae ? decodeVae(control.resume, await layouts(), "the checkpoint") : null;
   const config = stored ? resumedConfig(stored, train, options) : configure(options, factsOf(train));
   const { name, eventShape, scale, count } = train;
   const runtime = control.runtime ?? (await defaultRuntime());

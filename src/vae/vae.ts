@@ -12,7 +12,7 @@ import type { VaeConfig } from "./options.ts";
 import { type Placed, placeRows } from "./placement.ts";
 import { datasetFrom, type Matrix, type RowsInput } from "./rows.ts";
 import { sha256 } from "./sha256.ts";
-import { decodeVae, encodeVae, type VaeData } from "./vae-file.ts";
+import { encodeVae, type VaeData } from "./vae-file.ts";
 
 export interface VaePlace {
   /** Memory to live in; by default the one that all programs share. */
@@ -106,6 +106,7 @@ export class Vae {
     bytes: Uint8Array,
     { runtime, backend, source }: VaePlace & { readonly source?: string } = {},
   ): Promise<Vae> {
+    const { decodeVae } = await import("./vae-file-read.ts");
     const stored = decodeVae(bytes, await layouts(), source);
     const vae = await Vae.create(stored.config, stored.data, runtime ?? (await defaultRuntime()), backend);
     vae.parameters.write(stored.parameters);

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { DataError } from "../../src/base/errors.ts";
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../../src/data/safetensors.ts";
+import { encodeSafetensors, type StoredTensor } from "../../src/data/safetensors.ts";
+import { decodeSafetensors } from "../../src/data/safetensors-read.ts";
 
 // Written by the official package (fixtures/make_fixtures.py).
 const official = new Uint8Array(readFileSync(new URL("./fixtures/official.safetensors", import.meta.url)));
