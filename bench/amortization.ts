@@ -214,18 +214,19 @@ function table({ title, rows, note }: Case): string {
 /** A bar for each q: how many nats it lies above −log p(x), on training and on test images. */
 function figure(cases: readonly Case[]): string {
   const [width, height, left, top] = [360, 260, 54, 46];
+  const shown = (v: number) => v.toFixed(v < 0.1 ? 3 : 2);
   const panels = cases.map(({ title, rows }, panel) => {
     const most = Math.max(...rows.map((r) => Math.max(r.gap, r.testGap))) * 1.15;
     const y = (v: number) => top + (height - top - 54) * (1 - Math.max(0, v) / most);
     const base = y(0);
     const ticks = [0, 0.25, 0.5, 0.75, 1].map((t) => {
       const v = (t * most) / 1.15;
-      return `<line x1="${left}" x2="${width - 10}" y1="${y(v)}" y2="${y(v)}" stroke="#ddd"/><text x="${left - 6}" y="${y(v) + 4}" text-anchor="end">${v.toFixed(2)}</text>`;
+      return `<line x1="${left}" x2="${width - 10}" y1="${y(v)}" y2="${y(v)}" stroke="#ddd"/><text x="${left - 6}" y="${y(v) + 4}" text-anchor="end">${shown(v)}</text>`;
     });
     const bars = rows.map(({ q, kind, gap, testGap }, i) => {
       const x = left + 10 + i * 72;
       const bar = (v: number, dx: number, fill: string) =>
-        `<rect x="${x + dx}" y="${y(v)}" width="26" height="${(base - y(v)).toFixed(1)}" fill="${fill}"/><text x="${x + dx + 13}" y="${y(v) - 4}" text-anchor="middle" font-size="9">${v.toFixed(2)}</text>`;
+        `<rect x="${x + dx}" y="${y(v)}" width="26" height="${(base - y(v)).toFixed(1)}" fill="${fill}"/><text x="${x + dx + 13}" y="${y(v) - 4}" text-anchor="middle" font-size="9">${shown(v)}</text>`;
       return `${bar(gap, 0, "#1f6f8b")}${bar(testGap, 28, "#e08e45")}<text x="${x + 27}" y="${base + 15}" text-anchor="middle">${kind}</text><text x="${x + 27}" y="${base + 28}" text-anchor="middle">${q}</text>`;
     });
     const heading = `<text x="${left}" y="18" font-weight="bold">${title}</text><text x="${left}" y="33">nats above −log p(x): <tspan fill="#1f6f8b">training</tspan>, <tspan fill="#e08e45">test</tspan> images</text>`;

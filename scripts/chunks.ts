@@ -17,17 +17,19 @@ function reach(files: Iterable<string>): Set<string> {
   return seen;
 }
 
-const offered = reach([resolve(root, "src/index.ts")]);
+const index = resolve(root, "src/index.ts");
+const offered = reach([index]);
 const atOnce = reach([resolve(root, "src/program/program.ts"), resolve(root, "src/vae/train.ts")]);
 const ofFits = [...atOnce].filter((file) => file.includes("/src/vae/")).flatMap((file) => imported(file, DYNAMIC));
+const exported = new Set(imported(index, STATIC));
 
 /**
  * Files of `program` and `trainVae`, as absolute paths: what they import, and of what a fit imports when it begins all that the
- * package exports as well, which bundlers do not leave for later.
+ * index exports by itself, for bundlers load at once what an entry names and anything on demand needs.
  */
 export const core: ReadonlySet<string> = new Set([
   ...atOnce,
-  ...[...reach(ofFits)].filter((file) => offered.has(file)),
+  ...reach([...reach(ofFits)].filter((file) => exported.has(file))),
 ]);
 
 const lazy = reach([...core].flatMap((file) => imported(file, DYNAMIC)));

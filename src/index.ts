@@ -80,7 +80,7 @@ export type { VariationalFamily } from "./families/variational-family.ts";
 export { type AevbProblem, aevb } from "./inference/aevb.ts";
 export { type AmortizationGap, amortizationGap } from "./inference/amortization-gap.ts";
 export { type AmortizeEvent, type AmortizeOptions, amortize } from "./inference/amortize.ts";
-export { AmortizedFit } from "./inference/amortized-fit.ts";
+export type { AmortizedFit } from "./inference/amortized-fit.ts";
 export { type CaviFit, type CaviOptions, cavi } from "./inference/cavi/cavi.ts";
 export type { Attempt } from "./inference/certificate.ts";
 export { compileLogDensity } from "./inference/compile.ts";

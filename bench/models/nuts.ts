@@ -4,6 +4,9 @@
  *
  *     PEERS_PYTHON=… PEERS_STAN=… npx tsx bench/models/nuts.ts [--models eight-schools,…] [--peers ansatz,nutpie,…] [--rounds 3] [--json FILE]
  *
+ * `ansatz-certified` is `infer`, which judges its draws before it returns them; the others, and the row `ansatz`, leave that to another
+ * call.
+ *
  * The figure is the least bulk ESS over the reported parameters, by our code for everyone's draws, over the seconds of sampling
  * (warm-up included) and over those of compiling and sampling. Imports are in neither: bench/models/startup.ts has them. Means over
  * all draws must agree with the reference of posteriordb, or with the other systems' where there is none. Stan's compile time is the
@@ -19,7 +22,7 @@ import { median } from "../command.ts";
 import { dataOf, type ModelName, referenceOf, reported } from "./definitions.ts";
 import { ask, chosen, short, startPeer, table, turned } from "./peer.ts";
 
-const offered = ["ansatz", "numpyro", "numpyro-parallel", "nutpie", "stan"];
+const offered = ["ansatz", "ansatz-certified", "numpyro", "numpyro-parallel", "nutpie", "stan"];
 const { values: flags } = parseArgs({
   options: {
     models: { type: "string", default: "eight-schools,logistic,mixture,autoregression" },

@@ -11,15 +11,16 @@ const inPython = (name: string, file: string, ...args: string[]): PeerCommand =>
   command: python,
   args: [join(folder, file), ...args],
 });
-const inNode = (name: string, file: string): PeerCommand => ({
+const inNode = (name: string, file: string, ...args: string[]): PeerCommand => ({
   name,
   command: process.execPath,
-  args: ["--import", "tsx", join(folder, file)],
+  args: ["--import", "tsx", join(folder, file), ...args],
 });
 
 /** The first is ours, which the ratios are about. */
 export const peerCommands: readonly PeerCommand[] = [
   inNode("ansatz", "ansatz.ts"),
+  inNode("ansatz-certified", "ansatz.ts", "certified"),
   inPython("numpyro", "in_numpyro.py"),
   inPython("numpyro-parallel", "in_numpyro.py", "parallel"),
   inPython("pymc", "in_pymc.py"),

@@ -110,6 +110,7 @@ export function certifyWeighted(
   draws: WeightedDraws,
   names: readonly string[],
   otherModes: string | null,
+  modes = 1,
 ): Certificate {
   const { points, count, logWeights, khat, ess } = draws;
   const dim = points.length / count;
@@ -136,7 +137,7 @@ export function certifyWeighted(
   }
   const reason =
     `${about}, so that weighting corrects the draws; the ${Math.round(ess)} effective ones leave errors below ` +
-    `${percent(worst)} of each sd, and searches from dispersed starts found one mode.`;
+    `${percent(worst)} of each sd, and searches from dispersed starts found ${modes === 1 ? "one mode" : `${modes} modes, all of which it covers`}.`;
   return { trusted: true, khat, reason };
 }
 

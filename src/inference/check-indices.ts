@@ -93,12 +93,13 @@ function outside(
 ): DataError {
   const site = sites.find((s) => reachable(nodesOf(s)).includes(lookUp))!;
   let source = index;
-  while (MOVEMENT.has(source.op)) source = source.inputs[0]!;
+  // A plate's own row of data is the data.
+  while (MOVEMENT.has(source.op) || (source.op === "gather" && ownIndex(source.inputs[1]!, 1).index.op === "iota")) source = source.inputs[0]!; // biome-ignore format: one line
   const name = source.op === "input" ? (source.attrs.name as string).replace(/^data\./, "") : null;
   const own = name !== null && arrays[name]!.values.length === values.length;
   const value = values[at]!;
   const what = own ? `data.${name}, whose element ${at + 1} is ${value}` : `an index that is ${value}`;
-  const least = values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const least = Math.min(...new Set(values));
   const hint =
     own && least === 1 && value === rows
       ? " These seem to count from 1: subtract 1."

@@ -49,6 +49,12 @@ export function supportText(support: Support): string {
   }
 }
 
+/** The numbers of one event, the first six at most. */
+function listed(values: Float64Array, at: number, size: number): string {
+  const some = [...values.slice(at * size, at * size + Math.min(size, 6))].map((x) => Number(x.toPrecision(6)));
+  return `[${some.join(", ")}${size > 6 ? ", …" : ""}]`;
+}
+
 /**
  * Why the log density is not finite at a point: the first term that is not, its site, the element and its value.
  *
@@ -79,13 +85,12 @@ export async function explainNonFinite(problem: Problem, unconstrained: ArrayLik
     const values = found[`value ${i}`] ?? new Float64Array();
     const rank = site.family?.eventRank ?? 0;
     const event = values.length / logProbs.length;
-    const shown =
-      rank && event > 1
-        ? `[${[...values.slice(bad * event, bad * event + Math.min(event, 6))].map((x) => Number(x.toPrecision(6))).join(", ")}${event > 6 ? ", …" : ""}]`
-        : String(Number(values[bad]?.toPrecision(10)));
+    const shown = rank && event > 1 ? listed(values, bad, event) : String(Number(values[bad]?.toPrecision(10)));
     const params = Object.keys(site.params).map((name) => {
       const all = found[`param ${i} ${name}`]!;
-      return `${name} ${Number(all[Math.min(bad, all.length - 1)]!.toPrecision(6))}`;
+      const own = all.length / logProbs.length;
+      const ofEvents = (site.family?.params[name]?.rank ?? 0) > 0 && Number.isInteger(own);
+      return `${name} ${ofEvents ? listed(all, bad, own) : Number(all[Math.min(bad, all.length - 1)]!.toPrecision(6))}`;
     });
     const call = `${site.kind}("${site.name}")`;
     const family = site.family!.name;

@@ -45,7 +45,8 @@ export async function estimate<D, R extends Returned>(
   data: DataFor<D>,
   options: EstimateOptions,
 ): Promise<Estimate<R>> {
-  const { by, seed = 0 } = options;
+  const { by, ...fitting } = options;
+  const { seed = 0 } = fitting;
   if (by !== "ml" && by !== "map") throw new OptionError(`estimate works by "ml" or "map", not ${JSON.stringify(by)}`);
   const problem = (await problemOf(model, data, options)) as unknown as Problem;
   const { coordinates, dim } = problem;
@@ -123,7 +124,7 @@ export async function estimate<D, R extends Returned>(
       const fixed = Object.fromEntries(
         Object.entries(parameters).map(([name, { shape, values: v }]) => [name, nested(v, shape)]),
       );
-      return infer(intervene(model, fixed as never), data, options);
+      return infer(intervene(model, fixed as never), data, fitting);
     },
   };
 }

@@ -7,8 +7,9 @@ import { compileLogDensity } from "./compile.ts";
 import { startingPoint } from "./compiled-target.ts";
 import { explainNonFinite } from "./diagnose.ts";
 import { hoistData } from "./hoist.ts";
+import { checkInferOptions } from "./infer-options.ts";
 import type { LogDensity } from "./log-density.ts";
-import { Fit, type InferOptions, methods, planFor, type Result } from "./methods.ts";
+import { Fit, type InferOptions, planFor, type Result } from "./methods.ts";
 import { Posterior, pointsOf, reportDraws } from "./posterior.ts";
 import { type Problem, problemOf } from "./problem.ts";
 
@@ -29,9 +30,7 @@ export async function infer<D, R extends Returned>(
   options: InferOptions = {},
 ): Promise<Posterior<R>> {
   const { method = "auto", onEvent, signal } = options;
-  if (!methods.includes(method)) {
-    throw new OptionError(`there is no method "${method}"; there are: ${methods.join(", ")}`);
-  }
+  checkInferOptions(options);
   if (options.q && method !== "sites") {
     throw new OptionError(`q names a family for each site, which method "sites" fits; the method is "${method}"`);
   }

@@ -26,6 +26,7 @@ import { type CompiledTarget, compileTarget } from "./compiled-target.ts";
 import { explainNonFinite } from "./diagnose.ts";
 import { epOf } from "./ep/ep.ts";
 import { fixedDraws } from "./fixed-draws.ts";
+import { checkProper } from "./improper.ts";
 import { type LaplaceFit, laplace, type Mode } from "./laplace.ts";
 import { linearResponse } from "./linear-response.ts";
 import type { LogDensity } from "./log-density.ts";
@@ -160,7 +161,7 @@ export class Fit {
     const reporter = await this.reporter();
     const values = reportAll(reporter, points, count);
     const reported = Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v }])); // biome-ignore format: one line
-    return doubtOfWeighted(logWeights, reported, this.options.draws ?? 4000);
+    return doubtOfWeighted(logWeights, reported, Math.max(this.options.draws ?? 0, 4000));
   }
 
   /** The mean-field fit on fixed draws, with linear-response covariances where it has a minimum. */
@@ -181,6 +182,7 @@ export class Fit {
       const compiled = await this.compiled();
       const found = dispersedModes(compiled, this.seed);
       const best = bestOf(found);
+      checkProper(compiled, best);
       const fit = await laplace(this.problem, { compiled, seed: this.seed, start: best.x });
       return { fit, best, others: otherModes(best, found), beside: modesBeside(best, found) };
     })();
@@ -214,14 +216,14 @@ const WEIGHTED_DRAWS = 5000;
 const MOST_WEIGHTED_DRAWS = 20_000;
 
 /** Draws from q, corrected by weights and judged; what q leaves out of sight is judged by the dispersed starts. */
-async function weighted(fit: Fit, approximation: Approximation, others: string | null): Promise<Result> {
+async function weighted(fit: Fit, approximation: Approximation, others: string | null, modes = 1): Promise<Result> {
   if (!approximation.converged) {
     const reason = `the fit did not converge: ${approximation.reason}.`;
     return { certificate: { trusted: false, khat: null, reason }, approximation, weighted: null, chains: null };
   }
   for (let count = WEIGHTED_DRAWS; ; ) {
     const draws = weigh(approximation, fit.density, count, fit.seed + 1);
-    const judged = certifyWeighted(draws, fit.problem.names, others);
+    const judged = certifyWeighted(draws, fit.problem.names, others, modes);
     const doubt = judged.trusted ? await fit.doubtOf(draws) : null;
     const certificate = doubt ? { ...judged, trusted: false, reason: `k-hat is ${draws.khat.toFixed(2)}, but ${doubt.reason}` } : judged; // biome-ignore format: one line
     const few = draws.count === count && draws.khat <= khatLimit(count) && draws.ess < ENOUGH && others === null;
@@ -302,7 +304,7 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
   importance: async (fit) => {
     const { others, best, beside } = await fit.modes();
     const all = [best, ...beside];
-    if (beside.length && all.every(isMaximum)) return weighted(fit, severalModes(all, fit.seed), null);
+    if (beside.length && all.every(isMaximum)) return weighted(fit, severalModes(all, fit.seed), null, all.length);
     const start = await fit.linearResponse();
     return weighted(fit, adaptiveImportance(start, fit.density, fit.seed), others);
   },

@@ -20,7 +20,7 @@ export interface ArrayData {
  */
 export function arrayData(field: string, value: unknown): ArrayData {
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
-    const values = Float64Array.from(value as unknown as ArrayLike<number>);
+    const values = Float64Array.from(value as unknown as ArrayLike<number>, Number);
     return { shape: [values.length], values };
   }
   const shape: number[] = [];

@@ -23,8 +23,13 @@ export interface Recording extends Tracing {
 /** Some words of the language, over those before them. */
 export type Words = (recording: Recording, context: Context) => Partial<Context>;
 
-export const describe = (x: unknown): string =>
-  x instanceof Tensor ? `a tensor ${showShape(x.shape)}` : typeof x === "function" ? "a function" : JSON.stringify(x) ?? String(x); // biome-ignore format: short
+export function describe(x: unknown): string {
+  if (x instanceof Tensor) return `a tensor ${showShape(x.shape)}`;
+  if (typeof x === "function") return "a function";
+  const family = (x as { family?: { name?: unknown } } | null | undefined)?.family?.name;
+  if (typeof family === "string") return `the distribution ${family}`;
+  return typeof x === "number" || typeof x === "bigint" ? String(x) : (JSON.stringify(x) ?? String(x));
+}
 
 export function startRecording(b: Trace, { rng = null, dtype = "f64", rows = {} }: TraceOptions = {}): Recording {
   const frames: Frame[] = [{ plate: null, index: null, sites: [], chains: [], steps: [] }];

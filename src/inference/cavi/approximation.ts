@@ -1,3 +1,4 @@
+import { OptionError } from "../../base/errors.ts";
 import { Generator } from "../../base/generator.ts";
 import { bijectorTo } from "../../constraints/bijector.ts";
 import { f64, program } from "../../program/program.ts";
@@ -23,6 +24,13 @@ export interface CaviApproximation extends Approximation {
  * that it can be weighed against the density with the discrete sites summed out.
  */
 export async function caviApproximation(problem: Problem, options: CaviOptions = {}): Promise<CaviApproximation> {
+  const estimated = problem.coordinates.find((c) => c.kind === "param");
+  if (estimated) {
+    throw new OptionError(
+      `param("${estimated.name}") is estimated, not inferred: fit this model by cavi(model, data), whose factors hold the estimate, or ` +
+        "sample it from a prior",
+    );
+  }
   const { fit, setting } = await fitWithSetting(problem, options);
   const { blocks } = setting.structure;
   const { dim, coordinates, runtime, deterministic } = problem;

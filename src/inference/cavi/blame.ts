@@ -1,15 +1,16 @@
 import type { Buffer } from "../../engine/runtime.ts";
 import { f64, program } from "../../program/program.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { readyFor, type Setting, stateShapes, sweepOnce } from "./sweep.ts";
+import { inputsOf, readyFor, type Setting, stateShapes, sweepOnce } from "./sweep.ts";
 
 /** The bound after each factor's update, from the state before a sweep. */
 async function boundsByFactor(setting: Setting, before: ReadonlyMap<string, Float64Array>): Promise<number[]> {
   const { problem, structure } = setting;
   const { runtime, deterministic } = problem;
   const shapes = stateShapes(structure.blocks);
+  const { inputs: given, data } = inputsOf(setting);
   const made = await program({
-    inputs: { ...problem.inputs, ...Object.fromEntries(Object.entries(shapes).map(([k, s]) => [k, f64(s)])) },
+    inputs: { ...given, ...Object.fromEntries(Object.entries(shapes).map(([k, s]) => [k, f64(s)])) },
     runtime,
     deterministic,
     body: ({ inputs }) => {
@@ -20,7 +21,7 @@ async function boundsByFactor(setting: Setting, before: ReadonlyMap<string, Floa
       return { outputs: Object.fromEntries(found.map((t, i) => [`bound${i}`, t])) };
     },
   });
-  made.call({ ...problem.data, ...Object.fromEntries(before) } as never);
+  made.call({ ...data, ...Object.fromEntries(before) } as never);
   return structure.blocks.map(
     (_, i) => ((made.outputs as Readonly<Record<string, Buffer>>)[`bound${i}`]!.view() as Float64Array)[0]!,
   );

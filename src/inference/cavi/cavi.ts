@@ -4,6 +4,8 @@ import { sizeOf } from "../../base/shape.ts";
 import type { Buffer } from "../../engine/runtime.ts";
 import type { DataFor } from "../../model/data.ts";
 import type { Model, Returned } from "../../model/model.ts";
+import type { TracedModel } from "../../model/site.ts";
+import { latentSites } from "../../model/terms.ts";
 import { program } from "../../program/program.ts";
 import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -13,9 +15,9 @@ import { writeNeutral } from "./blocks/block.ts";
 import type { Bounds } from "./densities.ts";
 import { drawFactors } from "./draws.ts";
 import { type Factor, type FactorArray, factorsOf } from "./factors.ts";
-import { perturb } from "./start.ts";
-import { structureOf } from "./structure.ts";
-import { priorStates, readyFor, type Setting, stateKey, stateShapes, sweepOnce } from "./sweep.ts";
+import { perturb, startPoints } from "./start.ts";
+import { type Structure, structureOf } from "./structure.ts";
+import { inputsOf, priorStates, readyFor, type Setting, stateKey, stateShapes, sweepOnce } from "./sweep.ts";
 import { takeTurns } from "./turns.ts";
 
 export interface CaviOptions extends ProblemOptions {
@@ -29,6 +31,11 @@ export interface CaviOptions extends ProblemOptions {
   readonly maxSweeps?: number;
   /** How logistic likelihoods are bounded; by default they are refused, since they are conjugate to nothing. */
   readonly logistic?: Bounds["logistic"];
+  /**
+   * A fit of the same model to earlier data: its posterior is the prior of these, for all factors outside the plates that hold data
+   * (streaming variational Bayes, Broderick et al. 2013). The bound is then on the log probability of these data given those.
+   */
+  readonly after?: CaviFit;
   readonly signal?: AbortSignal;
   readonly onSweep?: (event: { readonly restart: number; readonly sweep: number; readonly elbo: number }) => void;
 }
@@ -50,6 +57,8 @@ export interface CaviFit {
   /** Bounds of all starts. */
   readonly starts: readonly number[];
   readonly seconds: number;
+  /** The state of q, by factor and array: what a later fit goes on from. */
+  readonly state: ReadonlyMap<string, Float64Array>;
   /** Independent draws of all latent sites from q, [count, ...site]; the same seed gives the same draws. */
   sample(count: number, seed?: number): Promise<Readonly<Record<string, FactorArray>>>;
 }
@@ -91,17 +100,22 @@ export async function fitWithSetting<R extends Returned>(
   const structure = structureOf(anyTensor(problem), problem.layout, { bounds });
   const { blocks } = structure;
   const buffers = Object.fromEntries(Object.entries(stateShapes(blocks)).map(([key, shape]) => [key, runtime.buffer("f64", shape)])); // biome-ignore format: one line
-  const setting: Setting = { problem: problem as unknown as Problem, structure, bounds, buffers };
+  const earlier = options.after
+    ? carriedFrom(options.after, problem.layout, structure)
+    : new Map<string, Float64Array>();
+  const setting: Setting = { problem: problem as unknown as Problem, structure, bounds, buffers, earlier };
+  const { inputs: given, data } = inputsOf(setting);
   const shared = { runtime, deterministic, state: buffers };
   const likeOf = (state: Readonly<Record<string, Tensor>>) => Object.values(state)[0]!;
   const prior = await program({
     ...shared,
-    inputs: problem.inputs,
+    inputs: given,
     body: ({ state, inputs }) => ({ state: priorStates(readyFor(setting, likeOf(state), inputs), state) }),
   });
-  prior.prepare(problem.data as never);
+  prior.prepare(data as never);
   const begin = (restart: number): void => {
     for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
+    startPoints(blocks, problem.layout, buffers, new Generator(seed, "cavi points", restart));
     prior.step();
     perturb(blocks, buffers, new Generator(seed, "cavi", restart), stateKey);
   };
@@ -109,13 +123,13 @@ export async function fitWithSetting<R extends Returned>(
   const turns = await takeTurns(setting, seed);
   const sweep = await program({
     ...shared,
-    inputs: { ...problem.inputs, ...turns.inputs },
+    inputs: { ...given, ...turns.inputs },
     body: ({ state, inputs }) => {
       const { next, elbo } = sweepOnce(readyFor(setting, likeOf(state), inputs, turns.of(inputs)), state);
       return { state: next, outputs: { elbo } };
     },
   });
-  sweep.prepare({ ...problem.data, ...turns.data } as never);
+  sweep.prepare({ ...data, ...turns.data } as never);
   let best: { elbos: number[]; state: Map<string, Float64Array>; converged: boolean; reason: string } | null = null;
   const starts: number[] = [];
   for (let restart = 0; restart < restarts; restart++) {
@@ -164,9 +178,35 @@ export async function fitWithSetting<R extends Returned>(
     exact: blocks.length === 1,
     starts,
     seconds: (performance.now() - started) / 1000,
+    state,
     sample: (count, from = seed) => drawFactors(setting, state, count, from),
   };
   return { fit, setting };
+}
+
+/** The factors of an earlier fit that go on: those of sites that stand in no plate with data. */
+function carriedFrom({ state }: CaviFit, layout: TracedModel, { blocks }: Structure): Map<string, Float64Array> {
+  const local = new Set(layout.sites.filter((s) => s.kind === "observe").flatMap((s) => s.plates.map((p) => p.name)));
+  const carried = new Map<string, Float64Array>();
+  for (const block of blocks) {
+    const sites = latentSites(layout).filter((s) => block.sites.includes(s.name));
+    if (sites.some((s) => s.plates.some((p) => local.has(p.name)))) continue;
+    if (!block.expectedLog) {
+      throw new OptionError(
+        `after: the factor of "${block.name}" (${block.family}) cannot stand for a prior; fit all data at once`,
+      );
+    }
+    for (const [name, shape] of Object.entries(block.state)) {
+      const values = state.get(stateKey(block, name));
+      if (values?.length !== sizeOf(shape)) {
+        throw new OptionError(
+          `after: the earlier fit has no factor of "${block.name}" of this shape; it must be one of the same model`,
+        );
+      }
+      carried.set(stateKey(block, name), values);
+    }
+  }
+  return carried;
 }
 
 /** A call does not block the host for longer. */

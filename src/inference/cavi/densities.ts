@@ -95,10 +95,11 @@ function without(precision: Form, { site, labels }: Relative): Form {
 }
 
 /** A precision that must be one product. */
-function precisionOf(sd: Form): Form {
+function precisionOf(c: TermContext, sd: Form): Form {
   const precision = power(sd, -2);
   for (const leaf of precision.terms.flatMap((t) => t.leaves)) {
-    if (Math.abs(leaf.power) === 1) continue;
+    const s = c.q.sites[leaf.site]!;
+    if (Math.abs(leaf.power) === 1 || (s.kind === "positive" && s.power === leaf.power)) continue;
     throw new NotConjugate(
       `its sd is a function of "${leaf.site}" by which the precision is ${leaf.site}^${leaf.power}: for a conjugate term the ` +
         "precision itself has a gamma prior, and sd = precision ** −½, or the variance an inverse gamma one",
@@ -172,7 +173,12 @@ const join = (x: Named, y: Named, f: (a: Tensor, b: Tensor) => Tensor): Named =>
  * Whether a term is the prior of a positive or simplex-valued site. Such densities are taken relative to Π dx / x, here and in the
  * factor's entropy: E log p − E log q stays the same, and a shape of 1e-6 does not pass through 1e-6 − 1.
  */
-const isPrior = (value: Form): boolean => !isKnown(value);
+function isPrior(c: TermContext, value: Form): boolean {
+  const [leaf] = value.terms.flatMap((t) => t.leaves);
+  if (!leaf) return false;
+  const s = c.q.sites[leaf.site]!;
+  return !("point" in s && s.point);
+}
 
 /** log p = a log b − lgamma(a) + (a − 1) log x − b x */
 function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend[] {
@@ -181,7 +187,7 @@ function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend
   const addends: Addend[] = [
     [a, logValue(c, rate)],
     [times(c, -1), lgamma(a)],
-    [isPrior(value) ? a : shifted(a, -1), log],
+    [isPrior(c, value) ? a : shifted(a, -1), log],
   ];
   for (const b of productsOf(c.q, rate)) {
     for (const x of productsOf(c.q, value)) addends.push([times(c, -1), ...b.factors, ...x.factors]);
@@ -199,7 +205,7 @@ function bernoulliLogs(c: TermContext): { yes: Named; no: Named } | null {
 
 /** E log p of each family that has one, by name, as addends. */
 export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => Addend[]>> = {
-  normal: (c) => gaussian(c, add(valueAt(c), negate(c.like, at(c, "mean"))), precisionOf(at(c, "sd"))),
+  normal: (c) => gaussian(c, add(valueAt(c), negate(c.like, at(c, "mean"))), precisionOf(c, at(c, "sd"))),
   multivariateNormal,
   gamma: (c) => gammaTerm(c, at(c, "shape"), at(c, "rate"), valueAt(c)),
   exponential: (c) =>
@@ -212,7 +218,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     const addends: Addend[] = [
       [a, logValue(c, scale)],
       [times(c, -1), lgamma(a)],
-      [isPrior(inverse) ? a : shifted(a, 1), logValue(c, inverse)],
+      [isPrior(c, inverse) ? a : shifted(a, 1), logValue(c, inverse)],
     ];
     for (const b of productsOf(c.q, scale)) {
       for (const y of productsOf(c.q, inverse)) addends.push([times(c, -1), ...b.factors, ...y.factors]);
@@ -224,7 +230,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     const value = valueAt(c);
     const { yes, no } = logsOfProbability(c.q, value, () => collapse(value));
     const norm = join(a, b, (a, b) => a.add(b).lgamma().sub(a.lgamma()).sub(b.lgamma()));
-    const prior = isPrior(value);
+    const prior = isPrior(c, value);
     return [[prior ? a : shifted(a, -1), yes], [prior ? b : shifted(b, -1), no], [norm]];
   },
   dirichlet: (c) => {
@@ -235,7 +241,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     const full = map(join(a, iotaOf(c, k), (a, i) => a.add(i.mul(0))), (t) => t); // biome-ignore format: short
     const total = contract([full], full.axes.filter((x) => x !== k)); // biome-ignore format: short
     const norm = contract([lgamma(full)], full.axes.filter((x) => x !== k)); // biome-ignore format: short
-    return [[isPrior(value) ? full : shifted(full, -1), log], [lgamma(total)], [times(c, -1), norm]];
+    return [[isPrior(c, value) ? full : shifted(full, -1), log], [lgamma(total)], [times(c, -1), norm]];
   },
   wishart: (c) => {
     const n = c.value.shape.at(-1)!;

@@ -34,11 +34,17 @@ export type SiteStatistics =
       /** Of the state of a chain: the states before each step, and Cov(x_t, x_{t−1}). */
       readonly before: { readonly mean: Tensor; readonly covariance: Tensor; readonly cross: Tensor } | null;
     }
-  | { readonly kind: "positive"; readonly mean: Tensor; readonly log: Tensor; readonly inverse: boolean }
-  | { readonly kind: "simplex"; readonly log: Tensor }
-  | { readonly kind: "unit"; readonly log: Tensor; readonly log1m: Tensor }
+  /** E x^power and E log x; `point`: of a parameter that is estimated, whose density is one by dx. */
+  | {
+      readonly kind: "positive";
+      readonly mean: Tensor;
+      readonly log: Tensor;
+      readonly power: number;
+      readonly point?: true;
+    }
+  | { readonly kind: "simplex"; readonly log: Tensor; readonly point?: true }
+  | { readonly kind: "unit"; readonly log: Tensor; readonly log1m: Tensor; readonly point?: true }
   | { readonly kind: "matrix"; readonly mean: Tensor; readonly logDet: Tensor }
-  | { readonly kind: "point"; readonly value: Tensor }
   | {
       readonly kind: "discrete";
       readonly probs: Tensor;
@@ -76,12 +82,11 @@ function leafMean(q: Statistics, leaf: Leaf): Named {
   const { site, previous, labels, power } = leaf;
   const s = q.sites[site]!;
   if (s.kind === "gaussian" && power === 1) return resolve(previous ? s.before!.mean : s.mean, labels);
-  if (s.kind === "positive" && power === (s.inverse ? -1 : 1)) return resolve(s.mean, labels);
+  if (s.kind === "positive" && power === s.power) return resolve(s.mean, labels);
   if (s.kind === "matrix" && power === 1) return resolve(s.mean, labels);
-  if (s.kind === "point") return map(resolve(s.value, labels), (t) => (power === 1 ? t : t.pow(power)));
   const statistics = {
     gaussian: "x and x²",
-    positive: s.kind === "positive" && s.inverse ? "1/x and log x" : "x and log x",
+    positive: s.kind === "positive" && s.power !== 1 ? `x^${s.power} and log x` : "x and log x",
     simplex: "log x",
     unit: "log x and log(1 − x)",
     matrix: "x and log |x|",
@@ -96,12 +101,7 @@ function leafMean(q: Statistics, leaf: Leaf): Named {
 function leafLog(q: Statistics, leaf: Leaf): Named {
   const { site, labels, power } = leaf;
   const s = q.sites[site]!;
-  const log =
-    s.kind === "positive" || s.kind === "simplex" || s.kind === "unit"
-      ? s.log
-      : s.kind === "point"
-        ? s.value.log()
-        : null;
+  const log = s.kind === "positive" || s.kind === "simplex" || s.kind === "unit" ? s.log : null;
   if (!log) throw new NotConjugate(`it needs E[log ${site}], which is no statistic of its factor`);
   return map(resolve(log, labels), (t) => (power === 1 ? t : t.mul(power)));
 }
@@ -142,7 +142,7 @@ function termProducts(q: Statistics, term: Term): Product[] {
     done.add(other);
     const means = [mean, leafMean(q, other)];
     const distinct = leaf.labels.some((l, i) => apart(l, other.labels[i]!));
-    if (!isGaussian(q, leaf) && !distinct && q.sites[leaf.site]!.kind !== "point") {
+    if (!isGaussian(q, leaf) && !distinct) {
       throw new NotConjugate(`it holds a product of "${leaf.site}" with itself`);
     }
     const v = isGaussian(q, leaf) ? leafCovariance(q, leaf, other, term.sums) : null;
@@ -179,7 +179,6 @@ interface LeafCovariance {
 /** Cov of two elements of a Gaussian site; null where it is 0 for all. */
 function leafCovariance(q: Statistics, a: Leaf, b: Leaf, sums: readonly Axis[]): LeafCovariance | null {
   const s = q.sites[a.site]!;
-  if (s.kind === "point") return null;
   if (s.kind !== "gaussian")
     throw new NotConjugate(`it needs the variance of "${a.site}", which is no statistic of it`);
   const { events, relativeTo } = s;
@@ -238,9 +237,7 @@ export function covariance(q: Statistics, f: Form, g: Form): Product[] {
 
 function termCovariance(q: Statistics, s: Term, given: Term): Product[] {
   const t = fresh(given);
-  const shared = [...new Set(s.leaves.map((l) => l.site))].filter(
-    (site) => q.sites[site]!.kind !== "point" && t.leaves.some((l) => l.site === site),
-  );
+  const shared = [...new Set(s.leaves.map((l) => l.site))].filter((site) => t.leaves.some((l) => l.site === site));
   if (!shared.length) return [];
   const of = (term: Term, site: string) => {
     const found = term.leaves.filter((l) => l.site === site);

@@ -1,7 +1,10 @@
 import type { Generator } from "../../base/generator.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Buffer } from "../../engine/runtime.ts";
+import type { TracedModel } from "../../model/site.ts";
+import { latentSites } from "../../model/terms.ts";
 import type { Block } from "./blocks/block.ts";
+import { stateKey } from "./sweep.ts";
 
 /** How far the start's Gaussian means are moved at most, whatever the prior's sd. */
 const FURTHEST = 1;
@@ -50,5 +53,40 @@ function randomStates(logProbs: Float64Array, states: number, generator: Generat
       total += weight;
     }
     for (let k = 0; k < states; k++) logProbs[at + k] = Math.log(logProbs[at + k]! / total);
+  }
+}
+
+/** Where parameters that are estimated start: at what the model's text says, or at a neutral value, off it where there are several. */
+export function startPoints(
+  blocks: readonly Block[],
+  layout: TracedModel,
+  buffers: Readonly<Record<string, Buffer>>,
+  generator: Generator,
+): void {
+  for (const block of blocks) {
+    if (block.family !== "point") continue;
+    const site = latentSites(layout).find((s) => s.name === block.name)!;
+    const values = buffers[stateKey(block, "value")]!.view() as Float64Array;
+    const { initial, support } = site;
+    if (initial !== null) {
+      for (let i = 0; i < values.length; i++)
+        values[i] = typeof initial === "number" ? initial : initial[i % initial.length]!;
+      continue;
+    }
+    const n = block.state.value!.at(-1) ?? 1;
+    for (let i = 0; i < values.length; i++) {
+      const moved = values.length > 1 ? generator.normal() : 0;
+      if (support.kind === "real") values[i] = moved;
+      else if (support.kind === "simplex") values[i] = Math.exp(0.3 * moved) / n;
+      else if (support.kind === "positiveDefinite") values[i] = Number(Math.floor(i / n) % n === i % n);
+      else values[i] = Math.exp(0.3 * moved) * (support.kind === "unitInterval" ? 0.5 : 1);
+      if (support.kind === "unitInterval") values[i] = Math.min(values[i]!, 0.9);
+    }
+    if (support.kind !== "simplex") continue;
+    for (let from = 0; from < values.length; from += n) {
+      const row = values.subarray(from, from + n);
+      const total = row.reduce((a, b) => a + b, 0);
+      for (let i = 0; i < n; i++) row[i]! /= total;
+    }
   }
 }

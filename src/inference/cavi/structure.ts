@@ -14,6 +14,7 @@ import { gaussianBlock } from "./blocks/gaussian.ts";
 import { gaussianChainBlock } from "./blocks/gaussian-chain.ts";
 import { normalGammaBlock } from "./blocks/normal-gamma.ts";
 import { normalWishartBlock } from "./blocks/normal-wishart.ts";
+import { matrixPoint, positivePoint, realPoint, simplexPoint, unitPoint } from "./blocks/point.ts";
 import { wishartBlock } from "./blocks/wishart.ts";
 import type { Bounds } from "./densities.ts";
 import { type ExpectedTerm, expectedJoint, statesFor, wholeShape } from "./expected-joint.ts";
@@ -23,8 +24,9 @@ import type { Coupled, SiteStatistics } from "./moments.ts";
 const MOST_JOINT = 4096;
 
 /** Which factor of q a latent site gets, by the family of its prior. */
-function blockFor(site: RandomSite, events: readonly number[]): Block {
+function blockFor(site: RandomSite, events: readonly number[], power: number): Block {
   const variable: Variable = { site: site.name, shape: wholeShape(site), events };
+  if (site.kind === "param") return pointFor(site, variable, power);
   const states = statesFor(site);
   if (states) return discreteBlock(variable, states.length);
   switch (site.family?.name) {
@@ -51,7 +53,33 @@ function blockFor(site: RandomSite, events: readonly number[]): Block {
   }
 }
 
-const isGaussian = (site: RandomSite) => site.family?.name === "normal" || site.family?.name === "multivariateNormal";
+function pointFor(site: RandomSite, variable: Variable, power: number): Block {
+  switch (site.support.kind) {
+    case "real":
+      return realPoint(variable);
+    case "positive":
+      return positivePoint(variable, power);
+    case "simplex":
+      return simplexPoint(variable);
+    case "unitInterval":
+      return unitPoint(variable);
+    case "positiveDefinite":
+      return matrixPoint(variable);
+    default:
+      throw new OptionError(
+        `param("${site.name}") lies in the support "${site.support.kind}", for which there is no M step in closed form: give it one of ` +
+          "real, positive, unitInterval, simplex and positiveDefinite, or estimate it by gradients",
+      );
+  }
+}
+
+/** Powers under which a positive parameter may stand in the model's terms: a precision, a variance, a standard deviation. */
+const POWERS = [1, -1, -2, 2];
+
+const isGaussian = (site: RandomSite) =>
+  site.kind === "param"
+    ? site.support.kind === "real"
+    : site.family?.name === "normal" || site.family?.name === "multivariateNormal";
 
 const statistics = (like: Tensor, blocks: readonly Block[]): Record<string, SiteStatistics> =>
   Object.assign({}, ...blocks.map((b) => b.expected(neutralState(like, b)).sites));
@@ -63,7 +91,7 @@ function chainsOf(model: TracedModel, sites: readonly RandomSite[]): Map<string,
     const site = sites.find((s) => s.value.node === chain.next.node);
     if (!site) continue;
     const time = site.plates.length - 1;
-    const first = sites.find((s) => s.value.node === chain.initial.node && !found.has(s.name));
+    const first = sites.find((s) => s.kind === "sample" && s.value.node === chain.initial.node && !found.has(s.name));
     let node = chain.initial.node;
     while (["broadcast", "reshape", "cast"].includes(node.op)) node = node.inputs[0]!;
     const kin =
@@ -109,10 +137,11 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds }: Struct
   );
   const chains = chainsOf(model, sites);
   const starts = new Set([...chains.values()].flatMap(({ initial }) => ("site" in initial ? [initial.site] : [])));
+  const powers = new Map<string, number>();
   const blockOf = (site: RandomSite): Block => {
     const own = [...events.get(site.name)!].sort((p, q) => p - q);
     const chain = chains.get(site.name);
-    if (!chain) return blockFor(site, own);
+    if (!chain) return blockFor(site, own, powers.get(site.name) ?? 1);
     const variable: Variable = { site: site.name, shape: wholeShape(site), events: own };
     const states = statesFor(site);
     return states
@@ -121,11 +150,13 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds }: Struct
   };
   const inChains = new Set(chains.keys());
   const terms = expectedJoint(like, model, bounds, inChains, { filled: new Map() });
+  const owners = sites.filter((s) => !starts.has(s.name));
+  findPowers(like, owners, terms, blockOf, powers);
   let blocks: Block[] = [];
   const intertwined = new Set<string>();
   for (let changed = true; changed; ) {
     changed = false;
-    blocks = sites.filter((s) => !starts.has(s.name)).map(blockOf);
+    blocks = owners.map(blockOf);
     const coupled: Coupled = (name, position) => {
       const site = sites.find((s) => s.name === name)!;
       if (statesFor(site)) intertwined.add(name);
@@ -149,8 +180,33 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds }: Struct
         "several sites, or use a method of gradients.",
     );
   }
-  const free = sites.filter((s) => !inChains.has(s.name) && !starts.has(s.name));
+  const free = sites.filter((s) => s.kind === "sample" && !inChains.has(s.name) && !starts.has(s.name));
   return { blocks: joined(like, free, terms, blocks, events), chains: inChains, intertwined };
+}
+
+/** Finds under which power each positive parameter stands, by trying. */
+function findPowers(
+  like: Tensor,
+  owners: readonly RandomSite[],
+  terms: readonly ExpectedTerm[],
+  blockOf: (site: RandomSite) => Block,
+  powers: Map<string, number>,
+): void {
+  for (const site of owners) {
+    if (site.kind !== "param" || site.support.kind !== "positive") continue;
+    const touching = terms.filter((t) => t.sites.includes(site.name));
+    const fits = POWERS.find((power) => {
+      powers.set(site.name, power);
+      const q = { sites: statistics(like, owners.map(blockOf)), coupled: () => {} }; // biome-ignore format: short
+      try {
+        for (const term of touching) term.expect(q);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    powers.set(site.name, fits ?? 1);
+  }
 }
 
 /** Gaussian sites and their precisions in one factor, where every term allows it. */

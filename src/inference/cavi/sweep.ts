@@ -1,7 +1,7 @@
 import type { Shape } from "../../base/shape.ts";
 import type { Buffer } from "../../engine/runtime.ts";
 import type { Node } from "../../ir/node.ts";
-import { gradient } from "../../program/program.ts";
+import { f64, gradient } from "../../program/program.ts";
 import { full, where } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Problem } from "../problem.ts";
@@ -39,20 +39,43 @@ export interface Setting {
   readonly bounds: Bounds;
   /** The state of q, in the runtime's memory. */
   readonly buffers: Readonly<Record<string, Buffer>>;
+  /** The factors of earlier data that stand for the priors of these: their state, by key. */
+  readonly earlier: ReadonlyMap<string, Float64Array>;
+}
+
+const earlierKey = (key: string): string => `earlier.${key}`;
+
+/** Inputs and data of a fit's programs: the model's, and the earlier factors. */
+export function inputsOf({ problem, structure, earlier }: Pick<Setting, "problem" | "structure" | "earlier">) {
+  const shapes = stateShapes(structure.blocks);
+  const { runtime } = problem;
+  return {
+    inputs: {
+      ...problem.inputs,
+      ...Object.fromEntries([...earlier.keys()].map((k) => [earlierKey(k), f64(shapes[k]!)])),
+    },
+    data: {
+      ...problem.data,
+      ...Object.fromEntries(
+        [...earlier].map(([k, values]) => [earlierKey(k), runtime.buffer("f64", shapes[k]!, values)]),
+      ),
+    },
+  };
 }
 
 /** The model's terms in the trace of `like`. */
-export function readyFor(
-  { problem, structure, bounds }: Setting,
-  like: Tensor,
-  inputs: Tensors,
-  turns: Tensors = {},
-): Ready {
+export function readyFor(setting: Setting, like: Tensor, inputs: Tensors, turns: Tensors = {}): Ready {
+  const { problem, structure, bounds, earlier } = setting;
   const { given, holes } = filled(problem, like, inputs);
   const terms = expectedJoint(like, problem.trace(like, given), bounds, structure.chains, holes);
-  return { blocks: structure.blocks, terms, turns };
+  const carried = structure.blocks.filter((b) => Object.keys(b.state).every((name) => earlier.has(stateKey(b, name))));
+  const replaced = new Set(carried.flatMap((b) => b.sites));
+  const instead = carried.map((block): ExpectedTerm => {
+    const before = Object.fromEntries(Object.keys(block.state).map((name) => [name, inputs[earlierKey(stateKey(block, name))]!])); // biome-ignore format: one line
+    return { name: block.sites[0]!, sites: block.sites, expect: (q) => block.expectedLog!(before, q.sites) };
+  });
+  return { blocks: structure.blocks, terms: [...terms.filter((t) => !replaced.has(t.name)), ...instead], turns };
 }
-
 /** The data with 0 for what is missing, and which nodes hold where that is. */
 function filled(problem: Pick<Problem, "arrays">, like: Tensor, inputs: Tensors) {
   const given: Record<string, Tensor> = { ...inputs };
@@ -123,6 +146,7 @@ export function priorStates({ blocks, terms }: Ready, all: Tensors): Record<stri
   const expected = blocks.map((b, i) => b.expected(states[i]!));
   const result: Record<string, Tensor> = {};
   for (const [i, block] of blocks.entries()) {
+    if (block.family === "point") continue;
     const own = terms.filter((t) => block.sites.includes(t.name));
     states[i] = updated(block, states[i]!, expected, expected[i]!, own);
     expected[i] = block.expected(states[i]!);

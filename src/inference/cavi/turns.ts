@@ -5,7 +5,7 @@ import type { Buffer, TensorSpec } from "../../engine/runtime.ts";
 import { f64, gradient, program } from "../../program/program.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Block } from "./blocks/block.ts";
-import { readyFor, type Setting, sitesOf, statesOfBlocks, sum, type Tensors } from "./sweep.ts";
+import { inputsOf, readyFor, type Setting, sitesOf, statesOfBlocks, sum, type Tensors } from "./sweep.ts";
 
 /** Elements whose couplings are looked for one by one. */
 const MOST_ELEMENTS = 10_000;
@@ -53,6 +53,7 @@ export async function takeTurns(setting: Setting, seed: number): Promise<Turns> 
 async function coloursOf(setting: Setting, block: Block, seed: number): Promise<Int32Array> {
   const { problem, structure, buffers } = setting;
   const { blocks } = structure;
+  const { inputs: given, data } = inputsOf(setting);
   const shape = block.state.logProbs!;
   const states = shape.at(-1)!;
   const n = sizeOf(shape) / states;
@@ -63,7 +64,7 @@ async function coloursOf(setting: Setting, block: Block, seed: number): Promise<
   }
   const made = await program({
     state: buffers,
-    inputs: { ...problem.inputs, direction: f64(shape) },
+    inputs: { ...given, direction: f64(shape) },
     runtime: problem.runtime,
     deterministic: problem.deterministic,
     body: ({ state, inputs: { direction, ...inputs } }) => {
@@ -78,7 +79,7 @@ async function coloursOf(setting: Setting, block: Block, seed: number): Promise<
     },
   });
   const direction = problem.runtime.buffer("f64", shape);
-  made.prepare({ ...problem.data, direction } as never);
+  made.prepare({ ...data, direction } as never);
   const generator = new Generator(seed, "turns");
   const neighbours: number[][] = Array.from({ length: n }, () => []);
   for (let i = 0; i < n; i++) {

@@ -9,7 +9,7 @@ import type { Structure } from "../structure.ts";
 /** @throws OptionError unless it is one */
 export function checkSize(call: string, size: unknown): void {
   if (Number.isInteger(size) && (size as number) >= 1) return;
-  const hint = size instanceof Tensor ? ": take the size of a data array, as in y.shape[0]" : "";
+  const hint = size instanceof Tensor || size === undefined ? ": take the size of a data array, as in y.shape[0]" : "";
   throw new OptionError(`${call} takes a size, an integer of at least 1, not ${describe(size)}${hint}`);
 }
 

@@ -107,7 +107,12 @@ test("transitions with a Dirichlet prior are learned with the states", async () 
   const apart = y.map((v, t) => v + (Math.floor(t / 7) % 2 ? 3 : 0));
   const fit = await cavi(hmm, { y: apart }, { restarts: 3 });
   const found = [...fit.factors.mean!.parameters.mean!.values].sort((a, b) => a - b);
-  expect(found[0]).toBeCloseTo(0, 0);
-  expect(found[1]).toBeCloseTo(6, 0);
+  // The states are plain to see: the means are those of the two kinds of stretches, shrunk by the prior of precision 1/25.
+  const mean = (high: number) => {
+    const own = apart.filter((_, t) => Math.floor(t / 7) % 2 === high);
+    return sum(own) / (own.length + 1 / 25);
+  };
+  expect(Math.abs(found[0]! - mean(0))).toBeLessThan(0.1);
+  expect(Math.abs(found[1]! - mean(1))).toBeLessThan(0.1);
   for (const [i, bound] of fit.elbos.entries()) if (i) expect(bound).toBeGreaterThanOrEqual(fit.elbos[i - 1]! - 1e-9);
 });

@@ -1,3 +1,4 @@
+import { InternalError } from "../../../base/errors.ts";
 import { beta } from "../../../distributions/beta.ts";
 import { type Block, total, type Variable } from "./block.ts";
 
@@ -17,6 +18,11 @@ export function betaBlock({ site, shape }: Variable): Block {
     },
     update: (_state, _wrt, { log, log1m }) => ({ a: log!, b: log1m! }),
     draw: ({ a, b }, key, count) => ({ [site]: beta.sample!(key.site(site), { a: a!, b: b! }, [count, ...shape]) }),
+    expectedLog: ({ a, b }, q) => {
+      const own = q[site]!;
+      if (own.kind !== "unit") throw new InternalError(`"${site}" is no probability`);
+      return total(a!.mul(own.log).add(b!.mul(own.log1m)).add(a!.add(b!).lgamma()).sub(a!.lgamma()).sub(b!.lgamma()));
+    },
     logDensity: ({ a, b }, values) => total(beta.logProb(values[site]!, { a: a!, b: b! })),
   };
 }

@@ -28,6 +28,11 @@ export interface Block {
   update(state: State, wrt: State, gradients: State): State;
   /** Independent draws of its sites, [count, ...site]. */
   draw(state: State, key: Key<Tensor>, count: number): State;
+  /**
+   * E log of a factor of this family at the state `before`, relative to the same measure as the entropy, under the statistics of q: what
+   * stands in place of the prior when the posterior of earlier data is the prior of these. Null where that is not offered.
+   */
+  readonly expectedLog: ((before: State, q: Expected["sites"]) => Tensor) | null;
   /** log q in nats at values of its continuous sites; null for a factor of discrete ones. */
   readonly logDensity: ((state: State, values: State) => Tensor) | null;
 }

@@ -1,3 +1,4 @@
+import { InternalError } from "../../../base/errors.ts";
 import { dirichlet } from "../../../distributions/dirichlet.ts";
 import { type Block, total, type Variable } from "./block.ts";
 
@@ -19,6 +20,13 @@ export function dirichletBlock({ site, shape }: Variable): Block {
     draw: ({ concentration }, key, count) => ({
       [site]: dirichlet.sample!(key.site(site), { concentration: concentration! }, [count, ...shape.slice(0, -1)]),
     }),
+    expectedLog: ({ concentration: a }, q) => {
+      const own = q[site]!;
+      if (own.kind !== "simplex") throw new InternalError(`"${site}" is not on a simplex`);
+      return total(a!.mul(own.log))
+        .add(total(a!.sum(-1).lgamma()))
+        .sub(total(a!.lgamma()));
+    },
     logDensity: ({ concentration }, values) =>
       total(dirichlet.logProb(values[site]!, { concentration: concentration! })),
   };

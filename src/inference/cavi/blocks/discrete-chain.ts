@@ -67,6 +67,7 @@ export function discreteChainBlock({ variable, time, initial }: Chain, states: n
       const all = fromFront(ys as Tensor, time + 1);
       return "site" in initial ? { [initial.site]: begin, [site]: all } : { [site]: all };
     },
+    expectedLog: null,
     logDensity: null,
   };
 }

@@ -25,6 +25,7 @@ export function discreteBlock({ site, shape }: Variable, states: number): Block 
     draw: ({ logProbs }, key, count) => ({
       [site]: categorical.sample!(key.site(site), { probs: logProbs!.exp() }, [count, ...shape]),
     }),
+    expectedLog: null,
     logDensity: null,
   };
 }

@@ -180,6 +180,7 @@ export function gaussianChainBlock({ variable, time, initial }: Chain): Block {
         [site]: rows(flatDraws, batch, back),
       };
     },
+    expectedLog: null,
     logDensity: ({ initialMean, initialPrecision, mean, precision, coupling }, values) => {
       const { logDet } = eliminate(initialPrecision!, precision!, coupling!);
       const away = flat(values[site]!.sub(mean!));

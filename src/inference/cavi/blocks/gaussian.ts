@@ -1,3 +1,4 @@
+import { InternalError } from "../../../base/errors.ts";
 import { sizeOf } from "../../../base/shape.ts";
 import { LOG_2PI } from "../../../distributions/normal-cdf.ts";
 import { type Block, total, type Variable } from "./block.ts";
@@ -35,6 +36,17 @@ export function gaussianBlock(variable: Variable): Block {
     draw: ({ mean, precision }, key, count) => ({
       [site]: wholeRows(noiseOf(precision!, key.site(site), count).add(flat(mean!))),
     }),
+    expectedLog: ({ mean, precision }, q) => {
+      const own = q[site]!;
+      if (own.kind !== "gaussian") throw new InternalError(`"${site}" is no Gaussian`);
+      const { logDet } = inverseOf(precision!, n);
+      const about = total(halfSquare(flat(own.mean.sub(mean!)), precision!));
+      const spread = total(square(own.covariance).mul(precision!)).mul(-0.5);
+      return about
+        .add(spread)
+        .add(total(logDet).mul(0.5))
+        .sub(0.5 * n * sizeOf(batch) * LOG_2PI);
+    },
     logDensity: ({ mean, precision }, values) => {
       const { logDet } = inverseOf(precision!, n);
       const square = halfSquare(flat(values[site]!).sub(flat(mean!)), precision!);

@@ -1,10 +1,11 @@
+import { InternalError } from "../../../base/errors.ts";
 import { sizeOf } from "../../../base/shape.ts";
 import { gamma as gammaFamily } from "../../../distributions/gamma.ts";
 import { LOG_2PI } from "../../../distributions/normal-cdf.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
 import { aligned, newAxis } from "../named.ts";
 import { type Block, total, type Variable } from "./block.ts";
-import { gammaParts, logGammas } from "./gamma.ts";
+import { expectedLogGamma, gammaParts, logGammas } from "./gamma.ts";
 import { halfSquare, inverseOf, layoutOf, noiseOf, solve, symmetric } from "./layout.ts";
 
 /**
@@ -47,7 +48,7 @@ export function normalGammaBlock(x: Variable, tau: Variable, positions: readonly
             relativeTo: { site: tau.site, positions },
             before: null,
           },
-          [tau.site]: { kind: "positive", mean: gamma.mean, log, inverse },
+          [tau.site]: { kind: "positive", mean: gamma.mean, log, power: inverse ? -1 : 1 },
         },
         wrt: { mean: mean!, covariance, tau: gamma.mean, log },
         entropy: gaussian.add(gamma.entropy),
@@ -76,6 +77,20 @@ export function normalGammaBlock(x: Variable, tau: Variable, positions: readonly
         [x.site]: layout.wholeRows(noise.add(flat(mean!))),
         [tau.site]: inverse ? drawn.mul(0).add(1).div(drawn) : drawn,
       };
+    },
+    expectedLog: ({ mean, precision, shape: a, rate: b }, q) => {
+      const [own, held] = [q[x.site]!, q[tau.site]!];
+      if (own.kind !== "gaussian" || held.kind !== "positive") throw new InternalError(`"${x.site}" is no Gaussian`);
+      const { logDet } = inverseOf(precision!, n);
+      const about = total(halfSquare(flat(own.mean.sub(mean!)), precision!).mul(perElement(held.mean)));
+      const spread = total(square(own.covariance).mul(precision!)).mul(-0.5);
+      const logTau = total(held.log).mul((inverse ? -0.5 : 0.5) * n * share);
+      const gaussian = about
+        .add(spread)
+        .add(logTau)
+        .add(total(logDet).mul(0.5))
+        .sub(0.5 * n * sizeOf(batch) * LOG_2PI);
+      return gaussian.add(expectedLogGamma(held, a!, b!));
     },
     logDensity: ({ mean, precision, shape: a, rate: b }, values) => {
       const value = values[tau.site]!;

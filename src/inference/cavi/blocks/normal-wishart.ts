@@ -1,3 +1,4 @@
+import { InternalError } from "../../../base/errors.ts";
 import { sizeOf } from "../../../base/shape.ts";
 import { LOG_2PI } from "../../../distributions/normal-cdf.ts";
 import { wishart } from "../../../distributions/wishart.ts";
@@ -6,7 +7,7 @@ import * as linalg from "../../../tensor/linalg.ts";
 import { normal } from "../../../tensor/random.ts";
 import { type Block, total, type Variable } from "./block.ts";
 import { halfSquare, inverseOf, solve, symmetric } from "./layout.ts";
-import { wishartParts } from "./wishart.ts";
+import { expectedLogWishart, wishartParts } from "./wishart.ts";
 
 /**
  * Normal–Wishart: q(x | Λ) = N(mean, (kappa Λ)⁻¹), q(Λ) = W(df, inverseScale⁻¹). The scale is centred at the new mean in the same way.
@@ -57,6 +58,18 @@ export function normalWishartBlock(x: Variable, lambda: Variable): Block {
       const noise = normal(key.site(x.site), [count, ...batch, n], "f64");
       const own = linalg.triangularSolveVector(linalg.cholesky(drawn), noise, { transpose: true });
       return { [x.site]: own.div(kappa!.sqrt().reshape([...batch, 1])).add(mean!), [lambda.site]: drawn };
+    },
+    expectedLog: ({ mean, kappa, df, inverseScale }, q) => {
+      const [own, held] = [q[x.site]!, q[lambda.site]!];
+      if (own.kind !== "gaussian" || held.kind !== "matrix") throw new InternalError(`"${x.site}" is no Gaussian`);
+      const about = total(halfSquare(own.mean.sub(mean!), held.mean).mul(kappa!));
+      const spread = total(own.covariance.mul(kappa!)).mul(-0.5 * n);
+      const logDet = total(held.logDet.add(kappa!.log().mul(n))).mul(0.5);
+      const gaussian = about
+        .add(spread)
+        .add(logDet)
+        .sub(0.5 * n * sizeOf(batch) * LOG_2PI);
+      return gaussian.add(expectedLogWishart(held, df!, inverseScale!, n));
     },
     logDensity: ({ mean, kappa, df, inverseScale }, values) => {
       const value = values[lambda.site]!;

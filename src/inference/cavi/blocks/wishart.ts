@@ -1,6 +1,8 @@
+import { InternalError } from "../../../base/errors.ts";
 import { wishart } from "../../../distributions/wishart.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
 import { multivariateLogGamma } from "../densities.ts";
+import type { SiteStatistics } from "../moments.ts";
 import { type Block, total, type Variable } from "./block.ts";
 import { inverseOf, symmetric } from "./layout.ts";
 
@@ -19,6 +21,20 @@ export function wishartParts(df: Tensor, b: Tensor, n: number): WishartParts {
   const norm = df.mul(logDetB).mul(0.5).sub(df.mul(0.5 * n * Math.LN2)).sub(multivariateLogGamma(df.mul(0.5), n)); // biome-ignore format: the formula
   const entropy = norm.add(df.sub(n + 1).mul(0.5).mul(logDet)).sub(df.mul(0.5 * n)).neg(); // biome-ignore format: the formula
   return { mean: perMatrix.mul(inverse), logDet, entropy: total(entropy) };
+}
+
+/** E log of W(df, B⁻¹). */
+export function expectedLogWishart(own: SiteStatistics, df: Tensor, b: Tensor, n: number): Tensor {
+  if (own.kind !== "matrix") throw new InternalError("a Wishart factor has lost its site");
+  const { logDet } = inverseOf(b, n);
+  const norm = df.mul(logDet).mul(0.5).sub(df.mul(0.5 * n * Math.LN2)).sub(multivariateLogGamma(df.mul(0.5), n)); // biome-ignore format: the formula
+  return total(
+    df
+      .sub(n + 1)
+      .mul(0.5)
+      .mul(own.logDet)
+      .add(norm),
+  ).sub(total(b.mul(own.mean)).mul(0.5));
 }
 
 /** Wishart(df, scale), kept with the inverse of its scale, which the data are added to. */
@@ -43,6 +59,7 @@ export function wishartBlock({ site, shape }: Variable): Block {
         ...shape.slice(0, -2),
       ]),
     }),
+    expectedLog: ({ df, inverseScale }, q) => expectedLogWishart(q[site]!, df!, inverseScale!, n),
     logDensity: ({ df, inverseScale }, values) =>
       total(wishart.logProb(values[site]!, { df: df!, scale: inverseOf(inverseScale!, n).inverse })),
   };

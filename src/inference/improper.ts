@@ -1,0 +1,96 @@
+import { NonFiniteError } from "../base/errors.ts";
+import { Generator } from "../base/generator.ts";
+import { type CompiledTarget, negLogDensity } from "./compiled-target.ts";
+import type { Mode } from "./laplace.ts";
+import { choleskyOf, diagonalOf, inverseFromCholesky, solveCholesky, symmetrised } from "./symmetric-solve.ts";
+
+/** Coordinates up to which directions are looked into. */
+const MOST_COORDINATES = 100;
+/** Distances, in sds, at which a density that can be normalised has fallen: even Cauchy's tail loses 4 nats at the first. */
+const STEPS = [10, 1e3, 1e5];
+/** What a flat density may lose to rounding, in nats. */
+const FLAT = 1;
+
+/** The direction [dim] in which a symmetric matrix with this factor of its damped form is smallest, of length 1. */
+function weakest(factor: Float64Array, dim: number): Float64Array {
+  const v = new Generator(0, "weakest direction").normals(new Float64Array(dim));
+  for (let i = 0; i < 12; i++) {
+    solveCholesky(factor, v);
+    const length = Math.hypot(...v);
+    for (let j = 0; j < dim; j++) v[j]! /= length;
+  }
+  return v;
+}
+
+/** Steps of one sd each that a density is asked along: where it has curvature, each coordinate's with what goes along with it. */
+function* directionsAt(compiled: CompiledTarget, { x, cholesky }: Mode): Iterable<Float64Array> {
+  const dim = x.length;
+  if (cholesky) {
+    const covariance = inverseFromCholesky(cholesky, dim);
+    for (let j = 0; j < dim; j++) {
+      const sd = Math.sqrt(covariance[j * (dim + 1)]!);
+      yield Float64Array.from({ length: dim }, (_, i) => covariance[i * dim + j]! / sd);
+    }
+    return;
+  }
+  const hessian = symmetrised(negLogDensity(compiled).hessian(x), dim);
+  const greatest = diagonalOf(hessian, dim).reduce((a, h) => Math.max(a, Math.abs(h)), 0);
+  if (!(greatest > 0) || !Number.isFinite(greatest)) return;
+  for (let j = 0; j < dim; j++) hessian[j * (dim + 1)]! += 1e-7 * greatest;
+  const factor = choleskyOf(hessian, dim);
+  if (factor) yield weakest(factor, dim).map((v) => (10 * v) / Math.sqrt(greatest));
+}
+
+/** How far a coordinate is moved to see whether the density knows of it. */
+const MOVES = [-1e6, -30, -1, 1, 30, 1e6];
+
+/** Coordinates whose slope is the same wherever they are: 0 of what the model does not use, 1 of the logarithm of a scale that it does not use. */
+function unused(compiled: CompiledTarget): number[] {
+  const { dim } = compiled.target;
+  const gradient = new Float64Array(dim);
+  const at = new Generator(0, "anywhere").normals(new Float64Array(dim));
+  if (!Number.isFinite(compiled.one.evaluate(at, gradient))) return [];
+  const slopes = gradient.slice();
+  return [...at.keys()].filter((j) =>
+    MOVES.every((move) => {
+      const there = at.with(j, move);
+      return Number.isFinite(compiled.one.evaluate(there, gradient)) && gradient[j] === slopes[j];
+    }),
+  );
+}
+
+/**
+ * Looks for a direction in which the density does not fall off, at the end of a search for a mode: the posterior cannot be normalised
+ * then, as where a coefficient without a prior separates the data, or where data see the sum of two parameters alone.
+ *
+ * @throws NonFiniteError naming the coordinates of that direction
+ */
+export function checkProper(compiled: CompiledTarget, mode: Mode): void {
+  const { names, dim } = compiled.target;
+  if (dim > MOST_COORDINATES || !Number.isFinite(mode.logDensity)) return;
+  const idle = unused(compiled);
+  if (idle.length) {
+    const shown = idle.length > 4 ? [...idle.slice(0, 4).map((j) => names[j]), "…"] : idle.map((j) => names[j]);
+    throw new NonFiniteError(
+      `neither data nor a proper prior say anything of ${shown.join(", ")}: the posterior cannot be normalised. Give ` +
+        `${idle.length > 1 ? "them proper priors" : "it a proper prior"}, or leave ${idle.length > 1 ? "them" : "it"} out.`,
+    );
+  }
+  const gradient = new Float64Array(dim);
+  for (const step of directionsAt(compiled, mode)) {
+    for (const side of [1, -1]) {
+      const flat = STEPS.every((t) => {
+        const value = compiled.one.evaluate(mode.x.map((x, j) => x + side * t * step[j]!), gradient); // biome-ignore format: short
+        return Math.abs(value - mode.logDensity) < FLAT;
+      });
+      if (!flat) continue;
+      const most = Math.max(...step.map(Math.abs));
+      const along = names.filter((_, j) => Math.abs(step[j]!) > 0.1 * most);
+      const shown = along.length > 4 ? [...along.slice(0, 4), "…"] : along;
+      throw new NonFiniteError(
+        `the log density stays the same however far one goes along ${shown.join(", ")}: the posterior cannot be normalised. Give ` +
+          `${along.length > 1 ? "them proper priors" : "it a proper prior"}, or data that tell ${along.length > 1 ? "them apart" : "where it ends"}.`,
+      );
+    }
+  }
+}
