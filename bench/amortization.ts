@@ -233,7 +233,7 @@ function figure(cases: readonly Case[]): string {
     return `<g transform="translate(${panel * width} 0)">${heading}${ticks.join("")}${bars.join("")}</g>`;
   });
   const style = "font: 11px system-ui, sans-serif; fill: #222";
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width * cases.length} ${height}"><style>text { ${style} }</style><rect width="100%" height="100%" fill="#fff"/>${panels.join("")}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width * cases.length} ${height}"><title>Nats above −log p(x) by q: free or amortized, diagonal or full</title><style>text { ${style} }</style><rect width="100%" height="100%" fill="#fff"/>${panels.join("")}</svg>\n`;
 }
 
 const cases = [await linearCase(), await networkCase()];

@@ -1,6 +1,7 @@
 /**
  * NUTS: effective draws per second, ours beside other systems. Four chains of 1000 warm-up and 1000 kept transitions (300 and 300
- * of the logistic regression, whose gradient takes a thousand times as long), each system with its own defaults (diagonal metric), one process after another in an order that changes from round to round.
+ * of the logistic regression, whose gradient takes a thousand times as long), each system with its own defaults: a diagonal metric;
+ * ours takes a dense one where that pays. One process after another, in an order that changes from round to round.
  *
  *     PEERS_PYTHON=… PEERS_STAN=… npx tsx bench/models/nuts.ts [--models eight-schools,…] [--peers ansatz,nutpie,…] [--rounds 3] [--json FILE]
  *

@@ -11,6 +11,8 @@ const inPython = (name: string, file: string, ...args: string[]): PeerCommand =>
   command: python,
   args: [join(folder, file), ...args],
 });
+/** PyMC's BLAS takes ten to a thousand times as long with two threads as with one on matrices of these sizes where a core is busy. */
+const oneThread = (command: PeerCommand): PeerCommand => ({ ...command, env: { OPENBLAS_NUM_THREADS: "1" } });
 const inNode = (name: string, file: string, ...args: string[]): PeerCommand => ({
   name,
   command: process.execPath,
@@ -23,9 +25,9 @@ export const peerCommands: readonly PeerCommand[] = [
   inNode("ansatz-certified", "ansatz.ts", "certified"),
   inPython("numpyro", "in_numpyro.py"),
   inPython("numpyro-parallel", "in_numpyro.py", "parallel"),
-  inPython("pymc", "in_pymc.py"),
-  inPython("nutpie", "in_pymc.py", "nutpie"),
-  inPython("nutpie-bare", "in_pymc.py", "nutpie", "bare"),
+  oneThread(inPython("pymc", "in_pymc.py")),
+  oneThread(inPython("nutpie", "in_pymc.py", "nutpie")),
+  oneThread(inPython("nutpie-bare", "in_pymc.py", "nutpie", "bare")),
   inPython("stan", "in_stan.py"),
   inPython("stan-bare", "in_stan.py", "bare"),
   inNode("jax-js", "jaxjs.ts"),

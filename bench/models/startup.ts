@@ -5,7 +5,7 @@
  *
  * Ours: a script on the built package, the command line without and with its report, and NUTS. The others sample with NUTS, 4 × 1000
  * draws after 1000 of warm-up, which is what they offer against our certified posterior; PyMC also with ADVI, 10,000 steps, its
- * default. PyMC's and NumPyro's caches on disk are as earlier runs left them. Stan's model is compiled beforehand; what that takes
+ * default, which may or may not have reached its end: how far its mean is off is a column. PyMC's and NumPyro's caches on disk are as earlier runs left them. Stan's model is compiled beforehand; what that takes
  * is its last column.
  */
 import { spawn } from "node:child_process";
@@ -48,7 +48,7 @@ function finished(args: readonly string[]): Promise<{ ms: number; json: Record<s
 
 interface Start {
   readonly ms: number;
-  /** Of mu. */
+  /** Of mu; NaN where the peer does not say. */
   readonly mean: number;
   readonly beforehand: number;
 }
@@ -118,20 +118,20 @@ for (let round = 0; round < Number(flags.rounds); round++) {
   for (const { name, starts } of turned(entries, round)) {
     const found = await ways[name]!();
     if (!found) continue;
-    if (Math.abs(found.mean - mean) > 0.3 * sd)
-      throw new Error(`${name}: the mean of mu is ${found.mean}, the reference's ${mean} ± ${sd}`);
     starts.push(found);
   }
 }
 console.log(
   table(
-    ["", "ms to the posterior, median", "least", "greatest", "compiled beforehand, s"],
+    ["", "ms to the posterior, median", "least", "greatest", "mean of mu, off by", "compiled beforehand, s"],
     entries
       .filter(({ starts }) => starts.length)
       .map(({ name, starts }) => {
         const ms = starts.map((start) => start.ms);
         const beforehand = starts[0]!.beforehand;
-        return [name, ...[median(ms), Math.min(...ms), Math.max(...ms)].map((x) => x.toFixed(0)), beforehand ? short(beforehand) : ""]; // biome-ignore format: one line
+        const off = Math.abs(median(starts.map((start) => start.mean)) - mean) / sd;
+        const times = [median(ms), Math.min(...ms), Math.max(...ms)].map((x) => x.toFixed(0));
+        return [name, ...times, Number.isNaN(off) ? "" : `${off.toFixed(2)} sd`, beforehand ? short(beforehand) : ""];
       }),
   ),
 );

@@ -208,18 +208,27 @@ export function checkNumbers(family: string, name: string, spec: ParamSpec, valu
   }
 }
 
+/** Different numbers that a text may hold: thousands compile for seconds. */
+const MOST_CONSTANTS = 5000;
+
 /** A constant of the trace from a number or (nested) array; a tensor as it is, in the given dtype. */
 export function asTensor(trace: Trace, value: ParamValue, dtype: "f32" | "f64" = "f64"): Tensor {
   if (value instanceof Tensor) return value.dtype === dtype ? value : value.cast(dtype);
   const scalar = (x: number): Tensor => new Tensor(trace, trace.constant(x, dtype));
   if (typeof value === "number") return scalar(value);
-  const shape = Array.isArray(value[0]) ? [value.length, (value[0] as readonly number[]).length] : [value.length];
-  const flat = (value as readonly (number | readonly number[])[]).flat() as number[];
+  const rows = Array.from(value as ArrayLike<number | ArrayLike<number>>, (x) => (typeof x === "number" ? x : Array.from(x))); // biome-ignore format: one line
+  const shape = Array.isArray(rows[0]) ? [rows.length, rows[0].length] : [rows.length];
+  const flat = rows.flat();
   if (flat.length !== shape.reduce((a, b) => a * b, 1)) {
     throw new ShapeError(`a nested array whose rows have different lengths is not a matrix: [${value.join("; ")}]`);
   }
   const like = scalar(0);
   if (flat.every((x) => x === flat[0])) return full(like, shape, flat[0] ?? 0);
+  if (flat.length > MOST_CONSTANTS) {
+    throw new OptionError(
+      `${flat.length} numbers from outside the model's data would each become a part of the program: pass them as data`,
+    );
+  }
   return reshape(concat(flat.map((x) => reshape(scalar(x), [1])), 0), shape); // biome-ignore format: short
 }
 

@@ -8,6 +8,8 @@ import { choleskyOf, diagonalOf, inverseFromCholesky, solveCholesky, symmetrised
 const MOST_COORDINATES = 100;
 /** Distances, in sds, at which a density that can be normalised has fallen: even Cauchy's tail loses 4 nats at the first. */
 const STEPS = [10, 1e3, 1e5];
+/** So far at least a direction is followed, unconstrained. */
+const LEAST_REACH = 1e3;
 /** What a flat density may lose to rounding, in nats. */
 const FLAT = 1;
 
@@ -22,7 +24,7 @@ function weakest(factor: Float64Array, dim: number): Float64Array {
   return v;
 }
 
-/** Steps of one sd each that a density is asked along: where it has curvature, each coordinate's with what goes along with it. */
+/** Steps that a density is asked along: where it has curvature, one sd of each coordinate with what goes along with it. */
 function* directionsAt(compiled: CompiledTarget, { x, cholesky }: Mode): Iterable<Float64Array> {
   const dim = x.length;
   if (cholesky) {
@@ -38,7 +40,8 @@ function* directionsAt(compiled: CompiledTarget, { x, cholesky }: Mode): Iterabl
   if (!(greatest > 0) || !Number.isFinite(greatest)) return;
   for (let j = 0; j < dim; j++) hessian[j * (dim + 1)]! += 1e-7 * greatest;
   const factor = choleskyOf(hessian, dim);
-  if (factor) yield weakest(factor, dim).map((v) => (10 * v) / Math.sqrt(greatest));
+  const far = 100 * (1 + x.reduce((a, v) => Math.max(a, Math.abs(v)), 0));
+  if (factor) yield weakest(factor, dim).map((v) => far * v);
 }
 
 /** How far a coordinate is moved to see whether the density knows of it. */
@@ -78,13 +81,15 @@ export function checkProper(compiled: CompiledTarget, mode: Mode): void {
   }
   const gradient = new Float64Array(dim);
   for (const step of directionsAt(compiled, mode)) {
+    const most = Math.max(...step.map(Math.abs));
+    // In the neck of a funnel nothing is far enough away to tell.
+    if (!(most * STEPS.at(-1)! > LEAST_REACH)) continue;
     for (const side of [1, -1]) {
       const flat = STEPS.every((t) => {
         const value = compiled.one.evaluate(mode.x.map((x, j) => x + side * t * step[j]!), gradient); // biome-ignore format: short
         return Math.abs(value - mode.logDensity) < FLAT;
       });
       if (!flat) continue;
-      const most = Math.max(...step.map(Math.abs));
       const along = names.filter((_, j) => Math.abs(step[j]!) > 0.1 * most);
       const shown = along.length > 4 ? [...along.slice(0, 4), "…"] : along;
       throw new NonFiniteError(

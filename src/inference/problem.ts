@@ -181,7 +181,7 @@ export function boundedBy({ support }: RandomSite, assignment: Assignment): Supp
 
 /** The data as the model's text reads it; arrays are converted when they are read, and only those become inputs. */
 class DataFields {
-  readonly arrays: Record<string, ArrayData> = {};
+  readonly arrays: Record<string, ArrayData> = Object.create(null);
   private readonly given: Readonly<Record<string, unknown>>;
 
   constructor(given: Readonly<Record<string, unknown>>) {
@@ -192,7 +192,7 @@ class DataFields {
     return new Proxy(this.given, {
       get: (given, key) => {
         if (typeof key === "symbol") return undefined;
-        if (!(key in given)) {
+        if (!Object.hasOwn(given, key)) {
           const known = Object.keys(given).join(", ") || "nothing";
           throw new OptionError(
             `the model reads data.${key}, but the data hold ${known}. Give it, or rename it in the model.`,

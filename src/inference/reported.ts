@@ -31,7 +31,7 @@ export function reportedTensors({ model, assignment, values }: Realised): Record
     tensors[site.name] = assignment.of([site.value])[0]!;
   }
   for (const [name, value] of Object.entries(model.returned ?? {})) {
-    if (name in tensors || known.has(value.node) || discrete.has(value.node)) continue;
+    if (Object.hasOwn(tensors, name) || known.has(value.node) || discrete.has(value.node)) continue;
     tensors[name] = assignment.of([value])[0]!;
   }
   return tensors;
@@ -75,11 +75,12 @@ export async function compileReporter(
 /** Values of the reported quantities at each of `count` unconstrained points, [count, ...shape] by name. */
 export function reportAll(reporter: Reporter, points: Float64Array, count: number): Record<string, Float64Array> {
   const dim = count ? points.length / count : 0;
-  const all: Record<string, Float64Array> = {};
+  const all = new Map<string, Float64Array>();
   for (let i = 0; i < count; i++) {
     for (const [name, values] of Object.entries(reporter.at(points.subarray(i * dim, (i + 1) * dim)))) {
-      (all[name] ??= new Float64Array(count * values.length)).set(values, i * values.length);
+      if (i === 0) all.set(name, new Float64Array(count * values.length));
+      all.get(name)!.set(values, i * values.length);
     }
   }
-  return all;
+  return Object.fromEntries(all);
 }

@@ -95,18 +95,18 @@ export function traceModel<D>(b: Trace, { body, fixed }: Model<D>, data: D, opti
     throw new OptionError(`a value was given for "${name}", but the model samples ${sampled.join(", ") || "nothing"}`);
   }
   const named = returned as Readonly<Record<string, Structure>> | undefined;
-  if (named) for (const [name, value] of Object.entries(named)) oneTensor(name, value);
   return {
     sites: frame.sites,
     chains: frame.chains,
     steps: frame.steps,
-    returned: (named as Record<string, Tensor>) ?? null,
+    returned: named
+      ? Object.fromEntries(Object.entries(named).map(([name, value]) => [name, oneTensor(name, value)]))
+      : null,
   };
 }
 
-function oneTensor(name: string, value: Structure): void {
-  if (value instanceof Tensor) return;
+function oneTensor(name: string, value: Structure): Tensor {
   const found = leaves(value, `the model's body, as ${name},`);
-  if (found.length === 1) return;
+  if (found.length === 1) return found[0]!;
   throw new OptionError(`the model's body returned ${found.length} tensors as ${name}: give each a name of its own`);
 }

@@ -36,7 +36,7 @@ export function startRecording(b: Trace, { rng = null, dtype = "f64", rows = {} 
   const names = new Map<string, string>();
   let count = 0;
   const claim = (kind: string, name: unknown): void => {
-    if (typeof name !== "string" || name === "") {
+    if (typeof name !== "string" || name === "" || name === "__proto__") {
       throw new OptionError(`${kind} takes its name first, a text that is not empty, not ${describe(name)}`);
     }
     const taken = names.get(name);

@@ -98,9 +98,11 @@ export const le = binary("le");
 export const gt = binary("gt");
 export const ge = binary("ge");
 
-/** `x` where the condition holds, else `y`; all broadcast. */
-export function where<T extends Value>(condition: T, x: T | number, y: T | number): T {
-  const { like, nodes } = aligned("where", [x, y]);
+/** `x` where the condition holds, else `y`; all broadcast. Two numbers are f64. */
+export function where<T extends Value>(given: T, x: T | number, y: T | number): T {
+  const condition = given.node.dtype === "bool" ? given : ne(given, 0);
+  const numbers = typeof x === "number" && typeof y === "number";
+  const { like, nodes } = aligned("where", [numbers ? full(condition, [], x, "f64") : x, y]);
   const shape = broadcastShapes(nodes[0]!.shape, condition.node.shape);
   if (!shape)
     throw new ShapeError(
@@ -171,14 +173,13 @@ export const stack = <T extends Value>(parts: readonly T[], axis = 0): T => {
   return concat(parts.map((p) => reshape(p, p.node.shape.toSpliced(at, 0, 1))), at); // biome-ignore format: short
 };
 
-/** Rows x[indices] along the first axis: shape indices.shape ++ x.shape[1:]. */
-export const gather = <T extends Value>(x: T, indices: T): T => x.of(x.trace.gather(x.node, indices.node));
+/** Rows x[indices] along the first axis: shape indices.shape ++ x.shape[1:]. Indices are whole numbers in any dtype. */
+export const gather = <T extends Value>(x: T, indices: T): T =>
+  x.of(x.trace.gather(x.node, (indices.node.dtype[0] === "f" ? cast(indices, "i32") : indices).node));
 
 /** x[index] along the first axis: a number, or a tensor of whole numbers in any dtype. */
 export const at = <T extends Value>(x: T, index: T | number): T =>
-  typeof index === "number"
-    ? reshape(narrow(x, 0, index, 1), x.node.shape.slice(1))
-    : gather(x, cast(index, "u32"));
+  typeof index === "number" ? reshape(narrow(x, 0, index, 1), x.node.shape.slice(1)) : gather(x, cast(index, "u32"));
 
 /** zeros([rows, …]) with each update added at its index. */
 export const scatterAdd = <T extends Value>(updates: T, indices: T, rows: number): T =>

@@ -27,6 +27,11 @@ export class Tensor implements Value {
   of(node: Node): this {
     return new Tensor(this.trace, node) as this;
   }
+  /** JavaScript's own operators would see NaN: `a * 2` and `if (a > 0)` fail here instead. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return `Tensor [${this.shape.join(", ")}]`;
+    throw new TypeError("a tensor holds no number yet: write a.mul(b) for a * b, where(a.gt(b), x, y) for if");
+  }
 
   add(y: Tensor | number): Tensor {
     return f.add<Tensor>(this, y);
@@ -160,8 +165,9 @@ export class Tensor implements Value {
   matmul(b: Tensor): Tensor {
     return f.matmul<Tensor>(this, b);
   }
-  at(index: Tensor | number): Tensor {
-    return f.at<Tensor>(this, index);
+  /** The element or part at these indices of the first axes: `m.at(i, j)` is `m.at(i).at(j)`. */
+  at(...indices: readonly (Tensor | number)[]): Tensor {
+    return indices.reduce<Tensor>((x, i) => f.at<Tensor>(x, i), this);
   }
   gather(indices: Tensor): Tensor {
     return f.gather<Tensor>(this, indices);

@@ -11,7 +11,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { type Addend, type Bounds, expectedLogDensities, familiesWithExpectations } from "./densities.ts";
 import { productsOf, type Statistics } from "./moments.ts";
 import { type Axis, along, contract, type Label, type Named, newAxis, resolve } from "./named.ts";
-import { conjugateAt } from "./not-conjugate.ts";
+import { conjugateAt, NotConjugate } from "./not-conjugate.ts";
 import { type Gate, type Latent, Reader } from "./read.ts";
 
 /** One addend of the log joint, ready to be expected. */
@@ -94,6 +94,7 @@ export function expectedJoint(
       expect: (q) =>
         conjugateAt(site.name, () => {
           const parts = addends(q).map((factors) => {
+            if (site.kind !== "factor") refuseSummedStates(reader.gates, factors, batch);
             const weighted = [...factors, ...(mask ? [mask] : []), ...weights(q, reader.gates, factors)];
             return contract(weighted, [], batch).tensor;
           });
@@ -102,6 +103,18 @@ export function expectedJoint(
         }),
     };
   });
+}
+
+/** A sum over elements of a discrete site inside a density has been taken before their probabilities could weigh it. */
+function refuseSummedStates(gates: readonly Gate[], factors: readonly Named[], batch: readonly Axis[]): void {
+  const present = new Set([...batch, ...factors.flatMap((f) => f.axes)]);
+  for (const gate of gates) {
+    if (!present.has(gate.axis)) continue;
+    if (gate.labels.flatMap(axesIn).every((a) => present.has(a))) continue;
+    throw new NotConjugate(
+      `it sums over the elements of the discrete "${gate.site}": write those as sites of their own`,
+    );
+  }
 }
 
 /** The probabilities of the discrete states that the factors look at. */

@@ -7,6 +7,7 @@ import { add, collapse, type Form, isKnown, known, leavesText, negate, power, sc
 import {
   type Axis,
   along,
+  axesOfLabel,
   elementwise,
   indexOf,
   type Label,
@@ -166,13 +167,26 @@ export class Reader {
     }
     if (UNARY.has(op) || BINARY.has(op)) {
       const forms = inputs.map((n) => at(n, labels));
-      if (forms.every(isKnown)) return known(this.apply(op, forms.map(collapse))); // biome-ignore format: short
+      const sums = forms.some((f) => this.sumsOverStates(f));
+      if (!sums && forms.every(isKnown)) return known(this.apply(op, forms.map(collapse))); // biome-ignore format: short
       const polynomial = this.polynomial(op, forms);
       if (polynomial) return polynomial;
+      if (sums) throw new NotConjugate(`it takes "${op}" of a sum over the elements of a discrete site`);
       throw new NotConjugate(`it takes "${op}" of ${forms.map(leavesText).join(" and ")}`);
     }
     if (this.random.has(node)) throw new NotConjugate(`a latent site goes through "${op}"`);
     return known(resolve(this.tensor(node), labels));
+  }
+
+  /** Whether a form sums over elements of a discrete site, whose probabilities must be in the sum: then it is no value yet. */
+  private sumsOverStates(form: Form): boolean {
+    return form.terms.some((t) =>
+      this.gates.some(
+        (g) =>
+          t.factors.some((f) => f.axes.includes(g.axis)) &&
+          g.labels.some((label) => axesOfLabel(label).some((a) => t.sums.includes(a))),
+      ),
+    );
   }
 
   private polynomial(op: string, forms: readonly Form[]): Form | null {

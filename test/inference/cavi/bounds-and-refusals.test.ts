@@ -152,6 +152,10 @@ describe("what is not conjugate is refused, by name and with the ways out", () =
     refused(({ sample, observe }) => {
       observe("y", poisson(sample("rate", gamma(1, 1)).square()), 1);
     }, /"y".*E\[rate\^2\].*x and log x/s));
+  test("a sum over a discrete site's elements inside a density", () =>
+    refused(({ sample, observe }) => {
+      observe("y", normal(sample("z", bernoulli(0.5), [3]).sum(), 1), 1);
+    }, /"y".*sums over the elements of the discrete "z"/s));
   test("a prior that no factor belongs to", () =>
     refused(({ sample, observe }) => {
       observe("y", normal(sample("w", cauchy(0, 1)), 1), 1);

@@ -9,6 +9,7 @@ import {
   multivariateNormal,
   normal,
   type Tensor,
+  where,
   wishart,
 } from "../../../src/index.ts";
 import { generator } from "./monte-carlo-bound.ts";
@@ -184,5 +185,62 @@ export const cases: readonly Case[] = [
     }) as never,
     {},
   ),
+  of(
+    "a mixture by where",
+    (({ sample, observe, plate }: Words, { sequence }: { sequence: Tensor }) => {
+      const p = sample("p", beta(1, 1));
+      const [low, high] = [sample("low", normal(0, 5)), sample("high", normal(0, 5))];
+      plate("n", 25, (i) => {
+        observe("y", normal(where(sample("z", bernoulli(p)).eq(1), high, low), 1), sequence.at(i));
+      });
+    }) as never,
+    { sequence },
+  ),
+  of(
+    "two discrete sites in one mean",
+    (({ sample, observe, plate }: Words, { sequence }: { sequence: Tensor }) => {
+      const [a, b] = [sample("a", normal(0, 5), [2]), sample("b", normal(0, 5), [2])];
+      plate("n", 25, (i) => {
+        const [z, u] = [sample("z", bernoulli(0.4)), sample("u", bernoulli(0.3))];
+        observe("y", normal(a.at(z).add(b.at(u)), 1), sequence.at(i));
+      });
+    }) as never,
+    { sequence },
+  ),
+  of(
+    "paired comparisons",
+    (({ sample, observe, plate }: Words, { y, groups, others }: Data) => {
+      const skill = sample("skill", normal(0, 1), [5]);
+      const tau = sample("tau", gamma(1, 1));
+      plate("n", N, (i) => {
+        observe("y", normal(skill.at(groups!.at(i)).sub(skill.at(others!.at(i))), precision(tau)), y!.at(i));
+      });
+    }) as never,
+    { y, groups, others: groups.map((v, i) => (v + 1 + (i % 3)) % 5) },
+  ),
+  of(
+    "factor analysis with correlated noise",
+    (({ sample, observe, plate }: Words, { x, noise }: { x: Tensor; noise: Tensor }) => {
+      const w = plate("row", 3, () => sample("w", normal(0, 1), [2]));
+      plate("n", N, (i) => {
+        const z = sample("z", normal(0, 1), [2]);
+        observe("x", multivariateNormal(w.matmul(z.reshape([2, 1])).reshape([3]), noise), x.at(i));
+      });
+    }) as never,
+    { x, noise: [[1, 0.3, 0], [0.3, 1, 0.2], [0, 0.2, 1]] }, // biome-ignore format: short
+  ),
+  of(
+    "Boltzmann machine",
+    (({ sample, factor }: Words, { weights }: { weights: Tensor }) => {
+      const s = sample("s", bernoulli(0.5), [6]);
+      factor(
+        "energy",
+        s
+          .mul(weights.matmul(s.reshape([6, 1])).reshape([6]))
+          .sum()
+          .mul(0.5),
+      );
+    }) as never,
+    { weights: Array.from({ length: 6 }, (_, i) => Array.from({ length: 6 }, (_, j) => (i === j ? 0 : Math.sin(3 * Math.min(i, j) + Math.max(i, j))))) }, // biome-ignore format: one line
+  ),
 ];
-export type { Data };
