@@ -169,7 +169,9 @@ describe("Ctrl-C", () => {
     ansatz.run([...words, ...extra], { onStart: (child) => setTimeout(() => child.kill("SIGINT"), after) });
 
   test("keeps the draws that there are, says so and exits with 130", async () => {
-    const extra = ["--draws", "1000000", "--warm-up", "100", "--out", "stopped", "--no-report"];
+    // Steps so short that no machine is done before the signal comes.
+    const slow = ["--target-acceptance", "0.9995"];
+    const extra = ["--draws", "1000000", "--warm-up", "100", "--out", "stopped", "--no-report", ...slow];
     const outcome = await interrupted(extra, 3000);
     expect(outcome.code, outcome.stderr).toBe(130);
     expect(lastJson(outcome)).toMatchObject({
