@@ -2,7 +2,7 @@ import type { DiagonalGaussian } from "../families/gaussian-vector.ts";
 import type { Node } from "../ir/node.ts";
 import type { RandomSite, TracedModel } from "../model/site.ts";
 import { dependents } from "../model/substitute.ts";
-import { Assignment, latentSites, type Term } from "../model/terms.ts";
+import { Assignment, counted, latentSites, type Term } from "../model/terms.ts";
 import type { LatentModel } from "../objectives/sgvb.ts";
 import { concat, full } from "../tensor/functions.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -78,8 +78,9 @@ export function plateModel(trace: PlateTrace): LatentModel {
     const used = own.filter(({ kind }) => (kind === "sample") === prior);
     const { assignment, logJacobians } = assigned(z);
     const each = assignment.of(used.map((t) => t.logProb)).map((logProb, i) => {
-      const { scale } = used[i]!;
-      return scale === 1 ? byRow(logProb) : byRow(logProb).mul(scale);
+      const { scale, copies } = used[i]!;
+      const all = byRow(counted(logProb, copies));
+      return scale === 1 ? all : all.mul(scale);
     });
     const all = prior ? [...each, ...logJacobians] : each;
     return all.length ? all.reduce((sum, x) => sum.add(x)) : full(z, [rows], 0);

@@ -20,6 +20,11 @@ export interface ParamOptions {
 export interface PlateOptions {
   /** So many elements, drawn anew at each step of a stochastic fit, stand for the whole plate. */
   readonly batch?: number;
+  /**
+   * How many elements that are alike each stands for, [size]: a table of distinct rows and their counts in place of all rows. Each
+   * copy has discrete latent sites of its own.
+   */
+  readonly copies?: ParamValue;
 }
 
 /** What a model's text is written with. Names are those of the posterior. */

@@ -7,9 +7,9 @@ import { scan } from "../tensor/scan.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { vmap } from "../transforms/vmap.ts";
 import { rowOfConstant } from "./constant-rows.ts";
-import { type ChainStates, plateSizes, type RandomSite, type TracedModel } from "./site.ts";
+import { type ChainStates, type Copies, plateSizes, type RandomSite, type TracedModel } from "./site.ts";
 import { dependents, substitute } from "./substitute.ts";
-import type { Term } from "./terms.ts";
+import { counted, type Term } from "./terms.ts";
 
 /** Joint states of one site that are summed over: more would be unrolled into too large a graph. */
 const MOST_STATES = 256;
@@ -100,10 +100,18 @@ function atLevel(site: RandomSite, terms: readonly Term[]): Tensor {
         `sample("${site.name}") is discrete, and "${term.sites.join('", "')}" in ${why} depends on it: it cannot be summed out one element at a time`,
       );
     }
+    const each = counted(logProb, copiesWithin(term.copies, site.copies));
     const { shape } = logProb;
-    return shape.length > depth ? logProb.sum(shape.map((_, d) => d).slice(depth)) : logProb;
+    return shape.length > depth ? each.sum(shape.map((_, d) => d).slice(depth)) : each;
   });
   return parts.reduce((sum, part) => sum.add(part));
+}
+
+/** How often a term counts for one copy of a site that stands around it. */
+function copiesWithin(term: Copies, site: Copies): Copies {
+  if (!term || !site) return term;
+  if (term.node === site.node) return null;
+  return term.div(site.reshape([...site.shape, ...term.shape.slice(site.shape.length).map(() => 1)]));
 }
 
 /** log Σ exp over tensors of one shape, elementwise. */
@@ -147,7 +155,7 @@ function sumOutAlone(b: Trace, site: RandomSite, terms: readonly Term[], tilt: T
 function joined(site: RandomSite, from: readonly Term[], plates: RandomSite["plates"], logProb: Tensor): Term {
   const names = from.flatMap((t) => t.sites).filter((n) => n !== site.name);
   const kind = from.some((t) => t.kind === "observe") ? "observe" : site.kind;
-  return { sites: names.length ? names : [site.name], kind, plates, logProb, scale: 1 };
+  return { sites: names.length ? names : [site.name], kind, plates, logProb, scale: 1, copies: site.copies };
 }
 
 function sumOutChain(

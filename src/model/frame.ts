@@ -4,6 +4,19 @@ import type { Key } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ChainStates, ChainStep, Plate, Site } from "./site.ts";
 
+/** Elements of a plate that are traced in place of all. */
+export interface Rows {
+  /** Which, u32 [rows]. */
+  readonly index: Tensor;
+  /** How many each stands for, f64 [rows]. */
+  readonly copies: Tensor;
+  /**
+   * Where among the rows each element of the whole plate is, u32 [size]: what the plate returns is then looked up by the numbers of
+   * the whole. Null where nothing outside the plate looks at it.
+   */
+  readonly places: Tensor | null;
+}
+
 /** The sites found so far inside one plate or chain, in terms of one element. */
 export interface Frame {
   readonly plate: Plate | null;
@@ -22,9 +35,9 @@ export interface TraceOptions {
   readonly dtype?: "f32" | "f64";
   /**
    * Elements of plates by the plate's name, u32 [rows]: latent sites then stand for these alone, and terms are not scaled, since
-   * only who chose the elements knows what they count for.
+   * only who chose the elements knows what they count for, unless that is said with them.
    */
-  readonly rows?: Readonly<Record<string, Tensor>>;
+  readonly rows?: Readonly<Record<string, Tensor | Rows>>;
 }
 
 /** What the pieces of a trace share. */
@@ -34,5 +47,5 @@ export interface Tracing {
   placeholder(label: string, shape: Shape, dtype?: "u32"): Tensor;
   readonly rng: Key<Tensor> | null;
   readonly dtype: "f32" | "f64";
-  readonly rows: Readonly<Record<string, Tensor>>;
+  readonly rows: Readonly<Record<string, Tensor | Rows>>;
 }

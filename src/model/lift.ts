@@ -14,22 +14,24 @@ const boundsOf = (support: Support): Tensor[] =>
 /** All tensors of a site, in a fixed order. */
 function tensorsOf(site: Site): Tensor[] {
   if (site.kind === "deterministic") return [site.value];
-  if (site.kind === "factor") return [site.value, site.logProb];
+  const copies = site.copies ? [site.copies] : [];
+  if (site.kind === "factor") return [site.value, ...copies, site.logProb];
   const logProb = site.logProb ? [site.logProb] : [];
-  return [site.value, ...logProb, ...Object.values(site.params), ...boundsOf(site.support)];
+  return [site.value, ...copies, ...logProb, ...Object.values(site.params), ...boundsOf(site.support)];
 }
 
 /** The same site with other tensors, in the order of `tensorsOf`. */
 function withTensors(site: Site, tensors: readonly Tensor[]): Site {
   const [value, ...rest] = tensors as [Tensor, ...Tensor[]];
   if (site.kind === "deterministic") return { ...site, value };
-  if (site.kind === "factor") return { ...site, value, logProb: rest[0]! };
+  const copies = site.copies ? rest.shift()! : null;
+  if (site.kind === "factor") return { ...site, value, copies, logProb: rest[0]! };
   const logProb = site.logProb ? rest.shift()! : null;
   const params = Object.fromEntries(Object.keys(site.params).map((name) => [name, rest.shift()!]));
   const support = Object.fromEntries(
     Object.entries(site.support).map(([key, part]) => [key, part instanceof Tensor ? rest.shift()! : part]),
   ) as unknown as Support;
-  return { ...site, value, logProb, params, support };
+  return { ...site, value, copies, logProb, params, support };
 }
 
 /** Sites as they stand one plate further out: every tensor changed, in one go so that what they share stays shared. */

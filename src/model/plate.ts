@@ -5,7 +5,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { vmap } from "../transforms/vmap.ts";
 import type { Frame, Tracing } from "./frame.ts";
 import { liftChains, liftSites } from "./lift.ts";
-import { isLatent, type Plate } from "./site.ts";
+import { type Copies, isLatent, type Plate } from "./site.ts";
 import { leaves, nodesIn, rebuild, type Structure } from "./structure.ts";
 
 interface PlateEnd<S> {
@@ -13,6 +13,8 @@ interface PlateEnd<S> {
   readonly returned: S;
   /** How many elements stand for all; null for all of them. */
   readonly batch: number | null;
+  /** How many alike each element stands for, [size]; null for one. */
+  readonly copies: Copies;
 }
 
 /**
@@ -22,7 +24,9 @@ interface PlateEnd<S> {
 export function closePlate<S extends Structure>(tracing: Tracing, outer: Frame, frame: Frame, end: PlateEnd<S>): S {
   const { b, rng } = tracing;
   const plate = frame.plate!;
-  const given = tracing.rows[plate.name];
+  const chosen = tracing.rows[plate.name];
+  const given = chosen && "index" in chosen ? chosen.index : chosen;
+  const places = chosen && "index" in chosen ? chosen.places : null;
   const drawn = !given && rng && end.batch !== null && end.batch < plate.size ? end.batch : null;
   const size = given?.shape[0] ?? drawn ?? plate.size;
   const index =
@@ -41,7 +45,11 @@ export function closePlate<S extends Structure>(tracing: Tracing, outer: Frame, 
   for (const chain of frame.chains) stand(chain.previous, `chain.${chain.chain.name}`);
   const change = (nodes: readonly Node[]) => vmap(b, nodes, replaced, size);
   const inPlate: Plate = { ...plate, size };
-  const lifted = liftSites(frame.sites, inPlate, drawn ? plate.size / drawn : 1, change);
+  const own = end.copies && (given || drawn ? gather(end.copies, index) : end.copies);
+  const copies = chosen && "index" in chosen ? times(own, chosen.copies) : own;
+  const lifted = liftSites(frame.sites, inPlate, drawn ? plate.size / drawn : 1, change).map((site) =>
+    copies && site.kind !== "deterministic" ? { ...site, copies: times(site.copies, copies) } : site,
+  );
   // A latent site stands for all its elements, though only some were drawn.
   for (const [i, site] of lifted.entries()) {
     const all = whole.get(frame.sites[i]!.value.node);
@@ -51,6 +59,11 @@ export function closePlate<S extends Structure>(tracing: Tracing, outer: Frame, 
     outer.chains.push({ ...chain, previous: whole.get(frame.chains[i]!.previous.node)! });
   }
   const found = leaves(end.returned, `the body of plate("${plate.name}")`);
-  const results = change(nodesIn(found));
-  return rebuild(end.returned, results.map((node) => new Tensor(b, node))); // biome-ignore format: short
+  const results = change(nodesIn(found)).map((node) => new Tensor(b, node));
+  return rebuild(end.returned, places ? results.map((x) => gather(x, places)) : results);
+}
+
+/** The product of counts, of which `by` [size] has the outermost axis alone. */
+function times(inner: Copies, by: Tensor): Tensor {
+  return inner ? inner.mul(by.reshape([by.shape[0]!, ...inner.shape.slice(1).map(() => 1)])) : by;
 }

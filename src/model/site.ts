@@ -11,6 +11,9 @@ export interface Plate {
   readonly size: number;
 }
 
+/** How many independent ones that are alike each element stands for, [...plates], leading plates only; null for one. */
+export type Copies = Tensor | null;
+
 /** What every site has. Tensors carry the sizes of the plates as leading axes, outermost first. */
 interface Common {
   readonly name: string;
@@ -33,6 +36,7 @@ export interface RandomSite extends Common {
   readonly logProb: Tensor | null;
   /** size / batch of the subsampled plates around it: what its log density counts for in the joint one. */
   readonly scale: number;
+  readonly copies: Copies;
   readonly initial: number | readonly number[] | null;
   readonly initialise: Initialiser | null;
 }
@@ -42,6 +46,7 @@ export interface FactorSite extends Common {
   readonly kind: "factor";
   readonly logProb: Tensor;
   readonly scale: number;
+  readonly copies: Copies;
 }
 
 export interface DeterministicSite extends Common {

@@ -1,6 +1,8 @@
+import { OptionError } from "../base/errors.ts";
+import { isDiscrete } from "../constraints/support.ts";
 import type { Node } from "../ir/node.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { isLatent, type Plate, type Site, type TracedModel } from "./site.ts";
+import { type Copies, isLatent, type Plate, type Site, type TracedModel } from "./site.ts";
 import { substitute } from "./substitute.ts";
 
 /** One addend of the log joint: a tensor whose leading axes are its plates. */
@@ -12,14 +14,21 @@ export interface Term {
   /** Shape [...plates, ...batch]. */
   readonly logProb: Tensor;
   readonly scale: number;
+  readonly copies: Copies;
 }
 
-/** The addends of the log joint as the text has them. */
+/** The addends of the log joint as the text has them. @throws OptionError where one density cannot stand for its copies */
 export function termsOf(model: TracedModel): Term[] {
   return model.sites.flatMap((site): Term[] => {
     if (site.kind === "deterministic" || site.logProb === null) return [];
-    const { kind, plates, logProb, scale } = site;
-    return [{ sites: [site.name], kind, plates, logProb, scale }];
+    const { kind, plates, logProb, scale, copies } = site;
+    if (copies && isLatent(site) && !isDiscrete(site.support)) {
+      throw new OptionError(
+        `${kind}("${site.name}") is continuous and stands in plate("${plates[0]!.name}") with copies, each of which has a value of its ` +
+          'own: write them as elements, sum it out by hand, or fit the model by coordinate ascent (method: "cavi", "svi")',
+      );
+    }
+    return [{ sites: [site.name], kind, plates, logProb, scale, copies }];
   });
 }
 
@@ -53,11 +62,17 @@ export class Assignment {
 
 export const latentSites = (model: TracedModel) => model.sites.filter(isLatent);
 
+/** Log densities of elements, each as often as it counts. */
+export const counted = (logProb: Tensor, copies: Copies): Tensor =>
+  copies
+    ? logProb.mul(copies.reshape([...copies.shape, ...logProb.shape.slice(copies.shape.length).map(() => 1)]))
+    : logProb;
+
 /** log p(x, z): the sum of all terms, with what subsampling leaves out. */
 export function sumTerms(terms: readonly Term[], like: Tensor): Tensor {
   let total: Tensor | null = null;
-  for (const { logProb, scale } of terms) {
-    const sum = logProb.sum().cast("f64");
+  for (const { logProb, scale, copies } of terms) {
+    const sum = copies ? counted(logProb.cast("f64"), copies).sum() : logProb.sum().cast("f64");
     const scaled = scale === 1 ? sum : sum.mul(scale);
     total = total ? total.add(scaled) : scaled;
   }

@@ -7,6 +7,7 @@ import { Runtime } from "../../src/engine/runtime.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { cumsumNode } from "../../src/ops/cumulative.ts";
 import { choleskyNode, solveNode } from "../../src/ops/linalg.ts";
+import { rowMomentsNode, rowSquaresNode } from "../../src/ops/rows.ts";
 import { ops } from "../../src/ops/table.ts";
 import { createTrace } from "../../src/ops/trace.ts";
 import type { BinaryName, Trace, UnaryName } from "../../src/ops/vocabulary.ts";
@@ -142,6 +143,8 @@ const functions: readonly Differentiable[] = [
       ),
     ),
   ),
+  row("rowSquares", [[5, 3], [3, 2, 4], [2, 4]], (b, x, w, shift) => rowSquaresNode(b, x, w!, shift!)), // biome-ignore format: short
+  row("rowMoments", [[5, 3], [5, 2]], (b, x, g) => rowMomentsNode(b, x, g!)), // biome-ignore format: short
   row("cumsum", [[3, 4, 2]], (b, x) => cumsumNode(b, x, { axis: 1, reverse: false, exclusive: false })),
   row("cumsum", [[5]], (b, x) => cumsumNode(b, x, { axis: 0, reverse: true, exclusive: true })),
   row("customVjp", [[5]], (b, x) =>

@@ -5,6 +5,7 @@ import { binary, compare, shift, unary } from "../../src/ops/scalar.ts";
 import type { BinaryName, CompareName, ShiftName, Trace, UnaryName } from "../../src/ops/vocabulary.ts";
 import { linalgRows } from "./linalg-ops.ts";
 import { Random } from "./random.ts";
+import { rowOpRows } from "./row-ops.ts";
 
 /** One operand: a tensor of given numbers. */
 export interface Operand {
@@ -539,4 +540,5 @@ export const conformance: Readonly<Record<string, OpRow>> = {
   ...gatherRows,
   matmul,
   ...linalgRows,
+  ...rowOpRows,
 };

@@ -38,6 +38,8 @@ export interface RoutineEmitter {
   scratchBytes?(options: WasmOptions, node: Node, inner: (plan: Plan) => number): number;
   /** Which backend runs it, if not wasm: for `explain`. */
   backend?(options: WasmOptions, node: Node): string;
+  /** Whether threads do a part each; by default one does it all. */
+  shared?(c: RoutineContext, node: Node): boolean;
   /** Done before anything is emitted: for what has to be loaded. `inner` loads what a plan inside it needs. */
   prepare?(node: Node, inner: (plan: Plan) => Promise<void>): Promise<void>;
 }
@@ -94,7 +96,7 @@ const WORTH_SHARING = 100_000;
 /** Shares of a product are whole blocks of rows or columns. */
 const BLOCK = 16;
 
-const isShared = (c: RoutineContext, node: Node): boolean => {
+matmul.shared = (c: RoutineContext, node: Node): boolean => {
   const { batch, m, n, k } = matmulSizes(node);
   return c.parts > 1 && batch * m * n * k >= WORTH_SHARING && Math.max(batch * BLOCK, m, n) >= 2 * BLOCK * c.parts;
 };
@@ -116,7 +118,7 @@ function matmul(c: RoutineContext, f: FuncBuilder, table: Expr, part: Expr, node
     f.let(addressOf(c.plan, table, node)),
   ];
   const [pa, pb, pc] = pointers as [(typeof pointers)[0], (typeof pointers)[0], (typeof pointers)[0]];
-  const shared = isShared(c, node);
+  const shared = matmul.shared(c, node);
   const axis = !shared ? "none" : batch >= c.parts ? "batch" : m >= n ? "rows" : "columns";
   /** Where this part's share of `size` begins and how long it is, in steps of `block`. */
   const range = (size: number, block: number) => {
@@ -275,8 +277,9 @@ export const emitters: Record<string, RoutineEmitter> = {
   concat,
 };
 
-/** Emits a routine. Only products are shared between parts. */
+/** Emits a routine. */
 export function emitRoutine(c: RoutineContext, node: Node, name: string): EmittedKernel {
-  const run = c.m.function(name, ["i32", "i32"], [], (f, table, part) => emitters[node.op]!(c, f, table!, part!, node));
-  return { before: null, run, parallel: node.op === "matmul" && isShared(c, node) };
+  const emit = emitters[node.op]!;
+  const run = c.m.function(name, ["i32", "i32"], [], (f, table, part) => emit(c, f, table!, part!, node));
+  return { before: null, run, parallel: !!emit.shared?.(c, node) };
 }

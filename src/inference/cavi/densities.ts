@@ -3,6 +3,7 @@ import { LOG_2PI, logNormalCdf } from "../../distributions/normal-cdf.ts";
 import { iota } from "../../tensor/functions.ts";
 import * as linalg from "../../tensor/linalg.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { distances } from "./distances.ts";
 import { add, collapse, type Form, isKnown, type Leaf, leavesText, negate, power } from "./form.ts";
 import { allocated, covariance, logOf, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
 import {
@@ -114,7 +115,6 @@ function multivariateNormal(c: TermContext): Addend[] {
   const [d, e] = [newAxis(n), newAxis(n)];
   const residual = (axis: Axis) => add(valueAt(c, along(axis)), negate(like, at(c, "mean", along(axis))));
   const [left, right] = [residual(d), residual(e)];
-  const [meanLeft, meanRight] = [meanOf(q, left, like), meanOf(q, right, like)];
   let precision: Form;
   let logDet: Named;
   const name = ["precision", "covariance", "cholesky"].find((k) => has(c, k))!;
@@ -131,7 +131,13 @@ function multivariateNormal(c: TermContext): Addend[] {
     logDet = expectedLogDet(c, precision, n, d, e);
   }
   const addends: Addend[] = [[times(c, 0.5), logDet], [times(c, -0.5 * n * LOG_2PI)]];
-  for (const p of productsOf(q, precision)) addends.push([times(c, -0.5), ...p.factors, meanLeft, meanRight]);
+  const parts = { value: valueAt(c, along(d)), mean: at(c, "mean", along(d)), precision };
+  const square = distances(q, like, parts, d, e);
+  if (square) addends.push([times(c, -0.5), square]);
+  else {
+    const [meanLeft, meanRight] = [meanOf(q, left, like), meanOf(q, right, like)];
+    for (const p of productsOf(q, precision)) addends.push([times(c, -0.5), ...p.factors, meanLeft, meanRight]);
+  }
   for (const v of covariance(q, left, right)) {
     const relative = v.relativeTo;
     const rest = relative ? productsOf(q, without(precision, relative)) : productsOf(q, precision);

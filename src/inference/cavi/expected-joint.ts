@@ -74,6 +74,7 @@ export function expectedJoint(
     const rank = site.kind === "factor" ? 0 : (site.family?.eventRank ?? 0);
     const batch = value.shape.slice(0, value.shape.length - rank).map(newAxis);
     const labels: Label[] = batch.map((a) => along(a));
+    const often = site.copies ? [{ tensor: site.copies, axes: batch.slice(0, site.copies.shape.length) }] : [];
     const mask = presence(like, value, rank, labels, holes);
     const addends = (q: Statistics): Addend[] => {
       if (site.kind === "factor") return productsOf(q, reader.read(value, labels)).map((p) => p.factors);
@@ -95,7 +96,7 @@ export function expectedJoint(
         conjugateAt(site.name, () => {
           const parts = addends(q).map((factors) => {
             if (site.kind !== "factor") refuseSummedStates(reader.gates, factors, batch);
-            const weighted = [...factors, ...(mask ? [mask] : []), ...weights(q, reader.gates, factors)];
+            const weighted = [...factors, ...often, ...(mask ? [mask] : []), ...weights(q, reader.gates, factors)];
             return contract(weighted, [], batch).tensor;
           });
           const sum = parts.reduce((a, b) => a.add(b), full(like, [], 0));

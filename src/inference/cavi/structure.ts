@@ -173,7 +173,14 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds }: Struct
   }
   for (const site of sites) {
     const shape = wholeShape(site);
-    const n = sizeOf([...events.get(site.name)!].map((p) => shape[p]!));
+    const joint = [...events.get(site.name)!];
+    const repeated = joint.find((p) => p < (site.copies?.shape.length ?? 0));
+    if (repeated !== undefined) {
+      throw new OptionError(
+        `"${site.name}" stands in plate("${site.plates[repeated]!.name}") with copies, but its elements depend on one another`,
+      );
+    }
+    const n = sizeOf(joint.map((p) => shape[p]!));
     if (n <= MOST_JOINT) continue;
     throw new OptionError(
       `"${site.name}" has ${n} elements that depend on one another: one factor holds up to ${MOST_JOINT} of them. Split it into ` +
@@ -225,6 +232,7 @@ function joined(
     for (const tau of sites) {
       if (taken.has(tau.name) || !own.sites.includes(tau.name)) continue;
       if (!touching.every((t) => t.sites.includes(tau.name))) continue;
+      if (x.copies?.node !== tau.copies?.node) continue;
       const block = jointOf(x, tau, [...events.get(x.name)!].sort((p, q) => p - q)); // biome-ignore format: short
       if (!block) continue;
       const candidate = blocks.filter((b) => b.name !== x.name && b.name !== tau.name);

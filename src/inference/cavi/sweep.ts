@@ -1,6 +1,8 @@
 import type { Shape } from "../../base/shape.ts";
 import type { Buffer } from "../../engine/runtime.ts";
 import type { Node } from "../../ir/node.ts";
+import type { TracedModel } from "../../model/site.ts";
+import { latentSites } from "../../model/terms.ts";
 import { f64, gradient } from "../../program/program.ts";
 import { full, where } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -28,6 +30,8 @@ export const statesOfBlocks = (blocks: readonly Block[], all: Tensors): State[] 
 export interface Ready {
   readonly blocks: readonly Block[];
   readonly terms: readonly ExpectedTerm[];
+  /** Of factors that stand for several alike: how many each of their elements counts for. */
+  readonly copies: ReadonlyMap<Block, Tensor>;
   /** Of sites whose elements take turns: 1 for those that it is the turn of. */
   readonly turns: Tensors;
 }
@@ -67,15 +71,40 @@ export function inputsOf({ problem, structure, earlier }: Pick<Setting, "problem
 export function readyFor(setting: Setting, like: Tensor, inputs: Tensors, turns: Tensors = {}): Ready {
   const { problem, structure, bounds, earlier } = setting;
   const { given, holes } = filled(problem, like, inputs);
-  const terms = expectedJoint(like, problem.trace(like, given), bounds, structure.chains, holes);
+  const model = problem.trace(like, given);
+  const terms = expectedJoint(like, model, bounds, structure.chains, holes);
   const carried = structure.blocks.filter((b) => Object.keys(b.state).every((name) => earlier.has(stateKey(b, name))));
   const replaced = new Set(carried.flatMap((b) => b.sites));
   const instead = carried.map((block): ExpectedTerm => {
     const before = Object.fromEntries(Object.keys(block.state).map((name) => [name, inputs[earlierKey(stateKey(block, name))]!])); // biome-ignore format: one line
     return { name: block.sites[0]!, sites: block.sites, expect: (q) => block.expectedLog!(before, q.sites) };
   });
-  return { blocks: structure.blocks, terms: [...terms.filter((t) => !replaced.has(t.name)), ...instead], turns };
+  return {
+    blocks: structure.blocks,
+    terms: [...terms.filter((t) => !replaced.has(t.name)), ...instead],
+    copies: copiesOf(structure.blocks, model),
+    turns,
+  };
 }
+
+/** How often the elements of each factor count, where that is not once. */
+function copiesOf(blocks: readonly Block[], model: TracedModel): Map<Block, Tensor> {
+  const sites = new Map(latentSites(model).map((site) => [site.name, site]));
+  return new Map(blocks.flatMap((b) => {
+    const copies = sites.get(b.sites[0]!)?.copies;
+    return copies ? [[b, copies] as const] : [];
+  })); // biome-ignore format: short
+}
+
+const alongside = (copies: Tensor, x: Tensor): Tensor =>
+  copies.reshape([...copies.shape, ...x.shape.slice(copies.shape.length).map(() => 1)]);
+
+/** The entropy of a factor in nats, each of its elements as often as it counts. */
+export function entropyOf({ copies }: Pick<Ready, "copies">, block: Block, { entropy }: Expected): Tensor {
+  const often = copies.get(block);
+  return (often ? entropy.mul(alongside(often, entropy)) : entropy).sum();
+}
+
 /** The data with 0 for what is missing, and which nodes hold where that is. */
 function filled(problem: Pick<Problem, "arrays">, like: Tensor, inputs: Tensors) {
   const given: Record<string, Tensor> = { ...inputs };
@@ -104,10 +133,13 @@ function updated(
   expected: readonly Expected[],
   own: Expected,
   terms: readonly ExpectedTerm[],
+  often: Tensor | undefined,
 ): State {
   const names = Object.keys(own.wrt);
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
-  const slopes = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
+  const sums = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
+  // Of alike elements each sees its own share of what they all see.
+  const slopes = often ? sums.map((g) => g.div(alongside(often, g))) : sums;
   const next = block.update(state, own.wrt, Object.fromEntries(names.map((name, i) => [name, slopes[i]!])));
   // The new state is a number from here on: later gradients must not flow back through how it was found.
   // Nor may it be the same node as another factor's that has the same formula: they are differentiated by apart.
@@ -119,16 +151,21 @@ function updated(
 }
 
 /** Each factor in turn; `seen` hears of the bound after each. */
-export function sweepOnce({ blocks, terms, turns }: Ready, all: Tensors, seen?: (bound: Tensor) => void) {
+export function sweepOnce(ready: Ready, all: Tensors, seen?: (bound: Tensor) => void) {
+  const { blocks, terms, turns } = ready;
   const states = statesOfBlocks(blocks, all);
   const expected = blocks.map((b, i) => b.expected(states[i]!));
   const like = Object.values(all)[0]!;
-  const bound = () => sum(like, [...terms.map((t) => t.expect(sitesOf(expected))), ...expected.map((e) => e.entropy)]);
+  const bound = () =>
+    sum(like, [
+      ...terms.map((t) => t.expect(sitesOf(expected))),
+      ...expected.map((e, i) => entropyOf(ready, blocks[i]!, e)),
+    ]);
   const next: Record<string, Tensor> = {};
   for (const [i, block] of blocks.entries()) {
     const touching = terms.filter((t) => t.sites.some((s) => block.sites.includes(s)));
     const before = states[i]!;
-    const after = updated(block, before, expected, expected[i]!, touching);
+    const after = updated(block, before, expected, expected[i]!, touching, ready.copies.get(block));
     const turn = turns[block.name];
     states[i] = turn
       ? { logProbs: where(turn.reshape([...turn.shape, 1]).gt(0), after.logProbs!, before.logProbs!) }
@@ -141,14 +178,14 @@ export function sweepOnce({ blocks, terms, turns }: Ready, all: Tensors, seen?: 
 }
 
 /** Each factor as its own prior has it, given those before it at theirs; from a state that says nothing. */
-export function priorStates({ blocks, terms }: Ready, all: Tensors): Record<string, Tensor> {
+export function priorStates({ blocks, terms, copies }: Ready, all: Tensors): Record<string, Tensor> {
   const states = statesOfBlocks(blocks, all);
   const expected = blocks.map((b, i) => b.expected(states[i]!));
   const result: Record<string, Tensor> = {};
   for (const [i, block] of blocks.entries()) {
     if (block.family === "point") continue;
     const own = terms.filter((t) => block.sites.includes(t.name));
-    states[i] = updated(block, states[i]!, expected, expected[i]!, own);
+    states[i] = updated(block, states[i]!, expected, expected[i]!, own, copies.get(block));
     expected[i] = block.expected(states[i]!);
     for (const [name, tensor] of Object.entries(states[i]!)) result[stateKey(block, name)] = tensor;
   }

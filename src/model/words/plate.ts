@@ -1,8 +1,10 @@
-import { OptionError } from "../../base/errors.ts";
+import { OptionError, ShapeError } from "../../base/errors.ts";
+import { showShape } from "../../base/shape.ts";
+import { asTensor, type ParamValue } from "../../distributions/distribution.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { PlateOptions } from "../context.ts";
 import { closePlate } from "../plate.ts";
-import { describe, type Words } from "../recording.ts";
+import { describe, type Recording, type Words } from "../recording.ts";
 import type { Plate } from "../site.ts";
 import type { Structure } from "../structure.ts";
 
@@ -26,9 +28,18 @@ export const plateWord: Words = (recording) => ({
         `${call}: batch is ${describe(batch)}, but it must be an integer from 1 to its size, ${size}`,
       );
     }
+    const copies = options.copies === undefined ? null : copiesOf(recording, call, options.copies, size);
     const plate: Plate = { name, kind: "plate", size };
     const index = recording.placeholder(`plate.${name}`, [], "u32");
     const { frame, returned } = recording.inside(plate, index, () => body(index));
-    return closePlate(recording, recording.top(), frame, { index, returned, batch: batch ?? null });
+    return closePlate(recording, recording.top(), frame, { index, returned, batch: batch ?? null, copies });
   },
 });
+
+/** @throws ShapeError unless there is one number an element */
+function copiesOf({ b, ofTrace }: Recording, call: string, given: ParamValue, size: number): Tensor {
+  const copies = asTensor(b, given instanceof Tensor ? ofTrace(call, given) : given, "f64");
+  if (copies.shape.length === 1 && copies.shape[0] === size)
+    return copies.dtype === "f64" ? copies : copies.cast("f64");
+  throw new ShapeError(`${call}: copies has the shape ${showShape(copies.shape)}, but one number for each element, [${size}], was expected`); // biome-ignore format: one sentence
+}

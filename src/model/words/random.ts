@@ -50,6 +50,7 @@ export function randomSite(
     support: restricted ?? family.support(params),
     logProb,
     scale: 1,
+    copies: null,
     initial,
     initialise,
   });
@@ -127,6 +128,7 @@ export const randomWords: Words = (recording) => {
         support: support ?? real,
         logProb: null,
         scale: 1,
+        copies: null,
         initial,
         initialise,
       });

@@ -17,6 +17,15 @@ export const termWords: Words = ({ claim, ofTrace, top }) => ({
     if (!(logWeight instanceof Tensor))
       throw new OptionError(`factor("${name}") takes a tensor, not ${describe(logWeight)}`);
     const value = ofTrace(`factor("${name}")`, logWeight);
-    top().sites.push({ kind: "factor", name, plates: [], shape: value.shape, value, logProb: value, scale: 1 });
+    top().sites.push({
+      kind: "factor",
+      name,
+      plates: [],
+      shape: value.shape,
+      value,
+      logProb: value,
+      scale: 1,
+      copies: null,
+    });
   },
 });

@@ -11,9 +11,7 @@ export function betaBlock({ site, shape }: Variable): Block {
     expected: ({ a, b }) => {
       const sum = a!.add(b!);
       const [log, log1m] = [a!.digamma().sub(sum.digamma()), b!.digamma().sub(sum.digamma())];
-      const entropy = total(
-        a!.lgamma().add(b!.lgamma()).sub(sum.lgamma()).sub(a!.mul(a!.digamma())).sub(b!.mul(b!.digamma())).add(sum.mul(sum.digamma())), // biome-ignore format: the formula
-      );
+      const entropy = a!.lgamma().add(b!.lgamma()).sub(sum.lgamma()).sub(a!.mul(a!.digamma())).sub(b!.mul(b!.digamma())).add(sum.mul(sum.digamma())); // biome-ignore format: the formula
       return { sites: { [site]: { kind: "unit", log, log1m } }, wrt: { log, log1m }, entropy };
     },
     update: (_state, _wrt, { log, log1m }) => ({ a: log!, b: log1m! }),

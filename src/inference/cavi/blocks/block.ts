@@ -12,7 +12,7 @@ export interface Expected {
   readonly sites: Readonly<Record<string, SiteStatistics>>;
   /** The statistics by which the expected log joint is differentiated, by the names that `update` has for them. */
   readonly wrt: State;
-  /** In nats, []. */
+  /** In nats, of elements: the leading axes are the plates, wherever q holds their elements apart; the sum is the factor's. */
   readonly entropy: Tensor;
 }
 

@@ -12,8 +12,8 @@ export function dirichletBlock({ site, shape }: Variable): Block {
       const sum = a!.sum(-1);
       const column = sum.reshape([...sum.shape, 1]);
       const log = a!.digamma().sub(column.digamma());
-      const norm = total(a!.lgamma()).sub(total(sum.lgamma()));
-      const entropy = norm.add(total(sum.mul(sum.digamma()))).sub(total(a!.mul(a!.digamma())));
+      const each = a!.lgamma().sub(a!.mul(a!.digamma())).sum(-1);
+      const entropy = each.sub(sum.lgamma()).add(sum.mul(sum.digamma()));
       return { sites: { [site]: { kind: "simplex", log } }, wrt: { log }, entropy };
     },
     update: (_state, _wrt, { log }) => ({ concentration: log! }),

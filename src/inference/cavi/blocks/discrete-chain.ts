@@ -30,13 +30,13 @@ export function discreteChainBlock({ variable, time, initial }: Chain, states: n
       const { carry } = scan({ carry: alpha, xs: toFront(potentials, time), length: shape[time]! }, (before, x) => ({
         carry: column(before).add(x).logsumexp(-2),
       }));
-      const logZ = carry.logsumexp(-1).sum();
-      const [pair, own] = gradient(logZ, [potentials, alpha]) as [Tensor, Tensor];
+      const logZ = carry.logsumexp(-1);
+      const [pair, own] = gradient(logZ.sum(), [potentials, alpha]) as [Tensor, Tensor];
       const held = (x: Tensor) => x.stopGradient();
       const joint = held(pair);
       const firstProbs = held(own);
-      const energy = where<Tensor>(joint.gt(0), joint.mul(potentials), 0).sum();
-      const firstEnergy = where<Tensor>(firstProbs.gt(0), firstProbs.mul(alpha), 0).sum();
+      const energy = where<Tensor>(joint.gt(0), joint.mul(potentials), 0).sum([time, -2, -1]);
+      const firstEnergy = where<Tensor>(firstProbs.gt(0), firstProbs.mul(alpha), 0).sum(-1);
       return {
         sites: {
           [site]: { kind: "discrete", probs: joint.sum(-2), before: { probs: joint.sum(-1), pair: joint } },

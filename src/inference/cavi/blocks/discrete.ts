@@ -1,10 +1,10 @@
 import { categorical } from "../../../distributions/categorical.ts";
 import { where } from "../../../tensor/functions.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
-import { type Block, total, type Variable } from "./block.ts";
+import type { Block, Variable } from "./block.ts";
 
-/** Σ p log p with 0 log 0 = 0. */
-const negEntropy = (p: Tensor, logP: Tensor): Tensor => total(where<Tensor>(p.gt(0), p.mul(logP), 0));
+/** −Σ p log p with 0 log 0 = 0. */
+const entropyOf = (p: Tensor, logP: Tensor): Tensor => where<Tensor>(p.gt(0), p.mul(logP), 0).sum(-1).neg();
 
 /** Probabilities of each state, [...shape, states], by their logarithms. */
 export function discreteBlock({ site, shape }: Variable, states: number): Block {
@@ -18,7 +18,7 @@ export function discreteBlock({ site, shape }: Variable, states: number): Block 
       return {
         sites: { [site]: { kind: "discrete", probs, before: null } },
         wrt: { probs },
-        entropy: negEntropy(probs, logProbs!).neg(),
+        entropy: entropyOf(probs, logProbs!),
       };
     },
     update: (_state, _wrt, { probs }) => ({ logProbs: normalised(probs!) }),

@@ -15,7 +15,7 @@ export interface GammaParts {
 export function gammaParts(a: Tensor, b: Tensor): GammaParts {
   const log = a.digamma().sub(b.log());
   const entropy = a.add(a.lgamma()).sub(a.mul(a.digamma()));
-  return { mean: a.div(b), log, entropy: total(entropy) };
+  return { mean: a.div(b), log, entropy };
 }
 
 /** E log of Gamma(a, b), or of its inverse, relative to dx / x. */

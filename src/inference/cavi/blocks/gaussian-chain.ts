@@ -60,7 +60,7 @@ export function gaussianChainBlock({ variable, time, initial }: Chain): Block {
       },
     );
     const { inverse, logDet, before } = ys as { inverse: Tensor; logDet: Tensor; before: Tensor };
-    const total = begin.logDet ? begin.logDet.sum().add(logDet.sum()) : logDet.sum();
+    const total = begin.logDet ? begin.logDet.add(logDet.sum(0)) : logDet.sum(0);
     return { inverse, before, logDet: total, begin: begin.inverse };
   };
 
@@ -92,7 +92,7 @@ export function gaussianChainBlock({ variable, time, initial }: Chain): Block {
       const cross = spread(fromFront(found.cross, axis)).stopGradient();
       const firstCovariance = spread(latentStart ? carry : begin).stopGradient();
       const firstMean = latentStart ? initialMean! : full(mean!, firstShape, initial.value);
-      const count = (sizeOf(firstBatch) * steps + (latentStart ? sizeOf(firstBatch) : 0)) * n;
+      const count = (steps + (latentStart ? 1 : 0)) * n;
       return {
         sites: {
           [site]: {
@@ -193,7 +193,7 @@ export function gaussianChainBlock({ variable, time, initial }: Chain): Block {
       return diagonal
         .add(neighbours)
         .add(first)
-        .add(logDet.mul(0.5))
+        .add(logDet.sum().mul(0.5))
         .sub(0.5 * count * LOG_2PI);
     },
   };

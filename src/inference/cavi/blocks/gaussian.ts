@@ -19,9 +19,7 @@ export function gaussianBlock(variable: Variable): Block {
     expected: ({ mean, precision }) => {
       const { inverse, logDet } = inverseOf(precision!, n);
       const covariance = spread(inverse);
-      const entropy = total(logDet)
-        .mul(-0.5)
-        .add(0.5 * n * sizeOf(batch) * (1 + LOG_2PI));
+      const entropy = logDet.mul(-0.5).add(0.5 * n * (1 + LOG_2PI));
       const { events } = variable;
       return {
         sites: { [site]: { kind: "gaussian", mean: mean!, covariance, events, relativeTo: null, before: null } },

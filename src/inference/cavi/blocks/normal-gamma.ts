@@ -37,7 +37,7 @@ export function normalGammaBlock(x: Variable, tau: Variable, positions: readonly
       const covariance = spread(c);
       const gamma = gammaParts(a!, b!);
       const log = inverse ? gamma.log.neg() : gamma.log;
-      const gaussian = total(logDet).mul(-0.5).add(0.5 * n * sizeOf(batch) * (1 + LOG_2PI)).sub(total(gamma.log).mul(0.5 * n * share)); // biome-ignore format: the formula
+      const gaussian = perTau(logDet).mul(-0.5).add(0.5 * n * share * (1 + LOG_2PI)).sub(gamma.log.mul(0.5 * n * share)); // biome-ignore format: the formula
       return {
         sites: {
           [x.site]: {

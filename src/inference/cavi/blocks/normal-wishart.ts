@@ -23,7 +23,11 @@ export function normalWishartBlock(x: Variable, lambda: Variable): Block {
     expected: ({ mean, kappa, df, inverseScale }) => {
       const parts = wishartParts(df!, inverseScale!, n);
       const spread = full(kappa!, kappa!.shape, 1).div(kappa!);
-      const gaussian = total(kappa!.log()).mul(-0.5 * n).sub(total(parts.logDet).mul(0.5)).add(0.5 * n * sizeOf(batch) * (1 + LOG_2PI)); // biome-ignore format: the formula
+      const gaussian = kappa!
+        .log()
+        .mul(-0.5 * n)
+        .sub(parts.logDet.mul(0.5))
+        .add(0.5 * n * (1 + LOG_2PI));
       return {
         sites: {
           [x.site]: {

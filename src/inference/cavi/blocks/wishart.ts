@@ -20,7 +20,7 @@ export function wishartParts(df: Tensor, b: Tensor, n: number): WishartParts {
   for (let i = 0; i < n; i++) logDet = logDet.add(df.sub(i).mul(0.5).digamma());
   const norm = df.mul(logDetB).mul(0.5).sub(df.mul(0.5 * n * Math.LN2)).sub(multivariateLogGamma(df.mul(0.5), n)); // biome-ignore format: the formula
   const entropy = norm.add(df.sub(n + 1).mul(0.5).mul(logDet)).sub(df.mul(0.5 * n)).neg(); // biome-ignore format: the formula
-  return { mean: perMatrix.mul(inverse), logDet, entropy: total(entropy) };
+  return { mean: perMatrix.mul(inverse), logDet, entropy };
 }
 
 /** E log of W(df, B⁻¹). */
