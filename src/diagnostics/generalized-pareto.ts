@@ -64,8 +64,20 @@ export const LEAST_TAIL = 5;
  * The tail index of draws, from their greatest values: k-hat of the distribution that they come from (Vehtari et al. 2024,
  * section 3). −∞ where the tail does not vary, and so is bounded; ∞ where there are too few draws to know.
  */
-export function tailIndex(values: ArrayLike<number>, relativeEfficiency = 1): number {
+export const tailIndex = (values: ArrayLike<number>, relativeEfficiency = 1): number =>
+  indexOfSorted(Float64Array.from(values).sort(), relativeEfficiency);
+
+/** The tail indices of draws and of their negatives: those of both tails. */
+export function tailIndices(values: ArrayLike<number>, relativeEfficiency = 1): [number, number] {
   const sorted = Float64Array.from(values).sort();
+  const right = indexOfSorted(sorted, relativeEfficiency);
+  sorted.reverse();
+  for (let i = 0; i < sorted.length; i++) sorted[i] = -sorted[i]!;
+  // NaN sorts last, negated or not.
+  return [right, indexOfSorted(Number.isNaN(sorted[0]) ? sorted.sort() : sorted, relativeEfficiency)];
+}
+
+function indexOfSorted(sorted: Float64Array, relativeEfficiency: number): number {
   const size = tailSize(sorted.length, relativeEfficiency);
   if (size < LEAST_TAIL || sorted.length <= size) return Infinity;
   const cutoff = sorted[sorted.length - size - 1]!;

@@ -3,6 +3,7 @@ import {
   generalizedParetoQuantile,
   LEAST_TAIL,
   tailIndex,
+  tailIndices,
   tailSize,
 } from "./generalized-pareto.ts";
 import { logSumExp } from "./moments.ts";
@@ -30,41 +31,47 @@ export interface PsisOptions {
 export function psis(logWeights: ArrayLike<number>, { relativeEfficiency = 1 }: PsisOptions = {}): SmoothedWeights {
   const size = logWeights.length;
   const greatest = greatestOf(logWeights);
-  const shifted = Float64Array.from(logWeights, (value) => value - greatest);
+  const shifted = new Float64Array(size);
+  for (let i = 0; i < size; i++) shifted[i] = logWeights[i]! - greatest;
   if (!Number.isFinite(greatest)) return { logWeights: shifted, khat: Infinity };
 
-  const order = Uint32Array.from(shifted, (_, i) => i).sort((i, j) => shifted[i]! - shifted[j]!);
   const tail = tailSize(size, relativeEfficiency);
   // Weights below the smallest normal number would be equal to 0 and give exceedances of 0.
-  const cutoff = Math.max(shifted[order[size - tail - 1] ?? 0]!, Math.log(2 ** -1022));
+  const cutoff = Math.max(shifted.slice().sort()[Math.max(0, size - tail - 1)]!, Math.log(2 ** -1022));
   const smoothed = shifted.slice();
-  let from = size;
-  while (from > 0 && shifted[order[from - 1]!]! > cutoff) from--;
-  const above = size - from;
+  /** Where the weights beyond the cutoff are, in rising order. */
+  const order: number[] = [];
+  for (let i = 0; i < size; i++) if (shifted[i]! > cutoff) order.push(i);
+  order.sort((i, j) => shifted[i]! - shifted[j]!);
+  const above = order.length;
 
   let khat: number;
   if (above === 0) khat = -Infinity;
   else if (above < LEAST_TAIL) khat = Infinity;
   else {
     const base = Math.exp(cutoff);
-    const exceedances = Float64Array.from({ length: above }, (_, i) => Math.exp(shifted[order[from + i]!]!) - base);
+    const exceedances = Float64Array.from(order, (at) => Math.exp(shifted[at]!) - base);
     const fit = fitGeneralizedPareto(exceedances);
     khat = Number.isNaN(fit.k) ? Infinity : fit.k;
     if (Number.isFinite(khat)) {
       for (let i = 0; i < above; i++) {
         const expected = Math.log(generalizedParetoQuantile(fit, (i + 0.5) / above) + base);
-        smoothed[order[from + i]!] = Math.min(expected, 0);
+        smoothed[order[i]!] = Math.min(expected, 0);
       }
     }
   }
   const total = logSumExp(smoothed);
-  return { logWeights: smoothed.map((value) => value - total), khat };
+  for (let i = 0; i < size; i++) smoothed[i]! -= total;
+  return { logWeights: smoothed, khat };
 }
 
 /** The greatest value; NaN when one is NaN, which no comparison would show. */
 function greatestOf(values: ArrayLike<number>): number {
   let greatest = -Infinity;
-  for (let i = 0; i < values.length; i++) if (!(values[i]! <= greatest)) greatest = values[i]!;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isNaN(values[i]!)) return Number.NaN;
+    if (values[i]! > greatest) greatest = values[i]!;
+  }
   return greatest;
 }
 
@@ -73,7 +80,8 @@ export const khatThreshold = (draws: number): number => Math.min(1 - 1 / Math.lo
 
 /** Effective draws of importance weights for a flat function, (Σ w)² / Σ w² (Kong 1992). Weights need not be normalised. */
 export function importanceEss(logWeights: ArrayLike<number>): number {
-  const doubled = Float64Array.from(logWeights, (value) => 2 * value);
+  const doubled = new Float64Array(logWeights.length);
+  for (let i = 0; i < doubled.length; i++) doubled[i] = 2 * logWeights[i]!;
   return Math.exp(2 * logSumExp(logWeights) - logSumExp(doubled));
 }
 
@@ -87,19 +95,27 @@ export function khatOfExpectation(
   values: ArrayLike<number>,
   options: PsisOptions = {},
 ): number {
-  const { relativeEfficiency = 1 } = options;
+  return khatUnder(logWeights, options)(values);
+}
+
+/** `khatOfExpectation` for many functions under the same weights. */
+export function khatUnder(
+  logWeights: ArrayLike<number>,
+  { relativeEfficiency = 1 }: PsisOptions = {},
+): (values: ArrayLike<number>) => number {
   const greatest = greatestOf(logWeights);
-  const weights = Float64Array.from(logWeights, (value) => Math.exp(value - greatest));
+  const weights = new Float64Array(logWeights.length);
+  for (let i = 0; i < weights.length; i++) weights[i] = Math.exp(logWeights[i]! - greatest);
   const ofWeights = tailIndex(weights, relativeEfficiency);
-  const first = values[0];
-  if (Array.prototype.every.call(values, (value) => value === first)) return ofWeights;
-  const products = weights.map((weight, i) => weight * values[i]!);
-  const right = tailIndex(products, relativeEfficiency);
-  const left = tailIndex(
-    products.map((product) => -product),
-    relativeEfficiency,
-  );
-  return Math.max(ofWeights, right, left);
+  const products = new Float64Array(weights.length);
+  return (values) => {
+    let varies = false;
+    for (let i = 0; i < products.length; i++) {
+      if (values[i] !== values[0]) varies = true;
+      products[i] = weights[i]! * values[i]!;
+    }
+    return varies ? Math.max(ofWeights, ...tailIndices(products, relativeEfficiency)) : ofWeights;
+  };
 }
 
 export interface ImportanceMoments {
@@ -112,9 +128,19 @@ export interface ImportanceMoments {
 }
 
 /** Moments under normalised importance weights (`psis(…).logWeights`), with their Monte Carlo errors. */
-export function importanceMoments(logWeights: ArrayLike<number>, values: ArrayLike<number>): ImportanceMoments {
+export const importanceMoments = (logWeights: ArrayLike<number>, values: ArrayLike<number>): ImportanceMoments =>
+  momentsUnder(normalised(logWeights), values);
+
+/** Weights of sum 1, from their logarithms. */
+export function normalised(logWeights: ArrayLike<number>): Float64Array {
   const total = logSumExp(logWeights);
-  const weights = Float64Array.from(logWeights, (value) => Math.exp(value - total));
+  const weights = new Float64Array(logWeights.length);
+  for (let i = 0; i < weights.length; i++) weights[i] = Math.exp(logWeights[i]! - total);
+  return weights;
+}
+
+/** Moments under weights of sum 1, with their Monte Carlo errors. */
+export function momentsUnder(weights: Float64Array, values: ArrayLike<number>): ImportanceMoments {
   let mean = 0;
   for (let i = 0; i < weights.length; i++) mean += weights[i]! * values[i]!;
   let variance = 0;

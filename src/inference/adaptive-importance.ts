@@ -7,6 +7,29 @@ import { choleskyOf } from "./symmetric-solve.ts";
 const ROUNDS = 4;
 const DRAWS = 4000;
 
+/** Mean [dim] of the rows of x under weights of sum 1. */
+function weightedMean(x: Float64Array, weights: Float64Array, dim: number): Float64Array {
+  const mean = new Float64Array(dim);
+  for (let s = 0; s < weights.length; s++) for (let i = 0; i < dim; i++) mean[i]! += weights[s]! * x[s * dim + i]!;
+  return mean;
+}
+
+/** Their covariance [dim, dim] about that mean. */
+function weightedCovariance(x: Float64Array, weights: Float64Array, mean: Float64Array): Float64Array {
+  const dim = mean.length;
+  const covariance = new Float64Array(dim * dim);
+  const rest = new Float64Array(dim);
+  for (let s = 0; s < weights.length; s++) {
+    for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
+    for (let i = 0; i < dim; i++) {
+      const a = weights[s]! * rest[i]!;
+      for (let j = 0; j <= i; j++) covariance[i * dim + j]! += a * rest[j]!;
+    }
+  }
+  for (let i = 0; i < dim; i++) for (let j = 0; j < i; j++) covariance[j * dim + i] = covariance[i * dim + j]!;
+  return covariance;
+}
+
 /**
  * A Student t fitted to the posterior's own moments by repeated importance sampling (adaptive importance sampling: Cappé, Douc,
  * Guillin, Marin and Robert 2008; moments from Pareto smoothed weights): inclusive KL, where a variational fit minimises the
@@ -19,6 +42,7 @@ export function adaptiveImportance(start: Approximation, density: LogDensity, se
   let covariance: Float64Array = start.covariance?.slice() ?? new Float64Array(dim * dim);
   if (!start.covariance) for (let i = 0; i < dim; i++) covariance[i * dim + i] = start.sd[i]! ** 2;
   const gradient = new Float64Array(dim);
+  const point = new Float64Array(dim);
   // A t's covariance is its scale times ν / (ν − 2).
   const scaled = (c: Float64Array) => c.map((v) => (v * (DEGREES - 2)) / DEGREES);
   let factor = choleskyOf(scaled(covariance), dim);
@@ -29,23 +53,16 @@ export function adaptiveImportance(start: Approximation, density: LogDensity, se
     const q = studentT(mean, factor);
     const x = q.draw(DRAWS, seed + 101 * (round + 1));
     const logQ = q.logDensityOf(x);
-    const raw = logQ.map((value, s) => {
-      const logP = density.evaluate(x.subarray(s * dim, (s + 1) * dim), gradient);
-      return Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - value;
-    });
-    evaluations += DRAWS;
-    const { logWeights } = psis(raw);
-    const weights = logWeights.map(Math.exp);
-    const next = new Float64Array(dim);
-    for (let s = 0; s < DRAWS; s++) for (let i = 0; i < dim; i++) next[i]! += weights[s]! * x[s * dim + i]!;
-    const spread = new Float64Array(dim * dim);
+    const raw = new Float64Array(DRAWS);
     for (let s = 0; s < DRAWS; s++) {
-      for (let i = 0; i < dim; i++) {
-        const a = weights[s]! * (x[s * dim + i]! - next[i]!);
-        for (let j = 0; j <= i; j++) spread[i * dim + j]! += a * (x[s * dim + j]! - next[j]!);
-      }
+      for (let i = 0; i < dim; i++) point[i] = x[s * dim + i]!;
+      const logP = density.evaluate(point, gradient);
+      raw[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s]!;
     }
-    for (let i = 0; i < dim; i++) for (let j = 0; j < i; j++) spread[j * dim + i] = spread[i * dim + j]!;
+    evaluations += DRAWS;
+    const weights = psis(raw).logWeights.map(Math.exp);
+    const next = weightedMean(x, weights, dim);
+    const spread = weightedCovariance(x, weights, next);
     const better = next.every(Number.isFinite) ? choleskyOf(scaled(spread), dim) : null;
     if (!better) {
       converged = false;

@@ -70,26 +70,28 @@ export function hostGaussian(mean: Float64Array, factor: Float64Array): HostGaus
       const noise = new Generator(seed, "approximation").normals(new Float64Array(n * dim));
       const out = new Float64Array(n * dim);
       for (let s = 0; s < n; s++) {
-        const z = noise.subarray(s * dim, (s + 1) * dim);
+        const first = s * dim;
         for (let i = 0; i < dim; i++) {
           let sum = mean[i]!;
-          if (diagonal) sum += factor[i]! * z[i]!;
-          else for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * z[j]!;
-          out[s * dim + i] = sum;
+          if (diagonal) sum += factor[i]! * noise[first + i]!;
+          else for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * noise[first + j]!;
+          out[first + i] = sum;
         }
       }
       return out;
     },
     logDensityOf(x) {
       const rest = new Float64Array(dim);
-      return Float64Array.from({ length: x.length / dim }, (_, s) => {
+      const out = new Float64Array(x.length / dim);
+      for (let s = 0; s < out.length; s++) {
         for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
         if (diagonal) for (let i = 0; i < dim; i++) rest[i]! /= factor[i]!;
         else solveLower(factor, rest);
         let square = 0;
         for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
-        return -0.5 * square - logDeterminant - 0.5 * dim * LOG_2PI;
-      });
+        out[s] = -0.5 * square - logDeterminant - 0.5 * dim * LOG_2PI;
+      }
+      return out;
     },
   };
 }

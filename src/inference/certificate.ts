@@ -3,7 +3,7 @@ import { ebfmi } from "../diagnostics/energy.ts";
 import { essTail } from "../diagnostics/ess.ts";
 import { mcseMean, mcseSd } from "../diagnostics/mcse.ts";
 import { variance } from "../diagnostics/moments.ts";
-import { importanceEss, importanceMoments, khatThreshold, psis } from "../diagnostics/psis.ts";
+import { importanceEss, khatThreshold, momentsUnder, normalised, psis } from "../diagnostics/psis.ts";
 import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
 import type { Approximation } from "./approximation.ts";
 import type { LogDensity } from "./log-density.ts";
@@ -46,16 +46,23 @@ export function weigh(q: Approximation, density: LogDensity, count: number, seed
   const { dim } = q;
   const proposal = defended(q);
   const points = proposal.draw(count, seed);
-  const logQ = proposal.logDensityOf(points);
   const gradient = new Float64Array(dim);
   const point = new Float64Array(dim);
   const raw = new Float64Array(count);
-  for (let s = 0; s < count; s++) {
-    if (s === SCREENED && smoothed(points.subarray(0, s * dim), raw.subarray(0, s)).khat > HOPELESS) return smoothed(points.slice(0, s * dim), raw.slice(0, s)); // biome-ignore format: one line
-    for (let j = 0; j < dim; j++) point[j] = points[s * dim + j]!;
-    const logP = density.evaluate(point, gradient);
-    raw[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s]!;
-  }
+  const weighFrom = (from: number, to: number): void => {
+    const logQ = proposal.logDensityOf(points.subarray(from * dim, to * dim));
+    for (let s = from; s < to; s++) {
+      for (let j = 0; j < dim; j++) point[j] = points[s * dim + j]!;
+      const logP = density.evaluate(point, gradient);
+      raw[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s - from]!;
+    }
+  };
+  const screened = Math.min(SCREENED, count);
+  weighFrom(0, screened);
+  if (screened === count) return smoothed(points, raw);
+  const first = smoothed(points.slice(0, screened * dim), raw.slice(0, screened));
+  if (first.khat > HOPELESS) return first;
+  weighFrom(screened, count);
   return smoothed(points, raw);
 }
 
@@ -123,9 +130,11 @@ export function certifyWeighted(
   if (otherModes) return { trusted: false, khat, reason: `${about}, but ${otherModes}` };
   let worst = 0;
   let at = 0;
+  const weights = normalised(logWeights);
+  const values = new Float64Array(count);
   for (let j = 0; j < dim; j++) {
-    const values = Float64Array.from({ length: count }, (_, i) => points[i * dim + j]!);
-    const moments = importanceMoments(logWeights, values);
+    for (let i = 0; i < count; i++) values[i] = points[i * dim + j]!;
+    const moments = momentsUnder(weights, values);
     const error = Math.max(moments.mcseMean, moments.mcseSd) / moments.sd;
     if (!(error <= worst)) [worst, at] = [error, j];
   }

@@ -1,7 +1,7 @@
 import type { Chains } from "../diagnostics/chains.ts";
 import { mcseMean, mcseSd } from "../diagnostics/mcse.ts";
 import { mean, variance } from "../diagnostics/moments.ts";
-import { importanceMoments, khatOfExpectation } from "../diagnostics/psis.ts";
+import { khatUnder, momentsUnder, normalised } from "../diagnostics/psis.ts";
 import { rhat } from "../diagnostics/rhat.ts";
 import { type Draws, elementNames } from "../posterior/draws.ts";
 import { TOLERANCE } from "./certificate.ts";
@@ -60,6 +60,20 @@ function doubtOf({ name, draws, ofMean, ofSd, added = { ofMean: 0, ofSd: 0 }, ta
 /** Whether a quantity is a yes or no: its sd says nothing that its mean does not. */
 const isIndicator = (values: Float64Array): boolean => values.every((x) => x === 0 || x === 1);
 
+/** Whether a quantity is the same in all draws, rounding apart. */
+function isConstant(values: Float64Array): boolean {
+  const first = values[0]!;
+  const rounding = 1e-13 * Math.abs(first);
+  return values.every((x) => Math.abs(x - first) <= rounding);
+}
+
+/** (x − centre)² of each value. */
+function squaredDistances(values: Float64Array, centre: number): Float64Array {
+  const out = new Float64Array(values.length);
+  for (let i = 0; i < out.length; i++) out[i] = (values[i]! - centre) ** 2;
+  return out;
+}
+
 /** The worst of the doubts about all elements that vary. */
 function worstOf(
   reported: ReportedDraws,
@@ -70,9 +84,9 @@ function worstOf(
   for (const [site, { shape, values }] of Object.entries(reported)) {
     const names = elementNames(site, shape);
     for (const [i, name] of names.entries()) {
-      const own = Float64Array.from({ length: count }, (_, d) => values[d * names.length + i]!);
-      const first = own[0]!;
-      if (own.every((x) => Math.abs(x - first) <= 1e-13 * Math.abs(first))) continue;
+      const own = new Float64Array(count);
+      for (let d = 0; d < count; d++) own[d] = values[d * names.length + i]!;
+      if (isConstant(own)) continue;
       const bad = own.findIndex((x) => !Number.isFinite(x));
       const doubt = bad < 0 ? doubtAbout(name, own) : { reason: `${name} is ${own[bad]} in some draws.`, more: Number.POSITIVE_INFINITY }; // biome-ignore format: one line
       if (doubt && !(worst && worst.more >= doubt.more)) worst = doubt;
@@ -88,11 +102,17 @@ function worstOf(
  */
 export function doubtOfWeighted(logWeights: Float64Array, reported: ReportedDraws, resampled: number): Doubt | null {
   const draws = logWeights.length;
+  const weights = normalised(logWeights);
+  const khat = khatUnder(logWeights);
   return worstOf(reported, draws, (name, values) => {
-    const moments = importanceMoments(logWeights, values);
+    const moments = momentsUnder(weights, values);
     const { mean: centre, sd } = moments;
     const indicator = isIndicator(values);
-    const fourth = values.reduce((sum, x, i) => sum + Math.exp(logWeights[i]!) * (x - centre) ** 4, 0);
+    let fourth = 0;
+    for (let i = 0; i < draws; i++) {
+      const square = (values[i]! - centre) * (values[i]! - centre);
+      fourth += weights[i]! * square * square;
+    }
     return doubtOf({
       name,
       draws,
@@ -103,7 +123,7 @@ export function doubtOfWeighted(logWeights: Float64Array, reported: ReportedDraw
         ofMean: 1 / Math.sqrt(resampled),
         ofSd: indicator ? 0 : Math.sqrt((fourth / sd ** 4 - 1) / (4 * resampled)),
       },
-      tail: () => (indicator ? 0 : khatOfExpectation(logWeights, values.map((x) => (x - centre) ** 2))), // biome-ignore format: short
+      tail: () => (indicator ? 0 : khat(squaredDistances(values, centre))),
     });
   });
 }
@@ -111,7 +131,7 @@ export function doubtOfWeighted(logWeights: Float64Array, reported: ReportedDraw
 /** Judges what is reported of a sampler's draws, where it is not a coordinate that the sampler moved in. */
 export function doubtOfChains({ chains, draws, sites }: Draws, judged: ReadonlySet<string>): Doubt | null {
   const total = chains * draws;
-  const equal = new Float64Array(total).fill(-Math.log(total));
+  const khat = khatUnder(new Float64Array(total).fill(-Math.log(total)));
   const others = Object.fromEntries(Object.entries(sites).filter(([name]) => !judged.has(name)));
   return worstOf(others, total, (name, values) => {
     const parts: Chains = Array.from({ length: chains }, (_, c) => values.subarray(c * draws, (c + 1) * draws));
@@ -128,7 +148,7 @@ export function doubtOfChains({ chains, draws, sites }: Draws, judged: ReadonlyS
       draws: total,
       ofMean: mcseMean(parts) / sd,
       ofSd: indicator ? 0 : mcseSd(parts) / sd,
-      tail: () => (indicator ? 0 : khatOfExpectation(equal, values.map((x) => (x - centre) ** 2))), // biome-ignore format: short
+      tail: () => (indicator ? 0 : khat(squaredDistances(values, centre))),
     });
   });
 }

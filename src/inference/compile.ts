@@ -4,24 +4,29 @@ import type { Target } from "./target.ts";
 
 /** A vector of f64 in wasm memory, looked at anew only when the memory has grown. */
 export class MemoryVector {
-  private readonly buffer: { view(): unknown; readonly runtime: { readonly memory: WebAssembly.Memory } };
+  private readonly buffer: { view(): unknown };
   private current: Float64Array;
-  private memory: ArrayBufferLike;
 
   constructor(buffer: MemoryVector["buffer"]) {
     this.buffer = buffer;
     this.current = buffer.view() as Float64Array;
-    this.memory = buffer.runtime.memory.buffer;
   }
 
+  /** Memory that grew leaves views of length 0 behind; a shared one leaves views that still show the same bytes. */
   get values(): Float64Array {
-    const now = this.buffer.runtime.memory.buffer;
-    if (now !== this.memory) {
-      this.memory = now;
-      this.current = this.buffer.view() as Float64Array;
-    }
+    if (this.current.length === 0) this.current = this.buffer.view() as Float64Array;
     return this.current;
   }
+}
+
+/** Elements up to which a loop is faster than a call of `set`. */
+const SHORT = 64;
+
+/** The elements of `from` into those of `to`, which has as many. */
+export function copyInto(to: Float64Array, from: Float64Array): void {
+  const { length } = to;
+  if (length > SHORT) to.set(from);
+  else for (let i = 0; i < length; i++) to[i] = from[i]!;
 }
 
 /** The log density and its gradient as one compiled program, called synchronously from the host. */
@@ -45,9 +50,9 @@ export async function compileLogDensity(target: Target): Promise<LogDensity> {
   return {
     dim,
     evaluate(u, into) {
-      at.values.set(u);
+      copyInto(at.values, u);
       made.step();
-      into.set(slope.values);
+      copyInto(into, slope.values);
       return value.values[0]!;
     },
     portable: () =>

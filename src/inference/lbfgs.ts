@@ -44,6 +44,12 @@ export function dot(a: Float64Array, b: Float64Array): number {
   return sum;
 }
 
+function minus(a: Float64Array, b: Float64Array): Float64Array {
+  const out = new Float64Array(a.length);
+  for (let i = 0; i < a.length; i++) out[i] = a[i]! - b[i]!;
+  return out;
+}
+
 interface Pair {
   readonly step: Float64Array;
   readonly change: Float64Array;
@@ -79,12 +85,17 @@ export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: Lbf
   const scale = options.scale ?? new Float64Array(dim).fill(1);
   let evaluations = 0;
   /** All vectors below are in units of `scale`, so that the recursion's identity suits every coordinate. */
+  const unscaled = new Float64Array(dim);
   const evaluate = (y: Float64Array, gradient: Float64Array): number => {
     evaluations++;
-    const x = y.map((value, i) => value * scale[i]!);
-    const value = fn.evaluate(x, gradient);
-    for (let i = 0; i < dim; i++) gradient[i]! *= scale[i]!;
-    return gradient.every(Number.isFinite) ? value : Number.NaN;
+    for (let i = 0; i < dim; i++) unscaled[i] = y[i]! * scale[i]!;
+    const value = fn.evaluate(unscaled, gradient);
+    let finite = true;
+    for (let i = 0; i < dim; i++) {
+      gradient[i]! *= scale[i]!;
+      if (!Number.isFinite(gradient[i]!)) finite = false;
+    }
+    return finite ? value : Number.NaN;
   };
   const inScale = (g: Float64Array): void => {
     if (!precondition) return;
@@ -92,8 +103,9 @@ export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: Lbf
     precondition(g);
     for (let i = 0; i < dim; i++) g[i]! /= scale[i]!;
   };
+  const { onIterate } = options;
   const report = (y: Float64Array, g: Float64Array) =>
-    options.onIterate?.(y.map((v, i) => v * scale[i]!), g.map((v, i) => v / scale[i]!), value); // biome-ignore format: short
+    onIterate?.(y.map((v, i) => v * scale[i]!), g.map((v, i) => v / scale[i]!), value); // biome-ignore format: short
 
   let x: Float64Array = Float64Array.from({ length: dim }, (_, i) => start[i]! / scale[i]!);
   let gradient: Float64Array = new Float64Array(dim);
@@ -138,7 +150,8 @@ export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: Lbf
     const first = pairs.length || precondition ? 1 : Math.min(1, 1 / norm);
     const points = new Map<number, { x: Float64Array; gradient: Float64Array }>();
     const at = (step: number): LinePoint => {
-      const there = { x: x.map((v, i) => v + step * direction[i]!), gradient: new Float64Array(dim) };
+      const there = { x: new Float64Array(dim), gradient: new Float64Array(dim) };
+      for (let i = 0; i < dim; i++) there.x[i] = x[i]! + step * direction[i]!;
       points.set(step, there);
       const found = evaluate(there.x, there.gradient);
       return { step, value: found, slope: dot(there.gradient, direction) };
@@ -154,8 +167,8 @@ export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: Lbf
       continue;
     }
     const next = points.get(found.step)!;
-    const step = next.x.map((v, i) => v - x[i]!);
-    const change = next.gradient.map((v, i) => v - gradient[i]!);
+    const step = minus(next.x, x);
+    const change = minus(next.gradient, gradient);
     const product = dot(step, change);
     // Where the curvature along the step is lost in rounding, the pair would spoil the recursion.
     if (product > 1e-12 * Math.sqrt(dot(step, step) * dot(change, change))) {

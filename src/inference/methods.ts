@@ -35,7 +35,7 @@ import { bestOf, dispersedModes, doubtOfModes, isMaximum, modesBeside, otherMode
 import { pathfinder } from "./pathfinder.ts";
 import { pointsOf, reportDraws } from "./posterior.ts";
 import type { Problem, ProblemOptions } from "./problem.ts";
-import { compileReporter, type Reporter, reportAll } from "./reported.ts";
+import { compileReporter, type Reporter } from "./reported.ts";
 import { severalModes } from "./several-modes.ts";
 import { certifySgld } from "./sgld-certificate.ts";
 import { type SgldFitOptions, sgldFit } from "./sgld-fit.ts";
@@ -159,7 +159,7 @@ export class Fit {
   /** What speaks against the moments that weighted draws give of the reported quantities; null where nothing does. */
   async doubtOf({ points, count, logWeights }: WeightedDraws): Promise<Doubt | null> {
     const reporter = await this.reporter();
-    const values = reportAll(reporter, points, count);
+    const values = reporter.all(points, count);
     const reported = Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v }])); // biome-ignore format: one line
     return doubtOfWeighted(logWeights, reported, Math.max(this.options.draws ?? 0, 4000));
   }

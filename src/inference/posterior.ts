@@ -20,7 +20,7 @@ import type { ChainsResult } from "./mcmc/chains.ts";
 import { encodePosterior, type PosteriorContent, statsOf } from "./posterior-files.ts";
 import { type PredictiveOptions, posteriorPredictive } from "./predictive.ts";
 import { type Problem, problemOf } from "./problem.ts";
-import { compileReporter, type Reporter, reportAll } from "./reported.ts";
+import { compileReporter, type Reporter } from "./reported.ts";
 
 export interface PosteriorParts<R extends Returned> {
   readonly problem: Problem<R>;
@@ -215,7 +215,7 @@ export class Posterior<R extends Returned = Returned> {
       Object.fromEntries(terms.filter((t) => t.kind === "observe").map((t) => [t.sites.join("+"), assignment.of([t.logProb])[0]!])), // biome-ignore format: one line
     );
     const n = this.allDraws.chains * this.allDraws.draws;
-    const all = reportAll(reporter, this.unconstrained, n);
+    const all = reporter.all(this.unconstrained, n);
     const sites = Object.keys(all);
     const widths = sites.map((s) => all[s]!.length / n);
     const count = widths.reduce((a, b) => a + b, 0);
@@ -280,7 +280,7 @@ export async function reportDraws(
   compiled?: Reporter,
 ): Promise<Draws> {
   const reporter = compiled ?? (await compileReporter(problem));
-  const values = reportAll(reporter, points, chains * draws);
+  const values = reporter.all(points, chains * draws);
   const sites = Object.fromEntries(Object.entries(values).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v }])); // biome-ignore format: one line
   return drawsOf(chains, draws, sites);
 }

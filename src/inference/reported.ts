@@ -16,6 +16,8 @@ export interface Quantity {
 export interface Reporter {
   readonly shapes: Readonly<Record<string, Shape>>;
   at(unconstrained: ArrayLike<number>): Readonly<Record<string, Float64Array>>;
+  /** The same at each of `count` points [count, dim]: [count, ...shape] by name. */
+  all(points: Float64Array, count: number): Record<string, Float64Array>;
 }
 
 /** The latent sites, the deterministic ones, and what the model's body returned besides them. */
@@ -69,18 +71,19 @@ export async function compileReporter(
       made.step();
       return Object.fromEntries(vectors.map(([name, v]) => [name, v.values]));
     },
+    all(points, count) {
+      const columns = vectors.map(([name, vector]) => ({ name, vector, values: new Float64Array(count * vector.values.length) })); // biome-ignore format: one line
+      for (let i = 0; i < count; i++) {
+        const here = at.values;
+        for (let j = 0; j < dim; j++) here[j] = points[i * dim + j]!;
+        made.step();
+        for (const { vector, values } of columns) {
+          const found = vector.values;
+          const first = i * found.length;
+          for (let j = 0; j < found.length; j++) values[first + j] = found[j]!;
+        }
+      }
+      return Object.fromEntries(columns.map(({ name, values }) => [name, values]));
+    },
   };
-}
-
-/** Values of the reported quantities at each of `count` unconstrained points, [count, ...shape] by name. */
-export function reportAll(reporter: Reporter, points: Float64Array, count: number): Record<string, Float64Array> {
-  const dim = count ? points.length / count : 0;
-  const all = new Map<string, Float64Array>();
-  for (let i = 0; i < count; i++) {
-    for (const [name, values] of Object.entries(reporter.at(points.subarray(i * dim, (i + 1) * dim)))) {
-      if (i === 0) all.set(name, new Float64Array(count * values.length));
-      all.get(name)!.set(values, i * values.length);
-    }
-  }
-  return Object.fromEntries(all);
 }

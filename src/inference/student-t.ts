@@ -36,13 +36,15 @@ export function studentT(mean: Float64Array, factor: Float64Array): Proposal {
     },
     logDensityOf(x) {
       const rest = new Float64Array(dim);
-      return Float64Array.from({ length: x.length / dim }, (_, s) => {
+      const out = new Float64Array(x.length / dim);
+      for (let s = 0; s < out.length; s++) {
         for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
         solveLower(factor, rest);
         let square = 0;
         for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
-        return constant - ((DEGREES + dim) / 2) * Math.log1p(square / DEGREES);
-      });
+        out[s] = constant - ((DEGREES + dim) / 2) * Math.log1p(square / DEGREES);
+      }
+      return out;
     },
   };
 }
@@ -79,10 +81,12 @@ export function defended(q: Approximation): Proposal {
     },
     logDensityOf(x) {
       const other = wide.logDensityOf(x);
-      return q.logDensityOf(x).map((a, s) => {
-        const b = other[s]!;
-        return Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b))) - Math.LN2;
-      });
+      const both = q.logDensityOf(x);
+      for (let s = 0; s < both.length; s++) {
+        const [a, b] = [both[s]!, other[s]!];
+        both[s] = Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b))) - Math.LN2;
+      }
+      return both;
     },
   };
 }

@@ -153,9 +153,9 @@ export function tiltedByQuadrature(
 }
 
 /** Two rules around the last answer; they must agree to this, and then the larger one is much nearer. */
-const RULES = [hermiteRule(17), hermiteRule(26)] as const;
+const RULE_SIZES = [17, 26] as const;
 const AGREEMENT = 3e-9;
-const BOTH = RULES[0].nodes.length + RULES[1].nodes.length;
+const BOTH = RULE_SIZES[0] + RULE_SIZES[1];
 const quickSites = new Int32Array(BOTH);
 const quickT = new Float64Array(BOTH);
 const quickH = new Float64Array(BOTH);
@@ -170,11 +170,13 @@ export function tiltedNearby(block: SiteBlock, task: Task, power: number, into: 
   const sd = Math.sqrt(guess.variance);
   quickSites.fill(site);
   let at = 0;
-  for (const { nodes } of RULES) for (const x of nodes) quickT[at++] = guess.mean + sd * x;
+  // They are made when first asked for, not when the module is loaded.
+  const rules = RULE_SIZES.map(hermiteRule);
+  for (const { nodes } of rules) for (const x of nodes) quickT[at++] = guess.mean + sd * x;
   block.logDensity(quickSites, quickT, BOTH, quickH);
   const moments = [0, 0, 0];
   at = 0;
-  for (const [r, { nodes, logWeights }] of RULES.entries()) {
+  for (const [r, { nodes, logWeights }] of rules.entries()) {
     const n = nodes.length;
     let most = -Infinity;
     for (let i = 0; i < n; i++) {
