@@ -6,6 +6,7 @@ export const vaeOptionHelp: Readonly<Record<VaeOptionName, string>> = {
   likelihood: "p(x given z): gaussian learns mean and variance, gaussian-shared one variance for all (default: bernoulli for images, else gaussian)",
   binarize: "make values in [0, 1] binary: at 0.5, or drawn anew at each step (default: dynamic where bernoulli was chosen for gray images, else none)",
   categories: "categories of the categorical likelihood (default: the greatest value plus 1)",
+  standardize: "gaussian: the networks see each column less its mean, by its own sd or by one that is common to all; bounds and decoded values stay in the data's units (default: columns for tables and common for arrays under gaussian, else none)",
   encoder: "widths of the encoder's hidden layers, separated by commas; none for an affine map",
   decoder: "widths of the decoder's hidden layers",
   activation: "between layers",
