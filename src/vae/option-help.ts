@@ -16,7 +16,7 @@ export const vaeOptionHelp: Readonly<Record<VaeOptionName, string>> = {
   draws: "Monte Carlo draws for each example (the paper's L)",
   prior: "p(z): N(0, I), or learned",
   map: "prior on the decoder's weights: MAP instead of maximum likelihood",
-  init: "first weights; normal:SD draws the biases too",
+  init: "first weights; normal:SD draws the biases too; glorot and he let gaussian's sd start at 1",
   optimizer: "how the parameters move",
   lr: "learning rate (default: 0.001; 0.01 for adagrad)",
   beta1: "adam and adamw: memory of the mean gradient",

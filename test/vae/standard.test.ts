@@ -86,3 +86,17 @@ test.each([0, 1, 2, 3])(
     expect(summary.trainNegElbo).toBeLessThan(marginals);
   },
 );
+
+test.each(["glorot", "he"] as const)(
+  "an affine model of %s weights begins with noise of sd 1, and learns",
+  async (init) => {
+    const given = { ...options, init, encoder: [], decoder: [], latent: 8, likelihood: "gaussian" } as const;
+    const { vae } = await trainVae(rows, { ...given, epochs: 0 }, wasm);
+    const named = vae.context.architecture.layout.places.filter(({ name }) => name.startsWith("decoder.logSd"));
+    const values = vae.parameters.read();
+    for (const { offset, size } of named) expect(values.slice(offset, offset + size).every((x) => x === 0)).toBe(true);
+    expect(named).toHaveLength(2);
+    const bounds = await Promise.all([0, 30].map(async (epochs) => (await trainVae(rows, { ...given, epochs }, wasm)).summary.trainNegElbo ?? (await vae.meanBound(rows)).negElbo)); // biome-ignore format: short
+    expect(bounds[1]).toBeLessThan(bounds[0]!);
+  },
+);
