@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { OptionError, runFiles } from "../src/node.ts";
 import { shellWord } from "./describe.ts";
 
@@ -26,12 +26,23 @@ export function makeNumberedRun(dataPath: string): string {
 /** Makes the directory that --out names. @throws OptionError when that is not possible */
 export function makeRun(directory: string): string {
   try {
-    mkdirSync(directory, { recursive: true });
+    makeWithParents(resolve(directory));
     return directory;
   } catch (error) {
     throw new OptionError(
       `${directory} cannot be made (${(error as Error).message}). Choose another directory for the run (--out).`,
     );
+  }
+}
+
+/** By hand: Node's recursive mkdir never returns where a file system refuses a new directory with ENOENT, as /proc does. */
+function makeWithParents(directory: string): void {
+  const parent = dirname(directory);
+  if (!existsSync(parent)) makeWithParents(parent);
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST" || !statSync(directory).isDirectory()) throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { createRun, openRun, readState, runFiles, truncateMetrics, type Vae, type VaeOptions } from "../src/node.ts";
 import { dataSource, loadSource, recordData, requireSameData, sourceOf } from "./data-source.ts";
-import { shellWord } from "./describe.ts";
+import { countOf, shellWord } from "./describe.ts";
 import { UsageError } from "./failure.ts";
 import { onInterrupt } from "./interrupt.ts";
 import {
@@ -89,7 +89,9 @@ export async function resumeRun(directory: string, flags: TrainFlags, epochs: nu
       );
     }
     if (before.status === "done" && before.result && (epochs === null || epochs === had)) {
-      remark(`${directory} is complete: its ${had} epochs are done. To train on, ask for more (--epochs ${2 * had}).`);
+      remark(
+        `${directory} is complete: its ${countOf(had, "epoch")} ${had === 1 ? "is" : "are"} done. To train on, ask for more (--epochs ${2 * had}).`,
+      );
       sayResult(directory, before, flags.json ?? false);
       return;
     }

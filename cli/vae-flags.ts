@@ -12,7 +12,18 @@ import {
 /** Headings of the help, and what stands under them. What is named nowhere goes under the first. */
 const groups: Readonly<Record<string, readonly VaeOptionName[]>> = {
   "Training:": ["epochs", "batch", "dropLast", "seed", "deterministic", "dtype"],
-  "Model:": ["likelihood", "binarize", "categories", "latent", "prior", "posterior", "estimator", "draws", "map"],
+  "Model:": [
+    "likelihood",
+    "binarize",
+    "categories",
+    "standardize",
+    "latent",
+    "prior",
+    "posterior",
+    "estimator",
+    "draws",
+    "map",
+  ],
   "Networks:": ["encoder", "decoder", "activation", "init"],
   "Optimizer:": [
     "optimizer",

@@ -34,6 +34,9 @@ export const glorotLayers: LayerInitialiser = {
   bias: constant(0),
 };
 
+/** A layer whose outputs are 0 at first. */
+export const zeroLayers: LayerInitialiser = { weight: constant(0), bias: constant(0) };
+
 /** N(0, 2 / fanIn), biases 0: keeps variances through rectifiers (He, Zhang, Ren and Sun 2015, eq. 10). */
 export const heLayers: LayerInitialiser = {
   weight: (key, shape, dtype) => normal(key, shape, dtype).mul(Math.sqrt(2 / shape[0]!)),

@@ -13,6 +13,8 @@ export interface MlpOptions {
   readonly heads: Readonly<Record<string, number>>;
   readonly activation: Activation;
   readonly initialiser: LayerInitialiser;
+  /** Heads with first values of their own. */
+  readonly headInitialisers?: Readonly<Record<string, LayerInitialiser>>;
 }
 
 /** A pure function with named parameters. */
@@ -36,15 +38,26 @@ function dense(parameters: Tensors, layer: string, x: Tensor): Tensor {
 }
 
 /** A multilayer perceptron with several linear heads on its last hidden layer. */
-export function mlp({ name, inputs, hidden, heads, activation, initialiser }: MlpOptions): Network {
+export function mlp(options: MlpOptions): Network {
+  const { name, inputs, hidden, heads, activation, initialiser, headInitialisers = {} } = options;
   const layers = [
-    ...hidden.map((width, i) => ({ layer: `${name}.${i}`, from: hidden[i - 1] ?? inputs, to: width })),
-    ...Object.entries(heads).map(([head, to]) => ({ layer: `${name}.${head}`, from: hidden.at(-1) ?? inputs, to })),
+    ...hidden.map((width, i) => ({
+      layer: `${name}.${i}`,
+      from: hidden[i - 1] ?? inputs,
+      to: width,
+      first: initialiser,
+    })),
+    ...Object.entries(heads).map(([head, to]) => ({
+      layer: `${name}.${head}`,
+      from: hidden.at(-1) ?? inputs,
+      to,
+      first: headInitialisers[head] ?? initialiser,
+    })),
   ];
   return {
-    specs: layers.flatMap(({ layer, from, to }) => [
-      { name: `${layer}.weight`, shape: [from, to], initialise: initialiser.weight },
-      { name: `${layer}.bias`, shape: [to], initialise: initialiser.bias },
+    specs: layers.flatMap(({ layer, from, to, first }) => [
+      { name: `${layer}.weight`, shape: [from, to], initialise: first.weight },
+      { name: `${layer}.bias`, shape: [to], initialise: first.bias },
     ]),
     apply(parameters, x) {
       const features = hidden.reduce((h, _, i) => activations[activation](dense(parameters, `${name}.${i}`, h)), x);

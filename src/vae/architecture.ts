@@ -8,7 +8,7 @@ import { termsOf } from "../model/terms.ts";
 import { traceText } from "../model/trace-text.ts";
 import { plateWord } from "../model/words/plate.ts";
 import { randomWords } from "../model/words/random.ts";
-import { glorotLayers, heLayers, type LayerInitialiser, normalLayers } from "../nn/initialiser.ts";
+import { glorotLayers, heLayers, type LayerInitialiser, normalLayers, zeroLayers } from "../nn/initialiser.ts";
 import { type Layout, layoutOf, type Tensors } from "../nn/layout.ts";
 import { mlp } from "../nn/mlp.ts";
 import { type LatentModel, repeatRows } from "../objectives/sgvb.ts";
@@ -56,7 +56,11 @@ export function architectureOf(config: VaeConfig, width: number): Architecture {
   const prior = priorOf(config.prior, latent);
   const shared = { activation, initialiser };
   const encoder = mlp({ name: "encoder", inputs: width, hidden: config.encoder, heads: family.sizes, ...shared });
-  const decoder = mlp({ name: "decoder", inputs: latent, hidden: config.decoder, heads: likelihood.heads, ...shared });
+  const { heads, flat = [] } = likelihood;
+  const headInitialisers = Object.fromEntries(
+    parseForm(config.init).word === "normal" ? [] : flat.map((head) => [head, zeroLayers]),
+  );
+  const decoder = mlp({ name: "decoder", inputs: latent, hidden: config.decoder, heads, headInitialisers, ...shared });
   // Categories come as 0 … count − 1: the network sees them between 0 and 1.
   const toInput = (x: Tensor): Tensor => (categories === null ? x : x.mul(1 / (categories - 1)));
   const parts: Generative = { decoder, likelihood, prior, map: config.map };

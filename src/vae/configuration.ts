@@ -10,6 +10,8 @@ export interface DataFacts {
   readonly isBinary: boolean;
   /** Greatest stored value. */
   readonly greatest: number;
+  /** Axes of one row; 1, as of a table, where it is not said. */
+  readonly axes?: number;
 }
 
 /** Options that belong to some optimizers only. */
@@ -45,6 +47,9 @@ export function configure(options: VaeOptions, data: DataFacts): VaeConfig {
     ...merged,
     likelihood,
     binarize: merged.binarize ?? (likelihood === "bernoulli" && gray ? "dynamic" : "none"),
+    standardize:
+      merged.standardize ??
+      (likelihood !== "gaussian" || data.isImage ? "none" : (data.axes ?? 1) === 1 ? "columns" : "common"),
     categories: likelihood === "categorical" ? (merged.categories ?? Math.max(2, data.greatest + 1)) : null,
     estimator: merged.estimator ?? (parseForm(merged.prior).word === "mixture" ? "generic" : "analytic"),
     lr: merged.lr ?? (optimizer === "adagrad" ? 0.01 : 0.001),
@@ -57,7 +62,7 @@ export function configure(options: VaeOptions, data: DataFacts): VaeConfig {
 }
 
 function checkTogether(config: VaeConfig, options: VaeOptions): void {
-  const { likelihood, binarize, estimator, prior, optimizer } = config;
+  const { likelihood, binarize, standardize, estimator, prior, optimizer } = config;
   if (binarize !== "none" && likelihood !== "bernoulli") {
     throw new OptionError(
       `binarize ${binarize} makes the data binary, but the likelihood is ${likelihood}: use likelihood bernoulli, or binarize none`,
@@ -65,6 +70,11 @@ function checkTogether(config: VaeConfig, options: VaeOptions): void {
   }
   if (options.categories !== undefined && likelihood !== "categorical") {
     throw new OptionError(`categories is an option of the categorical likelihood, but the likelihood is ${likelihood}`);
+  }
+  if (standardize !== "none" && !likelihood.startsWith("gaussian")) {
+    throw new OptionError(
+      `standardize ${standardize} shifts and scales the data, but the likelihood is ${likelihood}: use likelihood gaussian, or standardize none`,
+    );
   }
   const { word, numbers } = parseForm(prior);
   if (word === "mixture" && (!Number.isInteger(numbers[0]) || numbers[0]! < 2)) {

@@ -106,8 +106,19 @@ export class RunningFit implements Fit {
     const inputs = { data: this.data, order: this.order, learningRate: lr, totalSteps: epochs * this.perEpoch };
     const started = performance.now();
     const { metrics } = await step.run(inputs, steps, { seed });
-    this.advance(metrics, steps, (performance.now() - started) / 1000);
-    return metrics;
+    const seconds = (performance.now() - started) / 1000;
+    const natural = this.natural(metrics);
+    this.advance(natural, steps, seconds);
+    return natural;
+  }
+
+  /** Bounds of a standardised model as bounds on the natural values. */
+  private natural(metrics: RunResult["metrics"]): RunResult["metrics"] {
+    const { logSpread } = this.vae;
+    if (logSpread === 0) return metrics;
+    const { negElbo, distortion } = metrics;
+    const add = (x: number) => x + logSpread;
+    return { ...metrics, negElbo: negElbo!.map(add), distortion: distortion!.map(add) };
   }
 
   /** Rows that the step with this number sees. */

@@ -17,6 +17,8 @@ export interface Likelihood {
   readonly support: ObservedSupport;
   /** Outputs that the decoder must have, by name. */
   readonly heads: Readonly<Record<string, number>>;
+  /** Heads that start at 0 unless all weights are asked to be drawn: see `gaussian` below. */
+  readonly flat?: readonly string[];
   /** Parameters beside the network's. */
   readonly specs: readonly ParameterSpec[];
   /** Of x, [width], from the heads of one example. */
@@ -39,6 +41,12 @@ function fromHeads<P extends string>(distribution: Distribution<P>, width: numbe
     sample: (key, heads, _parameters, rows) => distribution.sample(key, heads as Record<P, Tensor>, { rows }),
   };
 }
+
+/**
+ * Mean and sd by the decoder. The noise has sd 1 at first: drawn weights would give some rows one of e^−10, whose squared
+ * errors drown all others'.
+ */
+const gaussian = (width: number): Likelihood => ({ ...fromHeads(normal, width), flat: ["logSd"] });
 
 /** Mean by the decoder, one learned sd for all features: with an affine decoder, probabilistic PCA. */
 function gaussianShared(width: number): Likelihood {
@@ -74,7 +82,7 @@ function categoricalFeatures(width: number, count: number): Likelihood {
 
 export const likelihoods: Record<VaeConfig["likelihood"], (width: number, categories: number) => Likelihood> = {
   bernoulli: (width) => fromHeads(bernoulli, width),
-  gaussian: (width) => fromHeads(normal, width),
+  gaussian,
   "gaussian-shared": gaussianShared,
   "continuous-bernoulli": (width) => fromHeads(continuousBernoulli, width),
   categorical: categoricalFeatures,

@@ -80,7 +80,7 @@ export async function explainNonFinite(fit: RunningFit, good: Snapshot, bad: num
 
 const ADVICE =
   "Training stopped, and the parameters from before that step are kept. Try a smaller lr, clip norm:10, or warmup; " +
-  "a Gaussian likelihood also needs data of moderate scale (divide columns by their sd).";
+  "a Gaussian likelihood also needs data of moderate scale (standardize columns or common).";
 
 function place(
   fit: RunningFit,

@@ -6,6 +6,7 @@ export const vaeOptions = {
   likelihood: { kind: "choice", choices: ["bernoulli", "gaussian", "gaussian-shared", "continuous-bernoulli", "categorical"], default: null },
   binarize: { kind: "choice", choices: ["none", "threshold", "dynamic"], default: null },
   categories: { kind: "integer", min: 2, default: null },
+  standardize: { kind: "choice", choices: ["none", "columns", "common"], default: null },
   encoder: { kind: "integers", min: 1, default: [256] },
   decoder: { kind: "integers", min: 1, default: [256] },
   activation: { kind: "choice", choices: ["tanh", "relu", "softplus", "sigmoid", "elu", "leaky-relu", "gelu", "linear"], default: "relu" },

@@ -4,6 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { Buffer, TensorSpec } from "../engine/runtime.ts";
 import { dataSpec, type ProgramContext } from "./context.ts";
 import { datasetFrom, type RowsInput } from "./rows.ts";
+import { standardised } from "./standard.ts";
 import type { VaeData } from "./vae-file.ts";
 
 /** Rows in a runtime's memory, and the type of the input that takes them. */
@@ -15,6 +16,7 @@ export interface Placed {
 
 /**
  * Checks rows against a model and puts them into its memory: 8-bit data stay 8-bit, others get the networks' type.
+ * A standardised model gets standardised values.
  *
  * @param data  what the model was fitted to
  * @throws      DataError on another width or scale, SupportError on values that the likelihood does not take
@@ -23,10 +25,12 @@ export function placeRows(context: ProgramContext, data: VaeData, input: RowsInp
   const { config, runtime, width } = context;
   const dataset = datasetFrom(input, "data", data.scale);
   check(context, data, dataset);
-  const dtype = dataset.dtype === "u8" ? "u8" : config.dtype;
+  const { standard, scale } = data;
+  const dtype = dataset.dtype === "u8" && !standard ? "u8" : config.dtype;
   const buffer = runtime.buffer(dtype, [dataset.count, width]);
-  buffer.write(dataset.values);
-  if (config.likelihood !== "categorical") toScale(data.scale, dataset, buffer);
+  buffer.write(standard ? standardised(standard, dataset) : dataset.values);
+  if (config.likelihood !== "categorical")
+    toScale(scale, standard ? { ...dataset, dtype: "f64", scale: 1 } : dataset, buffer);
   return { buffer, spec: dataSpec(context, dtype, dataset.count), count: dataset.count };
 }
 

@@ -46,10 +46,10 @@ export function datasetFrom(input: RowsInput, name = "data", scale?: number): Da
 }
 
 /** One pass over the values for what the default options depend on. */
-export function factsOf({ values, scale }: Dataset): DataFacts {
+export function factsOf({ values, scale, eventShape }: Dataset): DataFacts {
   let greatest = values[0]!;
   for (let i = 1; i < values.length; i++) if (values[i]! > greatest) greatest = values[i]!;
   const binary =
     values instanceof Uint8Array && scale === 1 ? isBinary(values) : values.every((x) => x === 0 || x === scale);
-  return { isImage: values instanceof Uint8Array || binary, isBinary: binary, greatest };
+  return { isImage: values instanceof Uint8Array || binary, isBinary: binary, greatest, axes: eventShape.length };
 }

@@ -6,6 +6,7 @@ import type { Fit, TrainingSummary, VaeEvent } from "./events.ts";
 import { RunningFit } from "./fit.ts";
 import type { VaeConfig, VaeOptionName, VaeOptions } from "./options.ts";
 import { datasetFrom, factsOf, type RowsInput } from "./rows.ts";
+import { standardOf } from "./standard.ts";
 import { layouts, Vae, type VaePlace } from "./vae.ts";
 import type { StoredVae } from "./vae-file.ts";
 
@@ -46,7 +47,10 @@ export async function trainVae(
   const config = stored ? resumedConfig(stored, train, options) : configure(options, factsOf(train));
   const { name, eventShape, scale, count } = train;
   const runtime = control.runtime ?? (await defaultRuntime());
-  const vae = await Vae.create(config, stored?.data ?? { name, eventShape, scale, count }, runtime, control.backend);
+  const { standardize } = config;
+  const standard = standardize === "columns" || standardize === "common" ? standardOf(train, standardize) : undefined;
+  const data = stored?.data ?? { name, eventShape, scale, count, standard };
+  const vae = await Vae.create(config, data, runtime, control.backend);
   // All rows are checked before the first step.
   vae.place(train);
   if (test) vae.place(test);

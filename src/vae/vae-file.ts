@@ -2,6 +2,7 @@ import type { TypedArray } from "../base/dtype.ts";
 import { encodeSafetensors, type StoredTensor } from "../data/safetensors.ts";
 import type { Layout } from "../nn/layout.ts";
 import type { VaeConfig } from "./options.ts";
+import type { Standard } from "./standard.ts";
 
 /** What a model knows of the data it was fitted to. */
 export interface VaeData {
@@ -12,6 +13,8 @@ export interface VaeData {
   readonly scale: number;
   /** Training rows. */
   readonly count: number;
+  /** Of the training rows, where the model is of standardised values. */
+  readonly standard?: Standard;
 }
 
 /** Where a fit stands, besides its vectors: enough to go on with the same bits. */

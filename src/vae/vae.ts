@@ -12,6 +12,7 @@ import type { VaeConfig } from "./options.ts";
 import { type Placed, placeRows } from "./placement.ts";
 import { datasetFrom, type Matrix, type RowsInput } from "./rows.ts";
 import { sha256 } from "./sha256.ts";
+import { logSpreadOf, toNatural } from "./standard.ts";
 import { encodeVae, type VaeData } from "./vae-file.ts";
 
 export interface VaePlace {
@@ -69,6 +70,8 @@ export class Vae {
   readonly context: ProgramContext;
   /** The flat parameter vector, shared with the fit while it runs. */
   readonly parameters: Buffer;
+  /** What −log p of standardised values lacks to be that of the natural ones; 0 where they are the same. */
+  readonly logSpread: number;
   private readonly programs = new Map<string, Promise<unknown>>();
   private readonly placed = new WeakMap<object, Placed>();
   private turn: Promise<unknown> = Promise.resolve();
@@ -79,6 +82,7 @@ export class Vae {
     const { dtype, binarize } = config;
     this.config = config;
     this.data = data;
+    this.logSpread = logSpreadOf(data.standard);
     this.context = {
       architecture,
       config,
@@ -170,6 +174,7 @@ export class Vae {
         columns: all[name]!.length / count,
         values: all[name] as Float32Array,
       });
+      for (const name of ["mean", "draw"]) toNatural(this.data.standard, all[name] as Float32Array);
       return { z: matrix("z"), mean: matrix("mean"), draw: matrix("draw") };
     });
   }
@@ -184,7 +189,8 @@ export class Vae {
         await program.run({ parameters: this.parameters, data: at.buffer, pass }, 1, { seed });
         return { rates: program.outputs.rates, distortions: program.outputs.distortions };
       });
-      const [rate, distortion] = [Float64Array.from(all.rates!), Float64Array.from(all.distortions!)];
+      const rate = Float64Array.from(all.rates!);
+      const distortion = Float64Array.from(all.distortions!, (x) => x + this.logSpread);
       return { negElbo: rate.map((r, i) => r + distortion[i]!), rate, distortion };
     });
   }
@@ -199,7 +205,7 @@ export class Vae {
       const { metrics } = await program.run(given, steps, { seed, signal: options.signal });
       const mean = (name: "rate" | "distortion"): number =>
         metrics[name]!.reduce((sum, x, i) => sum + x * Math.min(CHUNK, at.count - i * CHUNK), 0) / at.count;
-      const [rate, distortion] = [mean("rate"), mean("distortion")];
+      const [rate, distortion] = [mean("rate"), mean("distortion") + this.logSpread];
       return { negElbo: rate + distortion, rate, distortion };
     });
   }
@@ -237,6 +243,7 @@ export class Vae {
         });
         return { top, total, squares };
       });
+      for (let i = 0; i < at.count; i++) all.top![i]! -= this.logSpread;
       const { logLikelihoodOf } = await loadPrograms();
       return logLikelihoodOf(all as Record<"top" | "total" | "squares", Float64Array>, samples);
     });
@@ -289,7 +296,7 @@ export class Vae {
       await program.run({ parameters: this.parameters, z });
       return program.outputs;
     });
-    return { rows: count, columns: this.context.width, values: x as Float32Array };
+    return { rows: count, columns: this.context.width, values: toNatural(this.data.standard, x as Float32Array) };
   }
 
   /** Runs a program chunk by chunk and joins its outputs, cut to `count` rows. */

@@ -15,6 +15,15 @@ describe("defaults are decided from the data and other options", () => {
     ["tables are Gaussian", {}, table, { likelihood: "gaussian", binarize: "none" }],
     ["who asks for Bernoulli says how to binarise", { likelihood: "bernoulli" }, gray, { binarize: "none" }],
     ["categories are counted", { likelihood: "categorical" }, gray, { categories: 256 }],
+    ["tables are standardised", {}, table, { standardize: "columns" }],
+    ["arrays of more axes have one spread", {}, { ...table, axes: 2 }, { standardize: "common" }],
+    ["images are not", { likelihood: "gaussian" }, gray, { standardize: "none" }],
+    [
+      "nor is what one variance for all columns is learned of",
+      { likelihood: "gaussian-shared" },
+      table,
+      { standardize: "none" },
+    ],
     ["KL is analytic", {}, table, { estimator: "analytic" }],
     ["but not of a mixture", { prior: "mixture:5" }, table, { estimator: "generic" }],
     ["adam", {}, table, { lr: 0.001, epsilon: 1e-8, beta2: 0.999, weightDecay: 0 }],
@@ -46,6 +55,10 @@ describe("options that cannot be meant are refused, with what is allowed", () =>
     [
       { likelihood: "gaussian", binarize: "dynamic" },
       /binarize dynamic makes the data binary, but the likelihood is gaussian/,
+    ],
+    [
+      { likelihood: "categorical", standardize: "columns" },
+      /standardize columns .*likelihood is categorical: use likelihood gaussian/,
     ],
     [{ likelihood: "bernoulli", categories: 4 }, /categories is an option of the categorical likelihood/],
     [{ momentum: 0.9 }, /momentum is an option of sgd, but the optimizer is adam/],
