@@ -96,7 +96,7 @@ export interface InferOptions extends ProblemOptions {
   /** Of "sites": a family for each latent site that is named, the others getting Gaussians on their unconstrained scale. */
   readonly q?: SiteFamilies;
   /** Of "cavi": starts, tolerance, sweeps, and how logistic likelihoods are bounded. */
-  readonly cavi?: Pick<CaviOptions, "restarts" | "tolerance" | "maxSweeps" | "logistic">;
+  readonly cavi?: Pick<CaviOptions, "restarts" | "tolerance" | "maxSweeps" | "logistic" | "groups">;
   /** Of "sgld": its step sizes. */
   readonly sgld?: Pick<SgldFitOptions, "scale" | "offset" | "decay" | "controlVariates">;
   readonly signal?: AbortSignal;

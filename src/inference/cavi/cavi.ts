@@ -15,6 +15,7 @@ import { writeNeutral } from "./blocks/block.ts";
 import type { Bounds } from "./densities.ts";
 import { drawFactors } from "./draws.ts";
 import { type Factor, type FactorArray, factorsOf } from "./factors.ts";
+import { readGroups } from "./groups.ts";
 import { perturb, startPoints } from "./start.ts";
 import { type Structure, structureOf } from "./structure.ts";
 import { inputsOf, priorStates, readyFor, type Setting, stateKey, stateShapes, sweepOnce } from "./sweep.ts";
@@ -36,6 +37,12 @@ export interface CaviOptions extends ProblemOptions {
    * (streaming variational Bayes, Broderick et al. 2013). The bound is then on the log probability of these data given those.
    */
   readonly after?: CaviFit;
+  /**
+   * Structured mean field: names of sites that one factor holds together, `[["mu", "theta"], ["w", "b"]]`. Gaussian sites get one joint
+   * Gaussian for each element of the plates that they share, together with the gamma precision that they all scale with where the group
+   * names it; discrete sites one table over all their states. A group of one site keeps it apart.
+   */
+  readonly groups?: readonly (readonly string[])[];
   readonly signal?: AbortSignal;
   readonly onSweep?: (event: { readonly restart: number; readonly sweep: number; readonly elbo: number }) => void;
 }
@@ -97,7 +104,10 @@ export async function fitWithSetting<R extends Returned>(
   }
   const { runtime, deterministic } = problem;
   const bounds: Bounds = { logistic: options.logistic ?? null };
-  const structure = structureOf(anyTensor(problem), problem.layout, { bounds });
+  const structure = structureOf(anyTensor(problem), problem.layout, {
+    bounds,
+    groups: readGroups(problem.layout, options.groups ?? []),
+  });
   const { blocks } = structure;
   const buffers = Object.fromEntries(Object.entries(stateShapes(blocks)).map(([key, shape]) => [key, runtime.buffer("f64", shape)])); // biome-ignore format: one line
   const earlier = options.after

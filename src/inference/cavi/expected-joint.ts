@@ -10,7 +10,7 @@ import { full } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { type Addend, type Bounds, expectedLogDensities, familiesWithExpectations } from "./densities.ts";
 import { productsOf, type Statistics } from "./moments.ts";
-import { type Axis, along, contract, type Label, type Named, newAxis, resolve } from "./named.ts";
+import { type Axis, along, contract, type Label, labelsKey, type Named, newAxis, resolve } from "./named.ts";
 import { conjugateAt, NotConjugate } from "./not-conjugate.ts";
 import { type Gate, type Latent, Reader } from "./read.ts";
 
@@ -117,6 +117,12 @@ function refuseSummedStates(gates: readonly Gate[], factors: readonly Named[], b
   }
 }
 
+/** Whether two discrete quantities are held in one factor. */
+function mates(q: Statistics, a: Gate, b: Gate): boolean {
+  const [s, t] = [q.sites[a.site]!, q.sites[b.site]!];
+  return s.kind === "discrete" && t.kind === "discrete" && !!s.group && s.group.name === t.group?.name;
+}
+
 /** The probabilities of the discrete states that the factors look at. */
 function weights(q: Statistics, gates: readonly Gate[], factors: readonly Named[]): Named[] {
   const used = new Set(factors.flatMap((f) => f.axes));
@@ -131,7 +137,9 @@ function weights(q: Statistics, gates: readonly Gate[], factors: readonly Named[
   }
   for (const [i, gate] of chosen.entries()) {
     // Two elements of one site that stand in one addend depend on each other, unless a chain's factor holds both.
-    if (chosen.slice(0, i).some((g) => g.site === gate.site && g.previous === gate.previous)) q.coupled?.(gate.site, 0);
+    const kin = (g: Gate) =>
+      g.site === gate.site || (mates(q, g, gate) && labelsKey(g.labels) !== labelsKey(gate.labels));
+    if (chosen.slice(0, i).some((g) => kin(g) && g.previous === gate.previous)) q.coupled?.(gate.site, 0);
   }
   const done = new Set<Gate>();
   return chosen.flatMap((gate) => {
@@ -139,6 +147,14 @@ function weights(q: Statistics, gates: readonly Gate[], factors: readonly Named[
     done.add(gate);
     const s = q.sites[gate.site]!;
     if (s.kind !== "discrete") return [];
+    if (s.group) {
+      const { sites, table } = s.group;
+      const seen = chosen.filter((g) => mates(q, g, gate) && labelsKey(g.labels) === labelsKey(gate.labels));
+      for (const g of seen) done.add(g);
+      const found = sites.map((site) => seen.find((g) => g.site === site));
+      const gone = sites.map((_, i) => gate.labels.length + i).filter((_, i) => !found[i]);
+      return [resolve(gone.length ? table.sum(gone) : table, [...gate.labels, ...found.flatMap((g) => (g ? [along(g.axis)] : []))])]; // biome-ignore format: one line
+    }
     const steps = JSON.stringify(gate.labels.map((l) => (l.kind === "axis" ? [l.axis.id, l.offset] : l.kind)));
     const partner = chosen.find(
       (g) =>
