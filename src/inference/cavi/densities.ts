@@ -1,8 +1,9 @@
-import type { Params } from "../../distributions/distribution.ts";
+import type { Family, Params } from "../../distributions/distribution.ts";
 import { LOG_2PI, logNormalCdf } from "../../distributions/normal-cdf.ts";
 import { iota } from "../../tensor/functions.ts";
 import * as linalg from "../../tensor/linalg.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { Expectations } from "./expectations.ts";
 import { add, collapse, type Form, isKnown, type Leaf, leavesText, negate, power } from "./form.ts";
 import { allocated, covariance, logOf, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
 import {
@@ -38,6 +39,8 @@ export interface TermContext {
   readonly params: Params;
   readonly labels: readonly Label[];
   readonly like: Tensor;
+  /** Where a site is given to gradients: the values that functions of it take. */
+  readonly expectations: Expectations | null;
 }
 
 /** Factors of one addend of E log p; the addend is the sum of their product over all axes. */
@@ -50,10 +53,14 @@ const times = (c: TermContext, by: number): Named => scalar(c.like, by);
 const has = (c: TermContext, name: string): boolean => Object.hasOwn(c.params, name);
 
 /** A parameter or value that must be data or decided by discrete sites. */
-function fixed(form: Form, what: string): Named {
+function fixed(c: TermContext, form: Form, what: string): Named {
+  if (!isKnown(form) && c.expectations && leavesOf(form).some((l) => c.expectations!.has(l.site)))
+    return c.expectations.nodes(form);
   if (!isKnown(form)) throw new NotConjugate(`its ${what} depends on ${leavesText(form)}`);
   return collapse(form);
 }
+
+const leavesOf = (form: Form): Leaf[] => form.terms.flatMap((t) => [...t.leaves]);
 
 const logValue = (c: TermContext, form: Form): Named => {
   const log = logOf(c.q, form) ?? (isKnown(form) ? map(collapse(form), (t) => t.log()) : null);
@@ -182,7 +189,7 @@ function isPrior(c: TermContext, value: Form): boolean {
 
 /** log p = a log b − lgamma(a) + (a − 1) log x − b x */
 function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend[] {
-  const a = fixed(shape, "shape");
+  const a = fixed(c, shape, "shape");
   const log = logValue(c, value);
   const addends: Addend[] = [
     [a, logValue(c, rate)],
@@ -203,6 +210,21 @@ function bernoulliLogs(c: TermContext): { yes: Named; no: Named } | null {
   return logsOfProbability(c.q, form, () => collapse(form));
 }
 
+/** log of a probability, and of one less it, by known logits. */
+function logsOfLogits(c: TermContext): { yes: Named; no: Named } {
+  const logits = fixed(c, at(c, "logits"), "logits (probs with a beta prior are conjugate)");
+  return { yes: map(logits, (t) => t.neg().softplus().neg()), no: map(logits, (t) => t.softplus().neg()) };
+}
+
+/** log softmax of known logits at one label. */
+function logSoftmax(c: TermContext, label: Label, else_: string): Named {
+  const k = newAxis(c.params.logits!.shape.at(-1)!);
+  const what = `logits (${else_})`;
+  const all = fixed(c, at(c, "logits", along(k)), what);
+  const norm = all.axes.includes(k) ? { tensor: all.tensor.logsumexp(all.axes.indexOf(k)), axes: all.axes.filter((a) => a !== k) } : map(all, (t) => t.add(Math.log(k.size))); // biome-ignore format: short
+  return join(fixed(c, at(c, "logits", label), what), norm, (l, n) => l.sub(n));
+}
+
 /** E log p of each family that has one, by name, as addends. */
 export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => Addend[]>> = {
   normal: (c) => gaussian(c, add(valueAt(c), negate(c.like, at(c, "mean"))), precisionOf(c, at(c, "sd"))),
@@ -212,7 +234,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     gammaTerm(c, { terms: [{ factors: [times(c, 1)], leaves: [], sums: [] }] }, at(c, "rate"), valueAt(c)),
   // With y = 1/x: a log b − lgamma(a) + (a + 1) log y − b y
   inverseGamma: (c) => {
-    const a = fixed(at(c, "shape"), "shape");
+    const a = fixed(c, at(c, "shape"), "shape");
     const scale = at(c, "scale");
     const inverse = power(valueAt(c), -1);
     const addends: Addend[] = [
@@ -226,7 +248,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     return addends;
   },
   beta: (c) => {
-    const [a, b] = [fixed(at(c, "a"), "a"), fixed(at(c, "b"), "b")];
+    const [a, b] = [fixed(c, at(c, "a"), "a"), fixed(c, at(c, "b"), "b")];
     const value = valueAt(c);
     const { yes, no } = logsOfProbability(c.q, value, () => collapse(value));
     const norm = join(a, b, (a, b) => a.add(b).lgamma().sub(a.lgamma()).sub(b.lgamma()));
@@ -235,7 +257,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
   },
   dirichlet: (c) => {
     const k = newAxis(c.value.shape.at(-1)!);
-    const a = fixed(at(c, "concentration", along(k)), "concentration");
+    const a = fixed(c, at(c, "concentration", along(k)), "concentration");
     const value = valueAt(c, along(k));
     const log = logValue(c, value);
     const full = map(join(a, iotaOf(c, k), (a, i) => a.add(i.mul(0))), (t) => t); // biome-ignore format: short
@@ -246,7 +268,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
   wishart: (c) => {
     const n = c.value.shape.at(-1)!;
     const [d, e] = [newAxis(n), newAxis(n)];
-    const df = fixed(at(c, "df"), "df");
+    const df = fixed(c, at(c, "df"), "df");
     const { tensor, labels } = c.reader.peel(c.params.scale!, [...c.labels, along(d), along(e)]);
     const lower = linalg.cholesky(tensor);
     const inverse = resolve(linalg.inverseFromCholesky(lower), labels);
@@ -260,46 +282,44 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     return addends;
   },
   bernoulli: (c) => {
-    const y = fixed(valueAt(c), "value");
+    const y = fixed(c, valueAt(c), "value");
     if (has(c, "logits")) return logistic(c, y);
     const probit = c.reader.probit(c.params.probs!, c.labels);
-    if (probit && !isKnown(probit)) return albertChib(c, y, probit);
+    if (probit && !isKnown(probit) && !leavesOf(probit).some((l) => c.expectations?.has(l.site)))
+      return albertChib(c, y, probit);
     const { yes, no } = bernoulliLogs(c)!;
     return chosen(c, y, yes, no);
   },
   binomial: (c) => {
-    const x = fixed(valueAt(c), "value");
-    const total = fixed(at(c, "total"), "total");
-    if (has(c, "logits"))
-      throw new NotConjugate("a binomial by logits is not conjugate to anything: give probs with a beta prior");
-    const { yes, no } = bernoulliLogs(c)!;
+    const x = fixed(c, valueAt(c), "value");
+    const total = fixed(c, at(c, "total"), "total");
+    const { yes, no } = has(c, "logits") ? logsOfLogits(c) : bernoulliLogs(c)!;
     const choose = join(total, x, (n, k) => n.add(1).lgamma().sub(k.add(1).lgamma()).sub(n.sub(k).add(1).lgamma())); // biome-ignore format: the formula
     return [[x, yes], [join(total, x, (n, k) => n.sub(k)), no], [choose]];
   },
   categorical: (c) => {
     const label = c.reader.index(c.value.node, c.labels);
-    if (has(c, "logits")) {
-      const k = newAxis(c.params.logits!.shape.at(-1)!);
-      const all = fixed(at(c, "logits", along(k)), "logits");
-      const norm = all.axes.includes(k) ? { tensor: all.tensor.logsumexp(all.axes.indexOf(k)), axes: all.axes.filter((a) => a !== k) } : map(all, (t) => t.add(Math.log(k.size))); // biome-ignore format: short
-      return [[fixed(at(c, "logits", label), "logits")], [times(c, -1), norm]];
-    }
+    if (has(c, "logits")) return [[logSoftmax(c, label, "probs with a dirichlet prior are conjugate")]];
     return [[logOfPositive(c, at(c, "probs", label))]];
   },
   multinomial: (c) => {
     const v = newAxis(c.value.shape.at(-1)!);
-    const x = fixed(valueAt(c, along(v)), "value");
-    const total = fixed(at(c, "total"), "total");
-    if (has(c, "logits")) throw new NotConjugate("a multinomial by logits is not conjugate to anything: give probs with a dirichlet prior"); // biome-ignore format: one line
+    const x = fixed(c, valueAt(c, along(v)), "value");
+    const total = fixed(c, at(c, "total"), "total");
     return [
-      [x, logOfPositive(c, at(c, "probs", along(v)))],
+      [
+        x,
+        has(c, "logits")
+          ? logSoftmax(c, along(v), "probs with a dirichlet prior are conjugate")
+          : logOfPositive(c, at(c, "probs", along(v))),
+      ],
       [map(total, (t) => t.add(1).lgamma())],
       [times(c, -1), map(x, (t) => t.add(1).lgamma())],
     ];
   },
   poisson: (c) => {
-    const x = fixed(valueAt(c), "value");
-    if (has(c, "logRate")) throw new NotConjugate("a poisson by logRate is not conjugate to anything: give a rate with a gamma prior"); // biome-ignore format: one line
+    const x = fixed(c, valueAt(c), "value");
+    if (has(c, "logRate")) return poissonByLog(c, x);
     const rate = at(c, "rate");
     const addends: Addend[] = [
       [x, logOfPositive(c, rate)],
@@ -309,6 +329,35 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     return addends;
   },
 };
+
+/** x η − e^η − log x!, by E e^η = exp(E η + ½ Var η) of a Gaussian form. */
+function poissonByLog(c: TermContext, x: Named): Addend[] {
+  const eta = at(c, "logRate");
+  const leaves = leavesOf(eta);
+  const factorial: Addend = [times(c, -1), map(x, (t) => t.add(1).lgamma())];
+  const known = isKnown(eta);
+  if (!known && !leaves.every((l) => c.expectations?.has(l.site)))
+    throw new NotConjugate(`its log rate depends on ${leavesText(eta)}: give a rate with a gamma prior`);
+  if (!known && eta.terms.some((t) => t.leaves.length > 1 || t.leaves.some((l) => l.power !== 1)))
+    throw new NotConjugate("its log rate is no linear form");
+  const mean = known ? collapse(eta) : meanOf(c.q, eta, c.like);
+  const variance = known ? null : varianceOf(c, eta);
+  const rate = variance ? join(mean, variance, (m, v) => m.add(v.mul(0.5)).exp()) : map(mean, (t) => t.exp());
+  return [[x, mean], [times(c, -1), rate], factorial];
+}
+
+/** E log p of any distribution of numbers whose value and parameters are known, or take known values at nodes or draws. */
+export function elementwiseLogDensity(c: TermContext, family: Family): Addend[] {
+  const names = Object.keys(c.params);
+  const params: Readonly<Record<string, { readonly rank: number }>> = family.params;
+  if (family.eventRank || names.some((name) => params[name]!.rank))
+    throw new NotConjugate(`a ${family.name} is no distribution of single numbers by single numbers`);
+  const parts = [valueAt(c), ...names.map((name) => at(c, name))].map((form, i) => fixed(c, form, names[i - 1] ?? "value")); // biome-ignore format: one line
+  const logs = elementwise(parts, ([x, ...values]) =>
+    family.logProb(x!, Object.fromEntries(names.map((name, i) => [name, values[i]!]))),
+  );
+  return [[logs]];
+}
 
 const iotaOf = (c: TermContext, k: Axis): Named => ({ tensor: iota(c.like, [k.size], 0, "f64"), axes: [k] });
 
@@ -345,8 +394,8 @@ function albertChib(c: TermContext, y: Named, eta: Form): Addend[] {
 /** log σ(±η) ≥ (y − ½) E η − log 2 cosh(ξ / 2) at ξ² = E η² (Jaakkola and Jordan 2000, eq. 7, at its best ξ). */
 function logistic(c: TermContext, y: Named): Addend[] {
   const eta = at(c, "logits");
-  if (isKnown(eta)) {
-    const logits = collapse(eta);
+  if (isKnown(eta) || leavesOf(eta).some((l) => c.expectations?.has(l.site))) {
+    const logits = fixed(c, eta, "logits");
     return [[join(y, logits, (y, l) => y.mul(-2).add(1).mul(l).softplus().neg())]];
   }
   if (c.bounds.logistic !== "jaakkola-jordan") throw new NotConjugate(`its logits depend on ${leavesText(eta)}, and a logistic likelihood is conjugate to nothing`); // biome-ignore format: one line

@@ -3,6 +3,7 @@ import { sameShape } from "../../base/shape.ts";
 import type { RandomSite, TracedModel } from "../../model/site.ts";
 import { latentSites } from "../../model/terms.ts";
 import { statesFor, wholeShape } from "./expected-joint.ts";
+import type { GradientSites } from "./gradient-sites.ts";
 
 /** Sites that one factor of q holds together (structured mean field), by what kind of factor that is. */
 export interface Group {
@@ -46,7 +47,7 @@ export const refusedGroup = (group: Group, why: string): OptionError =>
  *
  * @throws OptionError where a name is unknown or stands twice, or where the sites cannot be one exponential family
  */
-export function readGroups(model: TracedModel, given: readonly (readonly string[])[]): Group[] {
+export function readGroups(model: TracedModel, given: readonly (readonly string[])[], bent: GradientSites): Group[] {
   const sites = latentSites(model);
   if (!Array.isArray(given) || given.some((g) => !Array.isArray(g) || !g.length))
     throw new OptionError('groups takes lists of names of latent sites: groups: [["mu", "theta"], ["w", "b"]]');
@@ -60,12 +61,12 @@ export function readGroups(model: TracedModel, given: readonly (readonly string[
       seen.add(name);
       return site;
     });
-    return groupOf(members);
+    return groupOf(members, bent);
   });
 }
 
-function groupOf(members: readonly RandomSite[]): Group {
-  const gaussians = members.filter((s) => isGaussian(s));
+function groupOf(members: readonly RandomSite[], bent: GradientSites): Group {
+  const gaussians = members.filter((s) => isGaussian(s) || bent.has(s.name));
   const discrete = members.filter((s) => s.kind === "sample" && statesFor(s));
   const others = members.filter((s) => !gaussians.includes(s) && !discrete.includes(s));
   const group = { gaussians, discrete, precision: null, alone: null, shared: sharedPlates(members) };
@@ -79,6 +80,10 @@ function groupOf(members: readonly RandomSite[]): Group {
   const [precision, ...more] = others;
   if (more.length || (precision && !PRECISIONS.has(precision.family!.name))) {
     throw refusedGroup(all, `${others.map((s) => `"${s.name}" is a ${s.family!.name}`).join(", ")}`);
+  }
+  const free = gaussians.find((s) => !bent.has(s.name));
+  if (gaussians.some((s) => bent.has(s.name)) && (free || precision)) {
+    throw refusedGroup(all, `some of them are given to gradients and "${(free ?? precision)!.name}" is not`);
   }
   if (precision && !gaussians.length) throw refusedGroup(all, `"${precision.name}" stands without a Gaussian`);
   if (precision && precision.family!.name === "wishart" && gaussians.length > 1) {

@@ -33,8 +33,15 @@ export type SiteStatistics =
       readonly relativeTo: { readonly site: string; readonly positions: readonly number[] } | null;
       /** Of the state of a chain: the states before each step, and Cov(x_t, x_{t−1}). */
       readonly before: { readonly mean: Tensor; readonly covariance: Tensor; readonly cross: Tensor } | null;
-      /** Of sites in one factor: Cov with those after it, [...shared plates, ...events, ...the other's events]. */
-      readonly group?: { readonly name: string; readonly cross: Readonly<Record<string, Tensor>> };
+      /**
+       * Of sites in one factor: its name, where this one's elements begin in it, and Cov with those after it, [...shared plates,
+       * ...events, ...the other's events].
+       */
+      readonly group?: {
+        readonly name: string;
+        readonly offset: number;
+        readonly cross: Readonly<Record<string, Tensor>>;
+      };
     }
   /** E x^power and E log x; `point`: of a parameter that is estimated, whose density is one by dx. */
   | {
@@ -63,6 +70,8 @@ export type Coupled = (site: string, position: number) => void;
 export interface Statistics {
   readonly sites: Readonly<Record<string, SiteStatistics>>;
   readonly coupled?: Coupled;
+  /** Hears of the sites whose moments are looked at. */
+  readonly seen?: (site: string) => void;
 }
 
 /** That a covariance is relative to the precision `site`, seen at `labels`; `events`: where the Gaussian's own axes are seen. */
@@ -85,6 +94,7 @@ const exponent = (p: number) => (p === 1 ? "" : `^${p}`);
 function leafMean(q: Statistics, leaf: Leaf): Named {
   const { site, previous, labels, power } = leaf;
   const s = q.sites[site]!;
+  q.seen?.(site);
   if (s.kind === "gaussian" && power === 1) return resolve(previous ? s.before!.mean : s.mean, labels);
   if (s.kind === "positive" && power === s.power) return resolve(s.mean, labels);
   if (s.kind === "matrix" && power === 1) return resolve(s.mean, labels);

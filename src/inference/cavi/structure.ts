@@ -5,6 +5,7 @@ import { latentSites } from "../../model/terms.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { betaBlock } from "./blocks/beta.ts";
 import { type Block, neutralState, type Variable } from "./blocks/block.ts";
+import { byGradient } from "./blocks/by-gradient.ts";
 import type { Chain } from "./blocks/chain.ts";
 import { dirichletBlock } from "./blocks/dirichlet.ts";
 import { discreteBlock } from "./blocks/discrete.ts";
@@ -20,6 +21,7 @@ import { matrixPoint, positivePoint, realPoint, simplexPoint, unitPoint } from "
 import { wishartBlock } from "./blocks/wishart.ts";
 import type { Bounds } from "./densities.ts";
 import { type ExpectedTerm, expectedJoint, statesFor, wholeShape } from "./expected-joint.ts";
+import type { Gradients } from "./gradient-sites.ts";
 import { checkGroups, type Group, isGaussian, membersOf, refusedGroup } from "./groups.ts";
 import type { Coupled, SiteStatistics } from "./moments.ts";
 
@@ -111,6 +113,7 @@ export interface StructureOptions {
   readonly bounds: Bounds;
   /** Sites that are to be held in one factor; those of a group of one stay apart. */
   readonly groups: readonly Group[];
+  readonly gradients: Gradients;
 }
 
 export interface Structure {
@@ -119,6 +122,9 @@ export interface Structure {
   readonly chains: ReadonlySet<string>;
   /** Discrete sites whose elements depend on one another: they take turns. */
   readonly intertwined: ReadonlySet<string>;
+  readonly gradients: Gradients;
+  /** Terms whose expectations are no closed form, and how they are taken. */
+  readonly inexact: { readonly quadrature: readonly string[]; readonly draws: readonly string[] };
 }
 
 /**
@@ -128,11 +134,18 @@ export interface Structure {
  *
  * @throws OptionError naming what has no closed-form factor or term
  */
-export function structureOf(like: Tensor, model: TracedModel, { bounds, groups }: StructureOptions): Structure {
+export function structureOf(
+  like: Tensor,
+  model: TracedModel,
+  { bounds, groups, gradients }: StructureOptions,
+): Structure {
   const sites = latentSites(model);
+  /** As q holds it: a site that is given to gradients on its unconstrained scale. */
+  const shapeOf = (site: RandomSite) => gradients.sites.get(site.name)?.shape ?? wholeShape(site);
+  const bent = (site: RandomSite) => gradients.sites.has(site.name);
   const events = new Map(
     sites.map((site): [string, Set<number>] => {
-      const rank = wholeShape(site).length;
+      const rank = shapeOf(site).length;
       return [site.name, new Set(site.family?.name === "multivariateNormal" ? [rank - 1] : [])];
     }),
   );
@@ -140,16 +153,17 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds, groups }
   const starts = new Set([...chains.values()].flatMap(({ initial }) => ("site" in initial ? [initial.site] : [])));
   checkGroups(groups, new Set([...chains.keys(), ...starts]));
   for (const { gaussians, shared } of groups.filter((g) => g.gaussians.length > 1)) {
-    for (const s of gaussians) for (let p = shared; p < wholeShape(s).length; p++) events.get(s.name)!.add(p);
+    for (const s of gaussians) for (let p = shared; p < shapeOf(s).length; p++) events.get(s.name)!.add(p);
   }
   const powers = new Map<string, number>();
   const variableOf = (site: RandomSite): Variable => {
     const own = [...events.get(site.name)!].sort((p, q) => p - q);
-    return { site: site.name, shape: wholeShape(site), events: own };
+    return { site: site.name, shape: shapeOf(site), events: own };
   };
   const blockOf = (site: RandomSite): Block => {
     const variable = variableOf(site);
     const chain = chains.get(site.name);
+    if (bent(site)) return byGradient(gaussianBlock(variable), [gradients.sites.get(site.name)!]);
     if (!chain) return blockFor(site, variable.events, powers.get(site.name) ?? 1);
     const states = statesFor(site);
     return states
@@ -157,15 +171,20 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds, groups }
       : gaussianChainBlock({ ...chain, variable });
   };
   const inChains = new Set(chains.keys());
-  const terms = expectedJoint(like, model, bounds, inChains, { filled: new Map() });
+  for (const name of [...inChains, ...starts].filter((n) => gradients.sites.has(n))) {
+    throw new OptionError(`gradient: "${name}" is a state of a chain, whose steps are one factor in closed form`);
+  }
+  const terms = expectedJoint(like, model, bounds, inChains, { filled: new Map() }, gradients);
   const owners = sites.filter((s) => !starts.has(s.name));
   /** The factor of a site, once for all of its group. */
   const factorsNow = (): Block[] =>
     owners.flatMap((site) => {
       const group = groups.find((g) => membersOf(g).includes(site));
-      if (group && group.gaussians.length > 1 && isGaussian(site)) {
+      if (group && group.gaussians.length > 1 && group.gaussians.includes(site)) {
         const unit = unitOf(group.gaussians, variableOf);
-        return site === group.gaussians[0] ? [unit.seen(gaussianBlock(unit.variable))] : [];
+        if (site !== group.gaussians[0]) return [];
+        const block = unit.seen(gaussianBlock(unit.variable));
+        return [bent(site) ? byGradient(block, group.gaussians.map((s) => gradients.sites.get(s.name)!)) : block]; // biome-ignore format: short
       }
       if (group && group.discrete.length > 1) {
         const members = group.discrete.map((s) => ({ site: s.name, states: statesFor(s)! }));
@@ -183,7 +202,7 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds, groups }
       const site = sites.find((s) => s.name === name)!;
       const group = groups.find((g) => membersOf(g).includes(site));
       if (statesFor(site)) intertwined.add(blocks.find((b) => b.sites.includes(name))!.name);
-      if (!isGaussian(site) || events.get(name)!.has(position)) return;
+      if (!(isGaussian(site) || bent(site)) || events.get(name)!.has(position)) return;
       // The first state of a chain has the axes of the others but for that of time.
       const chain = [...chains].find(([, { initial }]) => "site" in initial && initial.site === name);
       if (chain) events.get(chain[0])!.add(position >= chain[1].time ? position + 1 : position);
@@ -195,7 +214,7 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds, groups }
     for (const term of terms) term.expect({ sites: statistics(like, blocks), coupled });
   }
   const jointly = (members: readonly RandomSite[]): number =>
-    members.reduce((sum, s) => sum + sizeOf([...events.get(s.name)!].map((p) => wholeShape(s)[p]!)), 0);
+    members.reduce((sum, s) => sum + sizeOf([...events.get(s.name)!].map((p) => shapeOf(s)[p]!)), 0);
   for (const members of [...sites.map((s) => [s]), ...groups.map((g) => g.gaussians)]) {
     const n = jointly(members);
     if (n <= MOST_JOINT) continue;
@@ -204,7 +223,7 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds, groups }
         `${MOST_JOINT} of them. Split it into several sites, or use a method of gradients.`,
     );
   }
-  const free = sites.filter((s) => s.kind === "sample" && !inChains.has(s.name) && !starts.has(s.name));
+  const free = sites.filter((s) => s.kind === "sample" && !bent(s) && !inChains.has(s.name) && !starts.has(s.name));
   const grouped = new Set(groups.flatMap(membersOf));
   const units = [
     ...groups.filter((g) => g.precision).map((g) => ({ unit: unitOf(g.gaussians, variableOf), precisions: [g.precision!], group: g })), // biome-ignore format: one line
@@ -212,7 +231,9 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds, groups }
       .filter((s) => isGaussian(s) && !grouped.has(s))
       .map((s) => ({ unit: unitOf([s], variableOf), precisions: free.filter((t) => !grouped.has(t)), group: null })),
   ];
-  return { blocks: joined(like, units, terms, blocks), chains: inChains, intertwined };
+  const of = (how: string) => [...new Set(terms.filter((t) => t.how() === how).map((t) => t.name))];
+  const inexact = { quadrature: of("quadrature"), draws: of("draws") };
+  return { blocks: joined(like, units, terms, blocks), chains: inChains, intertwined, gradients, inexact };
 }
 
 /** One Gaussian site, or several that are grouped, as one variable; `seen`: a factor over that as one over the sites. */

@@ -6,6 +6,7 @@ import { full, where } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Problem } from "../problem.ts";
 import type { Block, Expected, State } from "./blocks/block.ts";
+import { climbed, startOf } from "./blocks/by-gradient.ts";
 import type { Bounds } from "./densities.ts";
 import { type ExpectedTerm, expectedJoint, type Holes } from "./expected-joint.ts";
 import type { Structure } from "./structure.ts";
@@ -41,24 +42,34 @@ export interface Setting {
   readonly buffers: Readonly<Record<string, Buffer>>;
   /** The factors of earlier data that stand for the priors of these: their state, by key. */
   readonly earlier: ReadonlyMap<string, Float64Array>;
+  /** Standard normal numbers by factor, for those whose terms are averaged over draws. */
+  readonly noise: ReadonlyMap<string, Buffer>;
 }
 
+const noiseKey = (block: string): string => `noise.${block}`;
 const earlierKey = (key: string): string => `earlier.${key}`;
 
 /** Inputs and data of a fit's programs: the model's, and the earlier factors. */
-export function inputsOf({ problem, structure, earlier }: Pick<Setting, "problem" | "structure" | "earlier">) {
+export function inputsOf({
+  problem,
+  structure,
+  earlier,
+  noise,
+}: Pick<Setting, "problem" | "structure" | "earlier" | "noise">) {
   const shapes = stateShapes(structure.blocks);
   const { runtime } = problem;
   return {
     inputs: {
       ...problem.inputs,
       ...Object.fromEntries([...earlier.keys()].map((k) => [earlierKey(k), f64(shapes[k]!)])),
+      ...Object.fromEntries([...noise].map(([name, b]) => [noiseKey(name), f64(b.shape)])),
     },
     data: {
       ...problem.data,
       ...Object.fromEntries(
         [...earlier].map(([k, values]) => [earlierKey(k), runtime.buffer("f64", shapes[k]!, values)]),
       ),
+      ...Object.fromEntries([...noise].map(([name, b]) => [noiseKey(name), b])),
     },
   };
 }
@@ -67,12 +78,20 @@ export function inputsOf({ problem, structure, earlier }: Pick<Setting, "problem
 export function readyFor(setting: Setting, like: Tensor, inputs: Tensors, turns: Tensors = {}): Ready {
   const { problem, structure, bounds, earlier } = setting;
   const { given, holes } = filled(problem, like, inputs);
-  const terms = expectedJoint(like, problem.trace(like, given), bounds, structure.chains, holes);
+  const { gradients } = structure;
+  const drawn = (name: string, shape: readonly number[]) =>
+    inputs[noiseKey(name)] ?? full(like, [gradients.draws, ...shape], 0, "f64");
+  const terms = expectedJoint(like, problem.trace(like, given), bounds, structure.chains, holes, gradients, drawn);
   const carried = structure.blocks.filter((b) => Object.keys(b.state).every((name) => earlier.has(stateKey(b, name))));
   const replaced = new Set(carried.flatMap((b) => b.sites));
   const instead = carried.map((block): ExpectedTerm => {
     const before = Object.fromEntries(Object.keys(block.state).map((name) => [name, inputs[earlierKey(stateKey(block, name))]!])); // biome-ignore format: one line
-    return { name: block.sites[0]!, sites: block.sites, expect: (q) => block.expectedLog!(before, q.sites) };
+    return {
+      name: block.sites[0]!,
+      sites: block.sites,
+      how: () => "closed form",
+      expect: (q) => block.expectedLog!(before, q.sites),
+    };
   });
   return { blocks: structure.blocks, terms: [...terms.filter((t) => !replaced.has(t.name)), ...instead], turns };
 }
@@ -97,6 +116,15 @@ export const sitesOf = (expected: readonly Expected[]) => ({
 
 export const sum = (like: Tensor, parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => a.add(b), full(like, [], 0, "f64")); // biome-ignore format: short
 
+/** What of the bound one factor decides, as a function of its state. */
+const localBound =
+  (block: Block, expected: readonly Expected[], own: Expected, terms: readonly ExpectedTerm[]) =>
+  (state: State): Tensor => {
+    const moved = block.expected(state);
+    const all = expected.map((e) => (e === own ? moved : e));
+    return sum(moved.entropy, [...terms.map((t) => t.expect(sitesOf(all))), moved.entropy]);
+  };
+
 /** One factor at its optimum given the others: by the terms that it touches. */
 function updated(
   block: Block,
@@ -108,7 +136,10 @@ function updated(
   const names = Object.keys(own.wrt);
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
   const slopes = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
-  const next = block.update(state, own.wrt, Object.fromEntries(names.map((name, i) => [name, slopes[i]!])));
+  const gradients = Object.fromEntries(names.map((name, i) => [name, slopes[i]!]));
+  const next = block.byGradient
+    ? climbed(block, state, own.wrt, gradients, localBound(block, expected, own, terms))
+    : block.update(state, own.wrt, gradients);
   // The new state is a number from here on: later gradients must not flow back through how it was found.
   // Nor may it be the same node as another factor's that has the same formula: they are differentiated by apart.
   const settled = ([name, t]: [string, Tensor]): [string, Tensor] => [
@@ -148,7 +179,10 @@ export function priorStates({ blocks, terms }: Ready, all: Tensors): Record<stri
   for (const [i, block] of blocks.entries()) {
     if (block.family === "point") continue;
     const own = terms.filter((t) => block.sites.includes(t.name));
-    states[i] = updated(block, states[i]!, expected, expected[i]!, own);
+    const touching = () => terms.filter((t) => t.sites.some((s) => block.sites.includes(s)));
+    states[i] = block.byGradient
+      ? startOf(states[i]!, localBound(block, expected, expected[i]!, touching()))
+      : updated(block, states[i]!, expected, expected[i]!, own);
     expected[i] = block.expected(states[i]!);
     for (const [name, tensor] of Object.entries(states[i]!)) result[stateKey(block, name)] = tensor;
   }

@@ -93,7 +93,7 @@ function viewsOf(
       events: variable.events,
       relativeTo: relativeTo && { site: relativeTo.site, positions: relativeTo.positions.map((p) => single[p]!) },
       before: null,
-      group: { name: members.map((m) => m.variable.site).join(", "), cross },
+      group: { name: members.map((m) => m.variable.site).join(", "), offset, cross },
     };
   }
   return views;
