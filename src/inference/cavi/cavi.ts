@@ -206,7 +206,7 @@ export async function fitWithSetting<R extends Returned>(
     converged,
     reason,
     factors: factorsOf(blocks, (block, name) => state.get(stateKey(block, name))!),
-    exact: blocks.length === 1 && !gradients.sites.size,
+    exact: blocks.length === 1 && !gradients.sites.size && !structure.inexact.bounded.length,
     quadrature: structure.inexact.quadrature,
     monteCarlo: await boundOnFreshDraws(setting, seed),
     starts,

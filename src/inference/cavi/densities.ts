@@ -41,19 +41,22 @@ export interface TermContext {
   readonly like: Tensor;
   /** Where a site is given to gradients: the values that functions of it take. */
   readonly expectations: Expectations | null;
+  /** Hears that the term is not its expectation but a bound on it, with a factor of its own at its optimum. */
+  bounded(): void;
 }
 
 /** Factors of one addend of E log p; the addend is the sum of their product over all axes. */
 export type Addend = readonly Named[];
 
-const at = (c: TermContext, name: string, ...events: readonly Label[]): Form =>
+export const at = (c: TermContext, name: string, ...events: readonly Label[]): Form =>
   c.reader.read(c.params[name]!, [...c.labels, ...events]);
-const valueAt = (c: TermContext, ...events: readonly Label[]): Form => c.reader.read(c.value, [...c.labels, ...events]);
-const times = (c: TermContext, by: number): Named => scalar(c.like, by);
-const has = (c: TermContext, name: string): boolean => Object.hasOwn(c.params, name);
+export const valueAt = (c: TermContext, ...events: readonly Label[]): Form =>
+  c.reader.read(c.value, [...c.labels, ...events]);
+export const times = (c: TermContext, by: number): Named => scalar(c.like, by);
+export const has = (c: TermContext, name: string): boolean => Object.hasOwn(c.params, name);
 
 /** A parameter or value that must be data or decided by discrete sites. */
-function fixed(c: TermContext, form: Form, what: string): Named {
+export function fixed(c: TermContext, form: Form, what: string): Named {
   if (!isKnown(form) && c.expectations && leavesOf(form).some((l) => c.expectations!.has(l.site)))
     return c.expectations.nodes(form);
   if (!isKnown(form)) throw new NotConjugate(`its ${what} depends on ${leavesText(form)}`);
@@ -62,34 +65,42 @@ function fixed(c: TermContext, form: Form, what: string): Named {
 
 const leavesOf = (form: Form): Leaf[] => form.terms.flatMap((t) => [...t.leaves]);
 
-const logValue = (c: TermContext, form: Form): Named => {
+export const logValue = (c: TermContext, form: Form): Named => {
   const log = logOf(c.q, form) ?? (isKnown(form) ? map(collapse(form), (t) => t.log()) : null);
   if (!log) throw new NotConjugate(`it needs the logarithm of a sum that holds ${leavesText(form)}`);
   return log;
 };
 
-const valueOf = ({ factors, sums }: Product): Named =>
+const valueOf = ({ factors, sums }: Omit<Product, "relativeTo">): Named =>
   contract(
     factors,
     union(factors.map((f) => f.axes)).filter((a) => !sums.includes(a)),
     sums,
   );
 
-/** −½ E[τ r²] + ½ E log τ − ½ log 2π for a residual r = x − mean: the mean squared, and all its covariances. */
+/** −½ E[τ r²] + ½ E log τ − ½ log 2π for a residual r = x − mean. */
 function gaussian(c: TermContext, residual: Form, precision: Form): Addend[] {
+  const squares = squaresOf(c, residual, precision).map(({ factors }): Addend => [times(c, -0.5), ...factors]);
+  return [[times(c, 0.5), logValue(c, precision)], [times(c, -0.5 * LOG_2PI)], ...squares];
+}
+
+/** E[τ r²] as a sum of products: the mean squared, and all covariances of the residual. */
+function squaresOf(c: TermContext, residual: Form, precision: Form): Omit<Product, "relativeTo">[] {
   const { q, like } = c;
-  const log = logValue(c, precision);
   const mean = meanOf(q, residual, like);
   const square = map(mean, (t) => t.square());
-  const addends: Addend[] = [[times(c, 0.5), log], [times(c, -0.5 * LOG_2PI)]];
-  for (const p of productsOf(q, precision)) addends.push([times(c, -0.5), ...p.factors, square]);
+  const found = productsOf(q, precision).map(({ factors, sums }) => ({ factors: [...factors, square], sums }));
   for (const v of covariance(q, residual, residual)) {
     for (const p of productsOf(q, v.relativeTo ? without(precision, v.relativeTo) : precision)) {
-      addends.push([times(c, -0.5), ...p.factors, ...v.factors]);
+      found.push({ factors: [...p.factors, ...v.factors], sums: [...p.sums, ...v.sums] });
     }
   }
-  return addends;
+  return found;
 }
+
+/** E[τ r²] of each element. */
+export const weightedSquare = (c: TermContext, residual: Form, precision: Form): Named =>
+  squaresOf(c, residual, precision).map(valueOf).reduce((a, b) => plus(a, b)); // biome-ignore format: short
 
 /** A precision without the site that a covariance is relative to: E[τ · C/τ] = C. */
 function without(precision: Form, { site, labels }: Relative): Form {
@@ -102,7 +113,7 @@ function without(precision: Form, { site, labels }: Relative): Form {
 }
 
 /** A precision that must be one product. */
-function precisionOf(c: TermContext, sd: Form): Form {
+export function precisionOf(c: TermContext, sd: Form): Form {
   const precision = power(sd, -2);
   for (const leaf of precision.terms.flatMap((t) => t.leaves)) {
     const s = c.q.sites[leaf.site]!;
@@ -188,7 +199,7 @@ function isPrior(c: TermContext, value: Form): boolean {
 }
 
 /** log p = a log b − lgamma(a) + (a − 1) log x − b x */
-function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend[] {
+export function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend[] {
   const a = fixed(c, shape, "shape");
   const log = logValue(c, value);
   const addends: Addend[] = [
@@ -203,7 +214,12 @@ function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend
 }
 
 /** E log of rates and probabilities that may be sums: each count is then allocated to the addends. */
-const logOfPositive = (c: TermContext, form: Form): Named => logOf(c.q, form) ?? allocated(c.q, form);
+function logOfPositive(c: TermContext, form: Form): Named {
+  const log = logOf(c.q, form);
+  if (log) return log;
+  if (!isKnown(form)) c.bounded();
+  return allocated(c.q, form);
+}
 
 function bernoulliLogs(c: TermContext): { yes: Named; no: Named } | null {
   const form = at(c, "probs");
@@ -215,6 +231,10 @@ function logsOfLogits(c: TermContext): { yes: Named; no: Named } {
   const logits = fixed(c, at(c, "logits"), "logits (probs with a beta prior are conjugate)");
   return { yes: map(logits, (t) => t.neg().softplus().neg()), no: map(logits, (t) => t.softplus().neg()) };
 }
+
+/** E log of a probability, and of one less it, by either parameter. */
+export const chosenLogs = (c: TermContext): { yes: Named; no: Named } =>
+  has(c, "logits") ? logsOfLogits(c) : bernoulliLogs(c)!;
 
 /** log softmax of known logits at one label. */
 function logSoftmax(c: TermContext, label: Label, else_: string): Named {
@@ -293,7 +313,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
   binomial: (c) => {
     const x = fixed(c, valueAt(c), "value");
     const total = fixed(c, at(c, "total"), "total");
-    const { yes, no } = has(c, "logits") ? logsOfLogits(c) : bernoulliLogs(c)!;
+    const { yes, no } = chosenLogs(c);
     const choose = join(total, x, (n, k) => n.add(1).lgamma().sub(k.add(1).lgamma()).sub(n.sub(k).add(1).lgamma())); // biome-ignore format: the formula
     return [[x, yes], [join(total, x, (n, k) => n.sub(k)), no], [choose]];
   },
@@ -384,6 +404,7 @@ const varianceOf = (c: TermContext, form: Form): Named | null => {
  * log Φ(±E η) − ½ Var η at its optimum.
  */
 function albertChib(c: TermContext, y: Named, eta: Form): Addend[] {
+  c.bounded();
   const mean = meanOf(c.q, eta, c.like);
   const variance = varianceOf(c, eta);
   const sign = map(y, (t) => t.mul(2).sub(1));
@@ -399,6 +420,7 @@ function logistic(c: TermContext, y: Named): Addend[] {
     return [[join(y, logits, (y, l) => y.mul(-2).add(1).mul(l).softplus().neg())]];
   }
   if (c.bounds.logistic !== "jaakkola-jordan") throw new NotConjugate(`its logits depend on ${leavesText(eta)}, and a logistic likelihood is conjugate to nothing`); // biome-ignore format: one line
+  c.bounded();
   const mean = meanOf(c.q, eta, c.like);
   const variance = varianceOf(c, eta);
   const square = variance ? join(mean, variance, (m, v) => m.square().add(v)) : map(mean, (t) => t.square());
@@ -409,5 +431,3 @@ function logistic(c: TermContext, y: Named): Addend[] {
   });
   return [[map(y, (t) => t.sub(0.5)), mean], [bound]];
 }
-
-export const familiesWithExpectations = (): string => Object.keys(expectedLogDensities).join(", ");

@@ -9,14 +9,9 @@ import { latentSites } from "../../model/terms.ts";
 import { full } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { vmap } from "../../transforms/vmap.ts";
-import {
-  type Addend,
-  type Bounds,
-  elementwiseLogDensity,
-  expectedLogDensities,
-  familiesWithExpectations,
-} from "./densities.ts";
+import { type Addend, type Bounds, elementwiseLogDensity } from "./densities.ts";
 import { Expectations, type Noise } from "./expectations.ts";
+import { familiesWithExpectations, rowOf } from "./families.ts";
 import { type Gradients, NO_GRADIENTS } from "./gradient-sites.ts";
 import { productsOf, type Statistics } from "./moments.ts";
 import { type Axis, aligned, along, contract, type Label, labelsKey, type Named, newAxis, resolve } from "./named.ts";
@@ -32,6 +27,8 @@ export interface ExpectedTerm {
   expect(q: Statistics): Tensor;
   /** How the expectation was last taken. */
   how(): How;
+  /** Whether it is a bound on the expectation, as it was last taken. */
+  isBound(): boolean;
 }
 
 /** Data with holes: the values with 0 in them, and 1 where there is a value. */
@@ -87,12 +84,16 @@ export function expectedJoint(
     const batch = value.shape.slice(0, value.shape.length - rank).map(newAxis);
     const labels: Label[] = batch.map((a) => along(a));
     const mask = presence(like, value, rank, labels, holes);
-    const row = site.kind !== "factor" && Object.hasOwn(expectedLogDensities, site.family!.name) ? expectedLogDensities[site.family!.name]! : null; // biome-ignore format: one line
+    const row = site.kind === "factor" ? null : rowOf(site.family!.name);
+    let isBound = false;
+    const bounded = () => {
+      isBound = true;
+    };
     const shared = new Reader(trace, roots, random);
     /** The term by its family's row, or as a density of known numbers. */
     const read = (q: Statistics, by: Expectations | null, generic: boolean): Tensor => {
       const reader = by ? new Reader(trace, roots, random, by) : shared;
-      const context = { q: by?.q ?? q, reader, bounds, value, params, labels, like, expectations: by };
+      const context = { q: by?.q ?? q, reader, bounds, value, params, labels, like, expectations: by, bounded };
       const addends = (): readonly Addend[] => {
         if (site.kind === "factor") return productsOf(context.q, reader.read(value, labels)).map((p) => p.factors);
         return row && !generic ? row(context) : elementwiseLogDensity(context, site.family!);
@@ -149,8 +150,10 @@ export function expectedJoint(
       name: site.name,
       sites: touched,
       how: () => how,
+      isBound: () => isBound,
       expect: (q) =>
         conjugateAt(site.name, continuous, () => {
+          isBound = false;
           const { sum, at, by } = firstThat(attempts, q, chosen);
           chosen = at;
           how = !by?.weights.length ? "closed form" : by.drawn ? "draws" : "quadrature";
@@ -204,6 +207,7 @@ function jacobians(like: Tensor, gradients: Gradients, noise: Noise): ExpectedTe
         name: site.name,
         sites: [site.name],
         how: () => how,
+        isBound: () => false,
         expect: (q) => {
           const by = how === "draws" ? { draws: gradients.draws, noise } : "quadrature";
           return new Expectations(like, q, gradients.sites, by).logJacobian(site);

@@ -25,7 +25,7 @@ export const isGaussian = (site: RandomSite): boolean =>
     ? site.support.kind === "real"
     : site.family?.name === "normal" || site.family?.name === "multivariateNormal";
 
-const PRECISIONS = new Set(["gamma", "exponential", "inverseGamma", "wishart"]);
+const PRECISIONS = new Set(["gamma", "exponential", "chiSquared", "inverseGamma", "wishart"]);
 
 export const membersOf = ({ gaussians, precision, discrete, alone }: Group): RandomSite[] => [
   ...gaussians,

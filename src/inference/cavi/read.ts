@@ -208,12 +208,17 @@ export class Reader {
     if (op === "div") return times(x, power(y, -1));
     if (op === "sqrt") return power(x, 0.5);
     if (op === "pow" && isKnown(y)) {
-      const exponent = collapse(y).tensor.node;
-      let constant = exponent;
-      while (constant.op === "broadcast" || constant.op === "reshape") constant = constant.inputs[0]!;
-      if (constant.op === "const") return power(x, constant.attrs.value as number);
+      const exponent = this.constant(collapse(y).tensor);
+      if (exponent !== null) return power(x, exponent);
     }
     return null;
+  }
+
+  /** The one number that a tensor holds; null where it is not the same constant everywhere. */
+  constant({ node }: Tensor): number | null {
+    let at = node;
+    while (at.op === "broadcast" || at.op === "reshape") at = at.inputs[0]!;
+    return at.op === "const" ? (at.attrs.value as number) : null;
   }
 
   /** An elementwise op on values. */

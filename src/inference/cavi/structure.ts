@@ -24,6 +24,7 @@ import { type ExpectedTerm, expectedJoint, statesFor, wholeShape } from "./expec
 import type { Gradients } from "./gradient-sites.ts";
 import { checkGroups, type Group, isGaussian, membersOf, refusedGroup } from "./groups.ts";
 import type { Coupled, SiteStatistics } from "./moments.ts";
+import { gradientWay } from "./not-conjugate.ts";
 
 /** Elements that one Gaussian factor may hold jointly. */
 const MOST_JOINT = 4096;
@@ -40,6 +41,7 @@ function blockFor(site: RandomSite, events: readonly number[], power: number): B
       return gaussianBlock(variable);
     case "gamma":
     case "exponential":
+    case "chiSquared":
       return gammaBlock(variable, false);
     case "inverseGamma":
       return gammaBlock(variable, true);
@@ -52,8 +54,8 @@ function blockFor(site: RandomSite, events: readonly number[], power: number): B
     default:
       throw new OptionError(
         `${site.kind}("${site.name}") is a ${site.family?.name ?? "parameter without a prior"}: coordinate ascent has factors for ` +
-          "normal, multivariateNormal, gamma, exponential, inverseGamma, beta, dirichlet, wishart and discrete sites. Give it such a " +
-          'prior, or use a method of gradients (method: "fullrank", "nuts").',
+          "normal, multivariateNormal, gamma, exponential, chiSquared, inverseGamma, beta, dirichlet, wishart and discrete sites. Give it " +
+          `such a prior, or ${gradientWay([site.name])}a method of gradients for the whole model (method: "fullrank", "nuts").`,
       );
   }
 }
@@ -123,8 +125,8 @@ export interface Structure {
   /** Discrete sites whose elements depend on one another: they take turns. */
   readonly intertwined: ReadonlySet<string>;
   readonly gradients: Gradients;
-  /** Terms whose expectations are no closed form, and how they are taken. */
-  readonly inexact: { readonly quadrature: readonly string[]; readonly draws: readonly string[] };
+  /** Terms whose expectations are no closed form, by how they are taken; and those that are bounds. */
+  readonly inexact: Readonly<Record<"quadrature" | "draws" | "bounded", readonly string[]>>;
 }
 
 /**
@@ -232,7 +234,8 @@ export function structureOf(
       .map((s) => ({ unit: unitOf([s], variableOf), precisions: free.filter((t) => !grouped.has(t)), group: null })),
   ];
   const of = (how: string) => [...new Set(terms.filter((t) => t.how() === how).map((t) => t.name))];
-  const inexact = { quadrature: of("quadrature"), draws: of("draws") };
+  const bounded = terms.filter((t) => t.isBound()).map((t) => t.name);
+  const inexact = { quadrature: of("quadrature"), draws: of("draws"), bounded };
   return { blocks: joined(like, units, terms, blocks), chains: inChains, intertwined, gradients, inexact };
 }
 
@@ -330,7 +333,8 @@ function jointOf(unit: Unit, tau: RandomSite): Block | null {
     const fits = unit.sites.length === 1 && events.length === 1 && events[0] === shape.length - 1 && tauShape.length === single.length + 2; // biome-ignore format: one line
     return fits ? normalWishartBlock(variable, other) : null;
   }
-  if (family !== "gamma" && family !== "exponential" && family !== "inverseGamma") return null;
+  if (family !== "gamma" && family !== "exponential" && family !== "chiSquared" && family !== "inverseGamma")
+    return null;
   // The axes of the precision are the first of the Gaussian's, which is how plates and broadcasts along them align; or none.
   const positions = single.slice(0, tauShape.length);
   const fits = positions.length === tauShape.length && positions.every((p, i) => shape[p] === tauShape[i]);

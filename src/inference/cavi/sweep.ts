@@ -90,6 +90,7 @@ export function readyFor(setting: Setting, like: Tensor, inputs: Tensors, turns:
       name: block.sites[0]!,
       sites: block.sites,
       how: () => "closed form",
+      isBound: () => false,
       expect: (q) => block.expectedLog!(before, q.sites),
     };
   });
