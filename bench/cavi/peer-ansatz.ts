@@ -8,6 +8,7 @@ if (Number.parseInt(process.versions.node, 10) < 21) setFlagsFromString("--exper
 const { cavi, ep } = await import("ansatz");
 const { Generator } = await import("../../src/base/generator.ts");
 const { problemOf } = await import("../../src/inference/problem.ts");
+const { NO_GRADIENTS } = await import("../../src/inference/cavi/gradient-sites.ts");
 const { perturb } = await import("../../src/inference/cavi/start.ts");
 const { structureOf } = await import("../../src/inference/cavi/structure.ts");
 const { stateKey } = await import("../../src/inference/cavi/sweep.ts");
@@ -40,7 +41,7 @@ function rowsIn({ x, rows, columns }: Request): Float64Array[] {
 /** The responsibilities that a fit with this seed starts from, for the others to start there too. */
 async function start(request: Request): Promise<Answer> {
   const problem = await problemOf(models.mixture, models.mixtureData(rowsIn(request), request.components) as never);
-  const { blocks } = structureOf(full(problem.layout.sites[0]!.value, [], 0, "f64"), problem.layout, { bounds: { logistic: null } }); // biome-ignore format: one line
+  const { blocks } = structureOf(full(problem.layout.sites[0]!.value, [], 0, "f64"), problem.layout, { bounds: { logistic: null }, groups: [], gradients: NO_GRADIENTS }); // biome-ignore format: one line
   const arrays = Object.fromEntries(blocks.flatMap((b) => Object.entries(b.state).map(([name, shape]) => [stateKey(b, name), new Float64Array(sizeOf(shape)).fill(1)]))); // biome-ignore format: one line
   const buffers = Object.fromEntries(Object.entries(arrays).map(([key, values]) => [key, { view: () => values }]));
   perturb(blocks, buffers as never, new Generator(request.seed, "cavi", 0), stateKey);

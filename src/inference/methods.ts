@@ -95,8 +95,11 @@ export interface InferOptions extends ProblemOptions {
   readonly stochastic?: Omit<StochasticViOptions, "seed" | "signal" | "onEvent" | "compiled" | "explain">;
   /** Of "sites": a family for each latent site that is named, the others getting Gaussians on their unconstrained scale. */
   readonly q?: SiteFamilies;
-  /** Of "cavi": starts, tolerance, sweeps, and how logistic likelihoods are bounded. */
-  readonly cavi?: Pick<CaviOptions, "restarts" | "tolerance" | "maxSweeps" | "logistic">;
+  /** Of "cavi": starts, tolerance, sweeps, how logistic likelihoods are bounded, groups, and sites that are given to gradients. */
+  readonly cavi?: Pick<
+    CaviOptions,
+    "restarts" | "tolerance" | "maxSweeps" | "logistic" | "groups" | "gradient" | "gradientDraws"
+  >;
   /** Of "sgld": its step sizes. */
   readonly sgld?: Pick<SgldFitOptions, "scale" | "offset" | "decay" | "controlVariates">;
   readonly signal?: AbortSignal;

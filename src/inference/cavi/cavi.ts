@@ -15,6 +15,9 @@ import { writeNeutral } from "./blocks/block.ts";
 import type { Bounds } from "./densities.ts";
 import { drawFactors } from "./draws.ts";
 import { type Factor, type FactorArray, factorsOf } from "./factors.ts";
+import { boundOnFreshDraws, type FreshBound, noiseFor } from "./fresh-draws.ts";
+import { readGradients } from "./gradient-sites.ts";
+import { readGroups } from "./groups.ts";
 import { perturb, startPoints } from "./start.ts";
 import { type Structure, structureOf } from "./structure.ts";
 import { inputsOf, priorStates, readyFor, type Setting, stateKey, stateShapes, sweepOnce } from "./sweep.ts";
@@ -36,6 +39,21 @@ export interface CaviOptions extends ProblemOptions {
    * (streaming variational Bayes, Broderick et al. 2013). The bound is then on the log probability of these data given those.
    */
   readonly after?: CaviFit;
+  /**
+   * Structured mean field: names of sites that one factor holds together, `[["mu", "theta"], ["w", "b"]]`. Gaussian sites get one joint
+   * Gaussian for each element of the plates that they share, together with the gamma precision that they all scale with where the group
+   * names it; discrete sites one table over all their states. A group of one site keeps it apart.
+   */
+  readonly groups?: readonly (readonly string[])[];
+  /**
+   * Names of continuous latent sites that stand in terms outside every exponential family: their factors are Gaussians on the
+   * unconstrained scale, found by natural gradient steps that never lower the bound, while all others stay in closed form. A term that
+   * sees such a site through one number at a time (any generalised linear model) is expected by quadrature, any other one as the mean
+   * over a fixed set of draws.
+   */
+  readonly gradient?: readonly string[];
+  /** Draws for terms that quadrature does not reach. Default 128. */
+  readonly gradientDraws?: number;
   readonly signal?: AbortSignal;
   readonly onSweep?: (event: { readonly restart: number; readonly sweep: number; readonly elbo: number }) => void;
 }
@@ -54,6 +72,13 @@ export interface CaviFit {
   readonly factors: Readonly<Record<string, Factor>>;
   /** Whether q is one factor: where it is, and no bound stands in the model, q is the posterior itself. */
   readonly exact: boolean;
+  /** Terms that are expected by Gauss–Hermite quadrature: the bound is exact but for its error, far below the tolerance where they are smooth. */
+  readonly quadrature?: readonly string[];
+  /**
+   * Terms that are means over a fixed set of draws, the same in all sweeps: `elbo` is the bound on those draws, which q was fitted to.
+   * Here is the bound at q on draws of its own, with its standard error.
+   */
+  readonly monteCarlo?: FreshBound | null;
   /** Bounds of all starts. */
   readonly starts: readonly number[];
   readonly seconds: number;
@@ -97,13 +122,19 @@ export async function fitWithSetting<R extends Returned>(
   }
   const { runtime, deterministic } = problem;
   const bounds: Bounds = { logistic: options.logistic ?? null };
-  const structure = structureOf(anyTensor(problem), problem.layout, { bounds });
+  const gradients = readGradients(problem.coordinates, options.gradient ?? [], options.gradientDraws);
+  const structure = structureOf(anyTensor(problem), problem.layout, {
+    bounds,
+    gradients,
+    groups: readGroups(problem.layout, options.groups ?? [], gradients.sites),
+  });
   const { blocks } = structure;
   const buffers = Object.fromEntries(Object.entries(stateShapes(blocks)).map(([key, shape]) => [key, runtime.buffer("f64", shape)])); // biome-ignore format: one line
   const earlier = options.after
     ? carriedFrom(options.after, problem.layout, structure)
     : new Map<string, Float64Array>();
-  const setting: Setting = { problem: problem as unknown as Problem, structure, bounds, buffers, earlier };
+  const noise = noiseFor(structure, runtime, seed);
+  const setting: Setting = { problem: problem as unknown as Problem, structure, bounds, buffers, earlier, noise };
   const { inputs: given, data } = inputsOf(setting);
   const shared = { runtime, deterministic, state: buffers };
   const likeOf = (state: Readonly<Record<string, Tensor>>) => Object.values(state)[0]!;
@@ -175,7 +206,9 @@ export async function fitWithSetting<R extends Returned>(
     converged,
     reason,
     factors: factorsOf(blocks, (block, name) => state.get(stateKey(block, name))!),
-    exact: blocks.length === 1,
+    exact: blocks.length === 1 && !gradients.sites.size && !structure.inexact.bounded.length,
+    quadrature: structure.inexact.quadrature,
+    monteCarlo: await boundOnFreshDraws(setting, seed),
     starts,
     seconds: (performance.now() - started) / 1000,
     state,

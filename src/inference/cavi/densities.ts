@@ -1,9 +1,10 @@
-import type { Params } from "../../distributions/distribution.ts";
+import type { Family, Params } from "../../distributions/distribution.ts";
 import { LOG_2PI, logNormalCdf } from "../../distributions/normal-cdf.ts";
 import { iota } from "../../tensor/functions.ts";
 import * as linalg from "../../tensor/linalg.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { distances } from "./distances.ts";
+import type { Expectations } from "./expectations.ts";
 import { add, collapse, type Form, isKnown, type Leaf, leavesText, negate, power } from "./form.ts";
 import { allocated, covariance, logOf, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
 import {
@@ -39,51 +40,68 @@ export interface TermContext {
   readonly params: Params;
   readonly labels: readonly Label[];
   readonly like: Tensor;
+  /** Where a site is given to gradients: the values that functions of it take. */
+  readonly expectations: Expectations | null;
+  /** Hears that the term is not its expectation but a bound on it, with a factor of its own at its optimum. */
+  bounded(): void;
 }
 
 /** Factors of one addend of E log p; the addend is the sum of their product over all axes. */
 export type Addend = readonly Named[];
 
-const at = (c: TermContext, name: string, ...events: readonly Label[]): Form =>
+export const at = (c: TermContext, name: string, ...events: readonly Label[]): Form =>
   c.reader.read(c.params[name]!, [...c.labels, ...events]);
-const valueAt = (c: TermContext, ...events: readonly Label[]): Form => c.reader.read(c.value, [...c.labels, ...events]);
-const times = (c: TermContext, by: number): Named => scalar(c.like, by);
-const has = (c: TermContext, name: string): boolean => Object.hasOwn(c.params, name);
+export const valueAt = (c: TermContext, ...events: readonly Label[]): Form =>
+  c.reader.read(c.value, [...c.labels, ...events]);
+export const times = (c: TermContext, by: number): Named => scalar(c.like, by);
+export const has = (c: TermContext, name: string): boolean => Object.hasOwn(c.params, name);
 
 /** A parameter or value that must be data or decided by discrete sites. */
-function fixed(form: Form, what: string): Named {
+export function fixed(c: TermContext, form: Form, what: string): Named {
+  if (!isKnown(form) && c.expectations && leavesOf(form).some((l) => c.expectations!.has(l.site)))
+    return c.expectations.nodes(form);
   if (!isKnown(form)) throw new NotConjugate(`its ${what} depends on ${leavesText(form)}`);
   return collapse(form);
 }
 
-const logValue = (c: TermContext, form: Form): Named => {
+const leavesOf = (form: Form): Leaf[] => form.terms.flatMap((t) => [...t.leaves]);
+
+export const logValue = (c: TermContext, form: Form): Named => {
   const log = logOf(c.q, form) ?? (isKnown(form) ? map(collapse(form), (t) => t.log()) : null);
   if (!log) throw new NotConjugate(`it needs the logarithm of a sum that holds ${leavesText(form)}`);
   return log;
 };
 
-const valueOf = ({ factors, sums }: Product): Named =>
+const valueOf = ({ factors, sums }: Omit<Product, "relativeTo">): Named =>
   contract(
     factors,
     union(factors.map((f) => f.axes)).filter((a) => !sums.includes(a)),
     sums,
   );
 
-/** −½ E[τ r²] + ½ E log τ − ½ log 2π for a residual r = x − mean: the mean squared, and all its covariances. */
+/** −½ E[τ r²] + ½ E log τ − ½ log 2π for a residual r = x − mean. */
 function gaussian(c: TermContext, residual: Form, precision: Form): Addend[] {
+  const squares = squaresOf(c, residual, precision).map(({ factors }): Addend => [times(c, -0.5), ...factors]);
+  return [[times(c, 0.5), logValue(c, precision)], [times(c, -0.5 * LOG_2PI)], ...squares];
+}
+
+/** E[τ r²] as a sum of products: the mean squared, and all covariances of the residual. */
+function squaresOf(c: TermContext, residual: Form, precision: Form): Omit<Product, "relativeTo">[] {
   const { q, like } = c;
-  const log = logValue(c, precision);
   const mean = meanOf(q, residual, like);
   const square = map(mean, (t) => t.square());
-  const addends: Addend[] = [[times(c, 0.5), log], [times(c, -0.5 * LOG_2PI)]];
-  for (const p of productsOf(q, precision)) addends.push([times(c, -0.5), ...p.factors, square]);
+  const found = productsOf(q, precision).map(({ factors, sums }) => ({ factors: [...factors, square], sums }));
   for (const v of covariance(q, residual, residual)) {
     for (const p of productsOf(q, v.relativeTo ? without(precision, v.relativeTo) : precision)) {
-      addends.push([times(c, -0.5), ...p.factors, ...v.factors]);
+      found.push({ factors: [...p.factors, ...v.factors], sums: [...p.sums, ...v.sums] });
     }
   }
-  return addends;
+  return found;
 }
+
+/** E[τ r²] of each element. */
+export const weightedSquare = (c: TermContext, residual: Form, precision: Form): Named =>
+  squaresOf(c, residual, precision).map(valueOf).reduce((a, b) => plus(a, b)); // biome-ignore format: short
 
 /** A precision without the site that a covariance is relative to: E[τ · C/τ] = C. */
 function without(precision: Form, { site, labels }: Relative): Form {
@@ -96,7 +114,7 @@ function without(precision: Form, { site, labels }: Relative): Form {
 }
 
 /** A precision that must be one product. */
-function precisionOf(c: TermContext, sd: Form): Form {
+export function precisionOf(c: TermContext, sd: Form): Form {
   const precision = power(sd, -2);
   for (const leaf of precision.terms.flatMap((t) => t.leaves)) {
     const s = c.q.sites[leaf.site]!;
@@ -187,8 +205,8 @@ function isPrior(c: TermContext, value: Form): boolean {
 }
 
 /** log p = a log b − lgamma(a) + (a − 1) log x − b x */
-function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend[] {
-  const a = fixed(shape, "shape");
+export function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend[] {
+  const a = fixed(c, shape, "shape");
   const log = logValue(c, value);
   const addends: Addend[] = [
     [a, logValue(c, rate)],
@@ -202,11 +220,35 @@ function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend
 }
 
 /** E log of rates and probabilities that may be sums: each count is then allocated to the addends. */
-const logOfPositive = (c: TermContext, form: Form): Named => logOf(c.q, form) ?? allocated(c.q, form);
+function logOfPositive(c: TermContext, form: Form): Named {
+  const log = logOf(c.q, form);
+  if (log) return log;
+  if (!isKnown(form)) c.bounded();
+  return allocated(c.q, form);
+}
 
 function bernoulliLogs(c: TermContext): { yes: Named; no: Named } | null {
   const form = at(c, "probs");
   return logsOfProbability(c.q, form, () => collapse(form));
+}
+
+/** log of a probability, and of one less it, by known logits. */
+function logsOfLogits(c: TermContext): { yes: Named; no: Named } {
+  const logits = fixed(c, at(c, "logits"), "logits (probs with a beta prior are conjugate)");
+  return { yes: map(logits, (t) => t.neg().softplus().neg()), no: map(logits, (t) => t.softplus().neg()) };
+}
+
+/** E log of a probability, and of one less it, by either parameter. */
+export const chosenLogs = (c: TermContext): { yes: Named; no: Named } =>
+  has(c, "logits") ? logsOfLogits(c) : bernoulliLogs(c)!;
+
+/** log softmax of known logits at one label. */
+function logSoftmax(c: TermContext, label: Label, else_: string): Named {
+  const k = newAxis(c.params.logits!.shape.at(-1)!);
+  const what = `logits (${else_})`;
+  const all = fixed(c, at(c, "logits", along(k)), what);
+  const norm = all.axes.includes(k) ? { tensor: all.tensor.logsumexp(all.axes.indexOf(k)), axes: all.axes.filter((a) => a !== k) } : map(all, (t) => t.add(Math.log(k.size))); // biome-ignore format: short
+  return join(fixed(c, at(c, "logits", label), what), norm, (l, n) => l.sub(n));
 }
 
 /** E log p of each family that has one, by name, as addends. */
@@ -218,7 +260,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     gammaTerm(c, { terms: [{ factors: [times(c, 1)], leaves: [], sums: [] }] }, at(c, "rate"), valueAt(c)),
   // With y = 1/x: a log b − lgamma(a) + (a + 1) log y − b y
   inverseGamma: (c) => {
-    const a = fixed(at(c, "shape"), "shape");
+    const a = fixed(c, at(c, "shape"), "shape");
     const scale = at(c, "scale");
     const inverse = power(valueAt(c), -1);
     const addends: Addend[] = [
@@ -232,7 +274,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     return addends;
   },
   beta: (c) => {
-    const [a, b] = [fixed(at(c, "a"), "a"), fixed(at(c, "b"), "b")];
+    const [a, b] = [fixed(c, at(c, "a"), "a"), fixed(c, at(c, "b"), "b")];
     const value = valueAt(c);
     const { yes, no } = logsOfProbability(c.q, value, () => collapse(value));
     const norm = join(a, b, (a, b) => a.add(b).lgamma().sub(a.lgamma()).sub(b.lgamma()));
@@ -241,7 +283,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
   },
   dirichlet: (c) => {
     const k = newAxis(c.value.shape.at(-1)!);
-    const a = fixed(at(c, "concentration", along(k)), "concentration");
+    const a = fixed(c, at(c, "concentration", along(k)), "concentration");
     const value = valueAt(c, along(k));
     const log = logValue(c, value);
     const full = map(join(a, iotaOf(c, k), (a, i) => a.add(i.mul(0))), (t) => t); // biome-ignore format: short
@@ -252,7 +294,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
   wishart: (c) => {
     const n = c.value.shape.at(-1)!;
     const [d, e] = [newAxis(n), newAxis(n)];
-    const df = fixed(at(c, "df"), "df");
+    const df = fixed(c, at(c, "df"), "df");
     const { tensor, labels } = c.reader.peel(c.params.scale!, [...c.labels, along(d), along(e)]);
     const lower = linalg.cholesky(tensor);
     const inverse = resolve(linalg.inverseFromCholesky(lower), labels);
@@ -266,46 +308,44 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     return addends;
   },
   bernoulli: (c) => {
-    const y = fixed(valueAt(c), "value");
+    const y = fixed(c, valueAt(c), "value");
     if (has(c, "logits")) return logistic(c, y);
     const probit = c.reader.probit(c.params.probs!, c.labels);
-    if (probit && !isKnown(probit)) return albertChib(c, y, probit);
+    if (probit && !isKnown(probit) && !leavesOf(probit).some((l) => c.expectations?.has(l.site)))
+      return albertChib(c, y, probit);
     const { yes, no } = bernoulliLogs(c)!;
     return chosen(c, y, yes, no);
   },
   binomial: (c) => {
-    const x = fixed(valueAt(c), "value");
-    const total = fixed(at(c, "total"), "total");
-    if (has(c, "logits"))
-      throw new NotConjugate("a binomial by logits is not conjugate to anything: give probs with a beta prior");
-    const { yes, no } = bernoulliLogs(c)!;
+    const x = fixed(c, valueAt(c), "value");
+    const total = fixed(c, at(c, "total"), "total");
+    const { yes, no } = chosenLogs(c);
     const choose = join(total, x, (n, k) => n.add(1).lgamma().sub(k.add(1).lgamma()).sub(n.sub(k).add(1).lgamma())); // biome-ignore format: the formula
     return [[x, yes], [join(total, x, (n, k) => n.sub(k)), no], [choose]];
   },
   categorical: (c) => {
     const label = c.reader.index(c.value.node, c.labels);
-    if (has(c, "logits")) {
-      const k = newAxis(c.params.logits!.shape.at(-1)!);
-      const all = fixed(at(c, "logits", along(k)), "logits");
-      const norm = all.axes.includes(k) ? { tensor: all.tensor.logsumexp(all.axes.indexOf(k)), axes: all.axes.filter((a) => a !== k) } : map(all, (t) => t.add(Math.log(k.size))); // biome-ignore format: short
-      return [[fixed(at(c, "logits", label), "logits")], [times(c, -1), norm]];
-    }
+    if (has(c, "logits")) return [[logSoftmax(c, label, "probs with a dirichlet prior are conjugate")]];
     return [[logOfPositive(c, at(c, "probs", label))]];
   },
   multinomial: (c) => {
     const v = newAxis(c.value.shape.at(-1)!);
-    const x = fixed(valueAt(c, along(v)), "value");
-    const total = fixed(at(c, "total"), "total");
-    if (has(c, "logits")) throw new NotConjugate("a multinomial by logits is not conjugate to anything: give probs with a dirichlet prior"); // biome-ignore format: one line
+    const x = fixed(c, valueAt(c, along(v)), "value");
+    const total = fixed(c, at(c, "total"), "total");
     return [
-      [x, logOfPositive(c, at(c, "probs", along(v)))],
+      [
+        x,
+        has(c, "logits")
+          ? logSoftmax(c, along(v), "probs with a dirichlet prior are conjugate")
+          : logOfPositive(c, at(c, "probs", along(v))),
+      ],
       [map(total, (t) => t.add(1).lgamma())],
       [times(c, -1), map(x, (t) => t.add(1).lgamma())],
     ];
   },
   poisson: (c) => {
-    const x = fixed(valueAt(c), "value");
-    if (has(c, "logRate")) throw new NotConjugate("a poisson by logRate is not conjugate to anything: give a rate with a gamma prior"); // biome-ignore format: one line
+    const x = fixed(c, valueAt(c), "value");
+    if (has(c, "logRate")) return poissonByLog(c, x);
     const rate = at(c, "rate");
     const addends: Addend[] = [
       [x, logOfPositive(c, rate)],
@@ -315,6 +355,35 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     return addends;
   },
 };
+
+/** x η − e^η − log x!, by E e^η = exp(E η + ½ Var η) of a Gaussian form. */
+function poissonByLog(c: TermContext, x: Named): Addend[] {
+  const eta = at(c, "logRate");
+  const leaves = leavesOf(eta);
+  const factorial: Addend = [times(c, -1), map(x, (t) => t.add(1).lgamma())];
+  const known = isKnown(eta);
+  if (!known && !leaves.every((l) => c.expectations?.has(l.site)))
+    throw new NotConjugate(`its log rate depends on ${leavesText(eta)}: give a rate with a gamma prior`);
+  if (!known && eta.terms.some((t) => t.leaves.length > 1 || t.leaves.some((l) => l.power !== 1)))
+    throw new NotConjugate("its log rate is no linear form");
+  const mean = known ? collapse(eta) : meanOf(c.q, eta, c.like);
+  const variance = known ? null : varianceOf(c, eta);
+  const rate = variance ? join(mean, variance, (m, v) => m.add(v.mul(0.5)).exp()) : map(mean, (t) => t.exp());
+  return [[x, mean], [times(c, -1), rate], factorial];
+}
+
+/** E log p of any distribution of numbers whose value and parameters are known, or take known values at nodes or draws. */
+export function elementwiseLogDensity(c: TermContext, family: Family): Addend[] {
+  const names = Object.keys(c.params);
+  const params: Readonly<Record<string, { readonly rank: number }>> = family.params;
+  if (family.eventRank || names.some((name) => params[name]!.rank))
+    throw new NotConjugate(`a ${family.name} is no distribution of single numbers by single numbers`);
+  const parts = [valueAt(c), ...names.map((name) => at(c, name))].map((form, i) => fixed(c, form, names[i - 1] ?? "value")); // biome-ignore format: one line
+  const logs = elementwise(parts, ([x, ...values]) =>
+    family.logProb(x!, Object.fromEntries(names.map((name, i) => [name, values[i]!]))),
+  );
+  return [[logs]];
+}
 
 const iotaOf = (c: TermContext, k: Axis): Named => ({ tensor: iota(c.like, [k.size], 0, "f64"), axes: [k] });
 
@@ -341,6 +410,7 @@ const varianceOf = (c: TermContext, form: Form): Named | null => {
  * log Φ(±E η) − ½ Var η at its optimum.
  */
 function albertChib(c: TermContext, y: Named, eta: Form): Addend[] {
+  c.bounded();
   const mean = meanOf(c.q, eta, c.like);
   const variance = varianceOf(c, eta);
   const sign = map(y, (t) => t.mul(2).sub(1));
@@ -351,11 +421,12 @@ function albertChib(c: TermContext, y: Named, eta: Form): Addend[] {
 /** log σ(±η) ≥ (y − ½) E η − log 2 cosh(ξ / 2) at ξ² = E η² (Jaakkola and Jordan 2000, eq. 7, at its best ξ). */
 function logistic(c: TermContext, y: Named): Addend[] {
   const eta = at(c, "logits");
-  if (isKnown(eta)) {
-    const logits = collapse(eta);
+  if (isKnown(eta) || leavesOf(eta).some((l) => c.expectations?.has(l.site))) {
+    const logits = fixed(c, eta, "logits");
     return [[join(y, logits, (y, l) => y.mul(-2).add(1).mul(l).softplus().neg())]];
   }
   if (c.bounds.logistic !== "jaakkola-jordan") throw new NotConjugate(`its logits depend on ${leavesText(eta)}, and a logistic likelihood is conjugate to nothing`); // biome-ignore format: one line
+  c.bounded();
   const mean = meanOf(c.q, eta, c.like);
   const variance = varianceOf(c, eta);
   const square = variance ? join(mean, variance, (m, v) => m.square().add(v)) : map(mean, (t) => t.square());
@@ -366,5 +437,3 @@ function logistic(c: TermContext, y: Named): Addend[] {
   });
   return [[map(y, (t) => t.sub(0.5)), mean], [bound]];
 }
-
-export const familiesWithExpectations = (): string => Object.keys(expectedLogDensities).join(", ");

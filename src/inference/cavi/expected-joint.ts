@@ -1,5 +1,5 @@
 import { OptionError } from "../../base/errors.ts";
-import type { Shape } from "../../base/shape.ts";
+import { type Shape, sizeOf } from "../../base/shape.ts";
 import { isDiscrete } from "../../constraints/support.ts";
 import type { Node } from "../../ir/node.ts";
 import { statesOf } from "../../model/enumerate.ts";
@@ -8,10 +8,14 @@ import { dependents, substitute } from "../../model/substitute.ts";
 import { latentSites } from "../../model/terms.ts";
 import { full } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
-import { type Addend, type Bounds, expectedLogDensities, familiesWithExpectations } from "./densities.ts";
+import { vmap } from "../../transforms/vmap.ts";
+import { type Addend, type Bounds, elementwiseLogDensity } from "./densities.ts";
+import { Expectations, type Noise } from "./expectations.ts";
+import { familiesWithExpectations, rowOf } from "./families.ts";
+import { type Gradients, NO_GRADIENTS } from "./gradient-sites.ts";
 import { productsOf, type Statistics } from "./moments.ts";
-import { type Axis, along, contract, type Label, type Named, newAxis, resolve } from "./named.ts";
-import { conjugateAt, NotConjugate } from "./not-conjugate.ts";
+import { type Axis, aligned, along, contract, type Label, labelsKey, type Named, newAxis, resolve } from "./named.ts";
+import { conjugateAt, gradientWay, NotConjugate } from "./not-conjugate.ts";
 import { type Gate, type Latent, Reader } from "./read.ts";
 
 /** One addend of the log joint, ready to be expected. */
@@ -21,6 +25,10 @@ export interface ExpectedTerm {
   readonly sites: readonly string[];
   /** E log p under q, in nats, []. */
   expect(q: Statistics): Tensor;
+  /** How the expectation was last taken. */
+  how(): How;
+  /** Whether it is a bound on the expectation, as it was last taken. */
+  isBound(): boolean;
 }
 
 /** Data with holes: the values with 0 in them, and 1 where there is a value. */
@@ -49,6 +57,8 @@ export function expectedJoint(
   bounds: Bounds,
   chains: ReadonlySet<string>,
   holes: Holes,
+  gradients: Gradients = NO_GRADIENTS,
+  noise: Noise = (_, shape) => full(like, [gradients.draws, ...shape], 0, "f64"),
 ): ExpectedTerm[] {
   const { trace } = like;
   const latent = latentSites(model);
@@ -64,46 +74,153 @@ export function expectedJoint(
   }
   const closed = (t: Tensor): Tensor => new Tensor(trace, substitute(trace, [t.node], replaced)[0]!);
   const sites = model.sites.filter((s): s is Termed => s.kind !== "deterministic" && s.logProb !== null);
-  return sites.map((site) => {
+  const terms = sites.map((site): ExpectedTerm => {
     const params = "params" in site ? Object.fromEntries(Object.entries(site.params).map(([k, t]) => [k, closed(t)])) : {}; // biome-ignore format: short
     const value = closed(site.value);
     const nodes = [value.node, ...Object.values(params).map((t) => t.node)];
     const random = dependents(nodes, new Set(roots.keys()));
-    const touched = [...roots].filter(([node]) => random.has(node)).map(([, l]) => l.site);
-    const reader = new Reader(trace, roots, random);
+    const touched = [...new Set([...roots].filter(([node]) => random.has(node)).map(([, l]) => l.site))];
     const rank = site.kind === "factor" ? 0 : (site.family?.eventRank ?? 0);
     const batch = value.shape.slice(0, value.shape.length - rank).map(newAxis);
     const labels: Label[] = batch.map((a) => along(a));
     const often = site.copies ? [{ tensor: site.copies, axes: batch.slice(0, site.copies.shape.length) }] : [];
     const mask = presence(like, value, rank, labels, holes);
-    const addends = (q: Statistics): Addend[] => {
-      if (site.kind === "factor") return productsOf(q, reader.read(value, labels)).map((p) => p.factors);
-      const row = Object.hasOwn(expectedLogDensities, site.family!.name)
-        ? expectedLogDensities[site.family!.name]!
-        : null;
-      if (!row) {
+    const row = site.kind === "factor" ? null : rowOf(site.family!.name);
+    let isBound = false;
+    const bounded = () => {
+      isBound = true;
+    };
+    const shared = new Reader(trace, roots, random);
+    /** The term by its family's row, or as a density of known numbers. */
+    const read = (q: Statistics, by: Expectations | null, generic: boolean): Tensor => {
+      const reader = by ? new Reader(trace, roots, random, by) : shared;
+      const context = { q: by?.q ?? q, reader, bounds, value, params, labels, like, expectations: by, bounded };
+      const addends = (): readonly Addend[] => {
+        if (site.kind === "factor") return productsOf(context.q, reader.read(value, labels)).map((p) => p.factors);
+        return row && !generic ? row(context) : elementwiseLogDensity(context, site.family!);
+      };
+      const parts = addends().map((factors) => {
+        if (site.kind !== "factor") refuseSummedStates(reader.gates, factors, batch);
+        const used = new Set(factors.flatMap((f) => f.axes));
+        const nodes = by?.weights.filter((w) => used.has(w.axes[0]!)) ?? [];
+        const weighted = [
+          ...factors,
+          ...nodes,
+          ...often,
+          ...(mask ? [mask] : []),
+          ...weights(q, reader.gates, factors),
+        ];
+        return contract(weighted, [], batch).tensor;
+      });
+      by?.check();
+      return parts.reduce((a, b) => a.add(b), full(like, [], 0));
+    };
+    const continuous = latent.filter((s) => touched.includes(s.name) && s.kind === "sample" && !isDiscrete(s.support)).map((s) => s.name); // biome-ignore format: one line
+    const byGradient = touched.filter((name) => gradients.sites.has(name));
+    const byQuadrature = (q: Statistics) => new Expectations(like, q, gradients.sites, "quadrature");
+    const byDraws = (q: Statistics) => {
+      for (const { name, plates } of latent.filter((s) => byGradient.includes(s.name))) holdJointly(q, gradients, name, plates.length); // biome-ignore format: one line
+      return new Expectations(like, q, gradients.sites, { draws: gradients.draws, noise });
+    };
+    /** Everything that the term depends on is drawn: the density itself in each draw. */
+    const averaged = (by: Expectations): Tensor => {
+      if (byGradient.length < touched.length) throw new NotConjugate("it depends on other sites as well");
+      const replacements = new Map(latent.filter((s) => touched.includes(s.name)).map((s) => [s.value.node, by.constrainedDraws(gradients.sites.get(s.name)!).node])); // biome-ignore format: one line
+      const [node] = vmap(trace, [closed(site.logProb!).node], replacements, gradients.draws);
+      const logs = new Tensor(trace, node!);
+      const weighted = [...often, ...(mask ? [mask] : [])].reduce((all, w) => all.mul(aligned(w, batch)), logs);
+      return weighted.sum().div(gradients.draws);
+    };
+    const attempts: readonly Attempt[] = byGradient.length
+      ? [
+          { by: byQuadrature, expect: (q, by) => read(q, by, false) },
+          { by: byQuadrature, expect: (q, by) => read(q, by, true) },
+          { by: byDraws, expect: (q, by) => read(q, by, false) },
+          { by: byDraws, expect: (_, by) => averaged(by!) },
+        ]
+      : [{ by: () => null, expect: (q) => (row || site.kind === "factor" ? read(q, null, false) : ofKnown(q)) }];
+    /** A family without a row is a density of known numbers or nothing. */
+    const ofKnown = (q: Statistics): Tensor => {
+      try {
+        return read(q, null, true);
+      } catch (error) {
+        if (!(error instanceof NotConjugate)) throw error;
         throw new OptionError(
-          `"${site.name}" is a ${site.family!.name}, whose expected log density is not known in closed form. Known are: ` +
-            `${familiesWithExpectations()}. Use a method of gradients (method: "fullrank", "nuts"), or another distribution.`,
+          `"${site.name}" is a ${(site as RandomSite).family!.name}, whose expected log density is not known in closed form: ` +
+            `${error.message}. Known are: ${familiesWithExpectations()}. Ways out: ${gradientWay(continuous)}a method of gradients for ` +
+            'the whole model (method: "fullrank", "nuts"), or another distribution.',
         );
       }
-      return row({ q, reader, bounds, value, params, labels, like });
     };
+    let [chosen, how] = [0, "closed form" as How];
     return {
       name: site.name,
-      sites: [...new Set(touched)],
+      sites: touched,
+      how: () => how,
+      isBound: () => isBound,
       expect: (q) =>
-        conjugateAt(site.name, () => {
-          const parts = addends(q).map((factors) => {
-            if (site.kind !== "factor") refuseSummedStates(reader.gates, factors, batch);
-            const weighted = [...factors, ...often, ...(mask ? [mask] : []), ...weights(q, reader.gates, factors)];
-            return contract(weighted, [], batch).tensor;
-          });
-          const sum = parts.reduce((a, b) => a.add(b), full(like, [], 0));
+        conjugateAt(site.name, continuous, () => {
+          isBound = false;
+          const { sum, at, by } = firstThat(attempts, q, chosen);
+          chosen = at;
+          how = !by?.weights.length ? "closed form" : by.drawn ? "draws" : "quadrature";
           return site.scale === 1 ? sum : sum.mul(site.scale);
         }),
     };
   });
+  return [...terms, ...jacobians(like, gradients, noise)];
+}
+
+/** How the expectation of a term is taken. */
+export type How = "closed form" | "quadrature" | "draws";
+
+interface Attempt {
+  by(q: Statistics): Expectations | null;
+  expect(q: Statistics, by: Expectations | null): Tensor;
+}
+
+/** The first way that a term can be expected; where all fail, the reason of the first. */
+function firstThat(attempts: readonly Attempt[], q: Statistics, from: number) {
+  let reason: NotConjugate | null = null;
+  for (let at = from; at < attempts.length; at++) {
+    try {
+      const by = attempts[at]!.by(q);
+      return { sum: attempts[at]!.expect(q, by), at, by };
+    } catch (error) {
+      if (!(error instanceof NotConjugate)) throw error;
+      reason ??= error;
+    }
+  }
+  throw reason!;
+}
+
+/** So many elements are held jointly at most for each draw that they are found from. */
+const JOINT_PER_DRAW = 1 / 8;
+
+/** A site that is seen in draws is held jointly along its own axes, where the draws suffice to tell their covariances. */
+function holdJointly(q: Statistics, { sites, draws }: Gradients, name: string, plates: number): void {
+  const { shape } = sites.get(name)!;
+  if (sizeOf(shape.slice(plates)) > draws * JOINT_PER_DRAW) return;
+  for (let p = plates; p < shape.length; p++) q.coupled?.(name, p);
+}
+
+/** What the density of a gradient site on its unconstrained scale has in addition. */
+function jacobians(like: Tensor, gradients: Gradients, noise: Noise): ExpectedTerm[] {
+  return [...gradients.sites.values()]
+    .filter((s) => !s.identity)
+    .map((site): ExpectedTerm => {
+      const how: How = site.bijector.eventRank ? "draws" : "quadrature";
+      return {
+        name: site.name,
+        sites: [site.name],
+        how: () => how,
+        isBound: () => false,
+        expect: (q) => {
+          const by = how === "draws" ? { draws: gradients.draws, noise } : "quadrature";
+          return new Expectations(like, q, gradients.sites, by).logJacobian(site);
+        },
+      };
+    });
 }
 
 /** A sum over elements of a discrete site inside a density has been taken before their probabilities could weigh it. */
@@ -116,6 +233,12 @@ function refuseSummedStates(gates: readonly Gate[], factors: readonly Named[], b
       `it sums over the elements of the discrete "${gate.site}": write those as sites of their own`,
     );
   }
+}
+
+/** Whether two discrete quantities are held in one factor. */
+function mates(q: Statistics, a: Gate, b: Gate): boolean {
+  const [s, t] = [q.sites[a.site]!, q.sites[b.site]!];
+  return s.kind === "discrete" && t.kind === "discrete" && !!s.group && s.group.name === t.group?.name;
 }
 
 /** The probabilities of the discrete states that the factors look at. */
@@ -132,7 +255,9 @@ function weights(q: Statistics, gates: readonly Gate[], factors: readonly Named[
   }
   for (const [i, gate] of chosen.entries()) {
     // Two elements of one site that stand in one addend depend on each other, unless a chain's factor holds both.
-    if (chosen.slice(0, i).some((g) => g.site === gate.site && g.previous === gate.previous)) q.coupled?.(gate.site, 0);
+    const kin = (g: Gate) =>
+      g.site === gate.site || (mates(q, g, gate) && labelsKey(g.labels) !== labelsKey(gate.labels));
+    if (chosen.slice(0, i).some((g) => kin(g) && g.previous === gate.previous)) q.coupled?.(gate.site, 0);
   }
   const done = new Set<Gate>();
   return chosen.flatMap((gate) => {
@@ -140,6 +265,14 @@ function weights(q: Statistics, gates: readonly Gate[], factors: readonly Named[
     done.add(gate);
     const s = q.sites[gate.site]!;
     if (s.kind !== "discrete") return [];
+    if (s.group) {
+      const { sites, table } = s.group;
+      const seen = chosen.filter((g) => mates(q, g, gate) && labelsKey(g.labels) === labelsKey(gate.labels));
+      for (const g of seen) done.add(g);
+      const found = sites.map((site) => seen.find((g) => g.site === site));
+      const gone = sites.map((_, i) => gate.labels.length + i).filter((_, i) => !found[i]);
+      return [resolve(gone.length ? table.sum(gone) : table, [...gate.labels, ...found.flatMap((g) => (g ? [along(g.axis)] : []))])]; // biome-ignore format: one line
+    }
     const steps = JSON.stringify(gate.labels.map((l) => (l.kind === "axis" ? [l.axis.id, l.offset] : l.kind)));
     const partner = chosen.find(
       (g) =>

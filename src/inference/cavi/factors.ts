@@ -1,10 +1,7 @@
-import { type Shape, sizeOf } from "../../base/shape.ts";
-import type { Block } from "./blocks/block.ts";
+import { sizeOf } from "../../base/shape.ts";
+import type { Block, FactorArray } from "./blocks/block.ts";
 
-export interface FactorArray {
-  readonly shape: Shape;
-  readonly values: Float64Array;
-}
+export type { FactorArray };
 
 /** One factor of q: its family, the sites that it is over, and its parameters by their usual names. */
 export interface Factor {
@@ -18,7 +15,10 @@ const map = ({ shape, values }: FactorArray, f: (x: number) => number): FactorAr
   values: values.map(f),
 });
 
-/** The factors as the host reads them; of a joint factor each site's name gives the whole. */
+/**
+ * The factors as the host reads them; of a joint factor each site's name gives the whole. Of Gaussian sites that were grouped each name
+ * has its own mean, and the precision is that of all of them, laid end to end in the order of `sites`.
+ */
 export function factorsOf(
   blocks: readonly Block[],
   read: (block: Block, name: string) => Float64Array,
@@ -39,7 +39,11 @@ export function factorsOf(
       parameters.precision = { shape: mean.shape, values: precision.values };
     }
     const factor: Factor = { family: block.family, sites: block.sites, parameters };
-    for (const site of block.sites) factors[site] = factor;
+    const values = Object.fromEntries(Object.keys(block.state).map((name) => [name, read(block, name)]));
+    for (const site of block.sites) {
+      const own = block.meanOf?.(site, values);
+      factors[site] = own ? { ...factor, parameters: { ...parameters, mean: own } } : factor;
+    }
   }
   return factors;
 }

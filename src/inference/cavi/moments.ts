@@ -33,6 +33,15 @@ export type SiteStatistics =
       readonly relativeTo: { readonly site: string; readonly positions: readonly number[] } | null;
       /** Of the state of a chain: the states before each step, and Cov(x_t, x_{t−1}). */
       readonly before: { readonly mean: Tensor; readonly covariance: Tensor; readonly cross: Tensor } | null;
+      /**
+       * Of sites in one factor: its name, where this one's elements begin in it, and Cov with those after it, [...shared plates,
+       * ...events, ...the other's events].
+       */
+      readonly group?: {
+        readonly name: string;
+        readonly offset: number;
+        readonly cross: Readonly<Record<string, Tensor>>;
+      };
     }
   /** E x^power and E log x; `point`: of a parameter that is estimated, whose density is one by dx. */
   | {
@@ -50,6 +59,8 @@ export type SiteStatistics =
       readonly probs: Tensor;
       /** Of the state of a chain: probabilities of the state before, and of both together [..., before, after]. */
       readonly before: { readonly probs: Tensor; readonly pair: Tensor } | null;
+      /** Of sites in one factor: the probabilities of all states together, [..., states of each of `sites`]. */
+      readonly group?: { readonly name: string; readonly sites: readonly string[]; readonly table: Tensor };
     };
 
 /** Elements of one site that a term brings together: they must not be updated apart. */
@@ -59,6 +70,8 @@ export type Coupled = (site: string, position: number) => void;
 export interface Statistics {
   readonly sites: Readonly<Record<string, SiteStatistics>>;
   readonly coupled?: Coupled;
+  /** Hears of the sites whose moments are looked at. */
+  readonly seen?: (site: string) => void;
 }
 
 /** That a covariance is relative to the precision `site`, seen at `labels`; `events`: where the Gaussian's own axes are seen. */
@@ -81,6 +94,7 @@ const exponent = (p: number) => (p === 1 ? "" : `^${p}`);
 function leafMean(q: Statistics, leaf: Leaf): Named {
   const { site, previous, labels, power } = leaf;
   const s = q.sites[site]!;
+  q.seen?.(site);
   if (s.kind === "gaussian" && power === 1) return resolve(previous ? s.before!.mean : s.mean, labels);
   if (s.kind === "positive" && power === s.power) return resolve(s.mean, labels);
   if (s.kind === "matrix" && power === 1) return resolve(s.mean, labels);
@@ -108,6 +122,12 @@ function leafLog(q: Statistics, leaf: Leaf): Named {
 
 const isGaussian = (q: Statistics, leaf: Leaf) => q.sites[leaf.site]!.kind === "gaussian";
 
+/** What q does not hold independent: a site, or the sites of one Gaussian factor. */
+function factorOf(q: Statistics, { site }: Leaf): string {
+  const s = q.sites[site]!;
+  return s.kind === "gaussian" && s.group ? s.group.name : site;
+}
+
 /** Whether two labels never stand for the same element. */
 const apart = (a: Label, b: Label): boolean =>
   (a.kind === "at" && b.kind === "at" && a.at !== b.at) ||
@@ -121,7 +141,7 @@ function termProducts(q: Statistics, term: Term): Product[] {
   for (const leaf of term.leaves) {
     if (done.has(leaf)) continue;
     done.add(leaf);
-    const same = term.leaves.filter((l) => l.site === leaf.site && l !== leaf && !done.has(l));
+    const same = term.leaves.filter((l) => factorOf(q, l) === factorOf(q, leaf) && l !== leaf && !done.has(l));
     if (isGaussian(q, leaf) && leaf.power === 2 && !same.length) {
       const one = { ...leaf, power: 1 };
       const m = leafMean(q, one);
@@ -141,12 +161,13 @@ function termProducts(q: Statistics, term: Term): Product[] {
     if (same.length > 1) throw new NotConjugate(`it is of higher than second order in "${leaf.site}"`);
     done.add(other);
     const means = [mean, leafMean(q, other)];
-    const distinct = leaf.labels.some((l, i) => apart(l, other.labels[i]!));
+    const distinct = leaf.site === other.site && leaf.labels.some((l, i) => apart(l, other.labels[i]!));
     if (!isGaussian(q, leaf) && !distinct) {
       throw new NotConjugate(`it holds a product of "${leaf.site}" with itself`);
     }
     const v = isGaussian(q, leaf) ? leafCovariance(q, leaf, other, term.sums) : null;
-    if (!v) leaf.labels.forEach((l, i) => labelKey(l) === labelKey(other.labels[i]!) || q.coupled?.(leaf.site, i));
+    if (!v && leaf.site === other.site)
+      leaf.labels.forEach((l, i) => labelKey(l) === labelKey(other.labels[i]!) || q.coupled?.(leaf.site, i));
     products = products.flatMap((p) => [
       { ...p, factors: [...p.factors, ...means] },
       ...(v ? [{ ...p, factors: [...p.factors, ...v.factors], relativeTo: v.relativeTo }] : []),
@@ -176,11 +197,13 @@ interface LeafCovariance {
   readonly relativeTo: Relative | null;
 }
 
-/** Cov of two elements of a Gaussian site; null where it is 0 for all. */
+/** Cov of two elements of a Gaussian site, or of two sites in one factor; null where it is 0 for all. */
 function leafCovariance(q: Statistics, a: Leaf, b: Leaf, sums: readonly Axis[]): LeafCovariance | null {
-  const s = q.sites[a.site]!;
-  if (s.kind !== "gaussian")
+  const [s, t] = [q.sites[a.site]!, q.sites[b.site]!];
+  if (s.kind !== "gaussian" || t.kind !== "gaussian")
     throw new NotConjugate(`it needs the variance of "${a.site}", which is no statistic of it`);
+  const across = a.site === b.site ? null : s.group!.cross[b.site];
+  if (across === undefined) return leafCovariance(q, b, a, sums);
   const { events, relativeTo } = s;
   const single = a.labels.map((_, p) => p).filter((p) => !events.includes(p));
   const masks: Named[] = [];
@@ -205,13 +228,14 @@ function leafCovariance(q: Statistics, a: Leaf, b: Leaf, sums: readonly Axis[]):
   if (zero) return null;
   const [first, second] = a.previous && !b.previous ? [b, a] : [a, b];
   const table =
-    !first.previous && second.previous ? s.before!.cross : first.previous ? s.before!.covariance : s.covariance;
-  const labels = [...single.map((p) => first.labels[p]!), ...events.map((p) => first.labels[p]!), ...events.map((p) => second.labels[p]!)]; // biome-ignore format: short
+    across ??
+    (!first.previous && second.previous ? s.before!.cross : first.previous ? s.before!.covariance : s.covariance);
+  const labels = [...single.map((p) => first.labels[p]!), ...events.map((p) => first.labels[p]!), ...t.events.map((p) => second.labels[p]!)]; // biome-ignore format: short
   const isMatrix = relativeTo !== null && q.sites[relativeTo.site]!.kind === "matrix";
   const relative = relativeTo && {
     site: relativeTo.site,
     labels: relativeTo.positions.map((p) => first.labels[p]!),
-    events: events.map((p) => [first.labels[p]!, second.labels[p]!] as const),
+    events: across ? [] : events.map((p) => [first.labels[p]!, second.labels[p]!] as const),
   };
   const value = resolve(table, isMatrix ? labels.slice(0, single.length) : labels);
   return { factors: [value, ...masks], relativeTo: relative };
@@ -237,29 +261,35 @@ export function covariance(q: Statistics, f: Form, g: Form): Product[] {
 
 function termCovariance(q: Statistics, s: Term, given: Term): Product[] {
   const t = fresh(given);
-  const shared = [...new Set(s.leaves.map((l) => l.site))].filter((site) => t.leaves.some((l) => l.site === site));
+  const key = (l: Leaf) => factorOf(q, l);
+  const shared = [...new Set(s.leaves.map(key))].filter((factor) => t.leaves.some((l) => key(l) === factor));
   if (!shared.length) return [];
-  const of = (term: Term, site: string) => {
-    const found = term.leaves.filter((l) => l.site === site);
+  const of = (term: Term, factor: string) => {
+    const found = term.leaves.filter((l) => key(l) === factor);
     if (found.length !== 1 || found[0]!.power !== 1)
-      throw new NotConjugate(`it is of higher than second order in "${site}"`);
+      throw new NotConjugate(`it is of higher than second order in "${factor}"`);
     return found[0]!;
   };
   const result: Product[] = [];
+  for (const term of [s, t]) {
+    const factors = term.leaves.filter((l) => isGaussian(q, l)).map(key);
+    const twice = factors.find((f, i) => factors.indexOf(f) !== i);
+    if (twice) throw new NotConjugate(`it is of higher than second order in "${twice}"`);
+  }
   for (let subset = 1; subset < 2 ** shared.length; subset++) {
     let [left, right] = [s, t];
     const chosen = shared.filter((_, i) => subset & (1 << i));
-    for (const site of chosen) {
-      const to = matching(q, of(left, site), of(right, site), right.sums);
+    for (const factor of chosen) {
+      const to = matching(q, of(left, factor), of(right, factor), right.sums);
       if (to.size) right = renameTerm(right, to);
     }
-    const parts = chosen.map((site) =>
-      leafCovariance(q, of(left, site), of(right, site), [...left.sums, ...right.sums]),
+    const parts = chosen.map((factor) =>
+      leafCovariance(q, of(left, factor), of(right, factor), [...left.sums, ...right.sums]),
     );
     if (parts.some((p) => !p)) continue;
     const scaled = parts.flatMap((p) => p!.relativeTo ?? []);
     if (scaled.length > 1) throw new NotConjugate(`a product of "${chosen.join('" and "')}"`);
-    const rest = [left, right].flatMap((term) => term.leaves.filter((l) => !chosen.includes(l.site)));
+    const rest = [left, right].flatMap((term) => term.leaves.filter((l) => !chosen.includes(key(l))));
     result.push({
       factors: [
         ...left.factors,

@@ -5,15 +5,28 @@ export class NotConjugate extends Error {}
 
 const WAYS =
   'Ways out: a bound or an augmentation (bernoulli({ logits }) under logistic: "jaakkola-jordan", a probit as ' +
-  "bernoulli(Φ(x)) with Φ written by erf), precisions under a gamma prior in place of standard deviations, or a method of " +
-  'gradients for this model (method: "fullrank", "nuts").';
+  "bernoulli(Φ(x)) with Φ written by erf), precisions under a gamma prior in place of standard deviations, ";
 
-/** Runs what belongs to a site; what is not conjugate there becomes an error that says where. */
-export function conjugateAt<T>(site: string, run: () => T): T {
+/**
+ * Runs what belongs to a site; what is not conjugate there becomes an error that says where.
+ *
+ * @param continuous  the latent sites in it that could be given to gradients
+ */
+export function conjugateAt<T>(site: string, continuous: readonly string[], run: () => T): T {
   try {
     return run();
   } catch (error) {
     if (!(error instanceof NotConjugate)) throw error;
-    throw new OptionError(`"${site}" has no closed-form update: ${error.message}. ${WAYS}`);
+    const named = continuous.filter((name) => error.message.includes(`"${name}"`));
+    throw new OptionError(
+      `"${site}" has no closed-form update: ${error.message}. ${WAYS}${gradientWay(named.length ? named : continuous)}a method of ` +
+        'gradients for the whole model (method: "fullrank", "nuts"), or expectation propagation (method: "ep").',
+    );
   }
 }
+
+/** The option that gives some sites to gradients. */
+export const gradientWay = (names: readonly string[]): string =>
+  names.length
+    ? `these sites to gradients and the rest in closed form (gradient: [${names.map((n) => `"${n}"`).join(", ")}]), `
+    : "";

@@ -3,6 +3,7 @@ import type { Node } from "../../ir/node.ts";
 import type { Trace } from "../../ops/vocabulary.ts";
 import { full, iota } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
+import type { Expectations } from "./expectations.ts";
 import { add, collapse, type Form, isKnown, known, leavesText, negate, power, scale, sumForm, times } from "./form.ts";
 import {
   type Axis,
@@ -48,8 +49,15 @@ export class Reader {
   private readonly random: ReadonlySet<Node>;
   private readonly found = new Map<string, Form>();
   private readonly like: Tensor;
+  private readonly expectations: Expectations | null;
 
-  constructor(trace: Trace, latents: ReadonlyMap<Node, Latent>, random: ReadonlySet<Node>) {
+  constructor(
+    trace: Trace,
+    latents: ReadonlyMap<Node, Latent>,
+    random: ReadonlySet<Node>,
+    expectations: Expectations | null = null,
+  ) {
+    this.expectations = expectations;
     this.trace = trace;
     this.latents = latents;
     this.random = random;
@@ -95,6 +103,7 @@ export class Reader {
     }
     if (latent) {
       const { site, previous } = latent;
+      if (this.expectations?.has(site)) return this.expectations.site(site, labels);
       return { terms: [{ factors: [], leaves: [{ site, previous, labels, power: 1 }], sums: [] }] };
     }
     const { op, inputs, attrs, shape } = node;
@@ -169,8 +178,11 @@ export class Reader {
       const forms = inputs.map((n) => at(n, labels));
       const sums = forms.some((f) => this.sumsOverStates(f));
       if (!sums && forms.every(isKnown)) return known(this.apply(op, forms.map(collapse))); // biome-ignore format: short
-      const polynomial = this.polynomial(op, forms);
+      const bent = this.expectations && !sums && forms.some((f) => f.terms.some((t) => t.leaves.some((l) => this.expectations!.has(l.site)))); // biome-ignore format: one line
+      const straight = ["neg", "mul"].includes(op) || (op === "div" && isKnown(forms[1]!));
+      const polynomial = bent && !straight ? null : this.polynomial(op, forms);
       if (polynomial) return polynomial;
+      if (bent) return known(this.apply(op, forms.map((f) => this.expectations!.nodes(f)))); // biome-ignore format: one line
       if (sums) throw new NotConjugate(`it takes "${op}" of a sum over the elements of a discrete site`);
       throw new NotConjugate(`it takes "${op}" of ${forms.map(leavesText).join(" and ")}`);
     }
@@ -196,12 +208,17 @@ export class Reader {
     if (op === "div") return times(x, power(y, -1));
     if (op === "sqrt") return power(x, 0.5);
     if (op === "pow" && isKnown(y)) {
-      const exponent = collapse(y).tensor.node;
-      let constant = exponent;
-      while (constant.op === "broadcast" || constant.op === "reshape") constant = constant.inputs[0]!;
-      if (constant.op === "const") return power(x, constant.attrs.value as number);
+      const exponent = this.constant(collapse(y).tensor);
+      if (exponent !== null) return power(x, exponent);
     }
     return null;
+  }
+
+  /** The one number that a tensor holds; null where it is not the same constant everywhere. */
+  constant({ node }: Tensor): number | null {
+    let at = node;
+    while (at.op === "broadcast" || at.op === "reshape") at = at.inputs[0]!;
+    return at.op === "const" ? (at.attrs.value as number) : null;
   }
 
   /** An elementwise op on values. */

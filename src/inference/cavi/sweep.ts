@@ -8,6 +8,7 @@ import { full, where } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Problem } from "../problem.ts";
 import type { Block, Expected, State } from "./blocks/block.ts";
+import { climbed, startOf } from "./blocks/by-gradient.ts";
 import type { Bounds } from "./densities.ts";
 import { type ExpectedTerm, expectedJoint, type Holes } from "./expected-joint.ts";
 import type { Structure } from "./structure.ts";
@@ -45,24 +46,34 @@ export interface Setting {
   readonly buffers: Readonly<Record<string, Buffer>>;
   /** The factors of earlier data that stand for the priors of these: their state, by key. */
   readonly earlier: ReadonlyMap<string, Float64Array>;
+  /** Standard normal numbers by factor, for those whose terms are averaged over draws. */
+  readonly noise: ReadonlyMap<string, Buffer>;
 }
 
+const noiseKey = (block: string): string => `noise.${block}`;
 const earlierKey = (key: string): string => `earlier.${key}`;
 
 /** Inputs and data of a fit's programs: the model's, and the earlier factors. */
-export function inputsOf({ problem, structure, earlier }: Pick<Setting, "problem" | "structure" | "earlier">) {
+export function inputsOf({
+  problem,
+  structure,
+  earlier,
+  noise,
+}: Pick<Setting, "problem" | "structure" | "earlier" | "noise">) {
   const shapes = stateShapes(structure.blocks);
   const { runtime } = problem;
   return {
     inputs: {
       ...problem.inputs,
       ...Object.fromEntries([...earlier.keys()].map((k) => [earlierKey(k), f64(shapes[k]!)])),
+      ...Object.fromEntries([...noise].map(([name, b]) => [noiseKey(name), f64(b.shape)])),
     },
     data: {
       ...problem.data,
       ...Object.fromEntries(
         [...earlier].map(([k, values]) => [earlierKey(k), runtime.buffer("f64", shapes[k]!, values)]),
       ),
+      ...Object.fromEntries([...noise].map(([name, b]) => [noiseKey(name), b])),
     },
   };
 }
@@ -72,12 +83,21 @@ export function readyFor(setting: Setting, like: Tensor, inputs: Tensors, turns:
   const { problem, structure, bounds, earlier } = setting;
   const { given, holes } = filled(problem, like, inputs);
   const model = problem.trace(like, given);
-  const terms = expectedJoint(like, model, bounds, structure.chains, holes);
+  const { gradients } = structure;
+  const drawn = (name: string, shape: readonly number[]) =>
+    inputs[noiseKey(name)] ?? full(like, [gradients.draws, ...shape], 0, "f64");
+  const terms = expectedJoint(like, model, bounds, structure.chains, holes, gradients, drawn);
   const carried = structure.blocks.filter((b) => Object.keys(b.state).every((name) => earlier.has(stateKey(b, name))));
   const replaced = new Set(carried.flatMap((b) => b.sites));
   const instead = carried.map((block): ExpectedTerm => {
     const before = Object.fromEntries(Object.keys(block.state).map((name) => [name, inputs[earlierKey(stateKey(block, name))]!])); // biome-ignore format: one line
-    return { name: block.sites[0]!, sites: block.sites, expect: (q) => block.expectedLog!(before, q.sites) };
+    return {
+      name: block.sites[0]!,
+      sites: block.sites,
+      how: () => "closed form",
+      isBound: () => false,
+      expect: (q) => block.expectedLog!(before, q.sites),
+    };
   });
   return {
     blocks: structure.blocks,
@@ -126,21 +146,40 @@ export const sitesOf = (expected: readonly Expected[]) => ({
 
 export const sum = (like: Tensor, parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => a.add(b), full(like, [], 0, "f64")); // biome-ignore format: short
 
+/** What of the bound one factor decides, as a function of its state. */
+const localBound =
+  (
+    ready: Pick<Ready, "copies">,
+    block: Block,
+    expected: readonly Expected[],
+    own: Expected,
+    terms: readonly ExpectedTerm[],
+  ) =>
+  (state: State): Tensor => {
+    const moved = block.expected(state);
+    const all = expected.map((e) => (e === own ? moved : e));
+    return sum(moved.entropy, [...terms.map((t) => t.expect(sitesOf(all))), entropyOf(ready, block, moved)]);
+  };
+
 /** One factor at its optimum given the others: by the terms that it touches. */
 function updated(
+  ready: Pick<Ready, "copies">,
   block: Block,
   state: State,
   expected: readonly Expected[],
   own: Expected,
   terms: readonly ExpectedTerm[],
-  often: Tensor | undefined,
 ): State {
+  const often = ready.copies.get(block);
   const names = Object.keys(own.wrt);
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
   const sums = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
   // Of alike elements each sees its own share of what they all see.
   const slopes = often ? sums.map((g) => g.div(alongside(often, g))) : sums;
-  const next = block.update(state, own.wrt, Object.fromEntries(names.map((name, i) => [name, slopes[i]!])));
+  const gradients = Object.fromEntries(names.map((name, i) => [name, slopes[i]!]));
+  const next = block.byGradient
+    ? climbed(block, state, own.wrt, gradients, localBound(ready, block, expected, own, terms))
+    : block.update(state, own.wrt, gradients);
   // The new state is a number from here on: later gradients must not flow back through how it was found.
   // Nor may it be the same node as another factor's that has the same formula: they are differentiated by apart.
   const settled = ([name, t]: [string, Tensor]): [string, Tensor] => [
@@ -165,7 +204,7 @@ export function sweepOnce(ready: Ready, all: Tensors, seen?: (bound: Tensor) => 
   for (const [i, block] of blocks.entries()) {
     const touching = terms.filter((t) => t.sites.some((s) => block.sites.includes(s)));
     const before = states[i]!;
-    const after = updated(block, before, expected, expected[i]!, touching, ready.copies.get(block));
+    const after = updated(ready, block, before, expected, expected[i]!, touching);
     const turn = turns[block.name];
     states[i] = turn
       ? { logProbs: where(turn.reshape([...turn.shape, 1]).gt(0), after.logProbs!, before.logProbs!) }
@@ -178,14 +217,18 @@ export function sweepOnce(ready: Ready, all: Tensors, seen?: (bound: Tensor) => 
 }
 
 /** Each factor as its own prior has it, given those before it at theirs; from a state that says nothing. */
-export function priorStates({ blocks, terms, copies }: Ready, all: Tensors): Record<string, Tensor> {
+export function priorStates(ready: Ready, all: Tensors): Record<string, Tensor> {
+  const { blocks, terms } = ready;
   const states = statesOfBlocks(blocks, all);
   const expected = blocks.map((b, i) => b.expected(states[i]!));
   const result: Record<string, Tensor> = {};
   for (const [i, block] of blocks.entries()) {
     if (block.family === "point") continue;
     const own = terms.filter((t) => block.sites.includes(t.name));
-    states[i] = updated(block, states[i]!, expected, expected[i]!, own, copies.get(block));
+    const touching = () => terms.filter((t) => t.sites.some((s) => block.sites.includes(s)));
+    states[i] = block.byGradient
+      ? startOf(states[i]!, localBound(ready, block, expected, expected[i]!, touching()))
+      : updated(ready, block, states[i]!, expected, expected[i]!, own);
     expected[i] = block.expected(states[i]!);
     for (const [name, tensor] of Object.entries(states[i]!)) result[stateKey(block, name)] = tensor;
   }

@@ -35,6 +35,18 @@ export interface Block {
   readonly expectedLog: ((before: State, q: Expected["sites"]) => Tensor) | null;
   /** log q in nats at values of its continuous sites; null for a factor of discrete ones. */
   readonly logDensity: ((state: State, values: State) => Tensor) | null;
+  /** Whether it is found by gradients: then only shares of an update are sure to raise the bound. */
+  readonly byGradient?: boolean;
+  /** A share of an update, from 0 to 1, in natural parameters. */
+  readonly damped?: (state: State, wrt: State, gradients: State, share: Tensor) => State;
+  /** Of several sites laid end to end: one site's part of the mean, from the state in memory; null of one that is not among them. */
+  readonly meanOf?: (site: string, state: Readonly<Record<string, Float64Array>>) => FactorArray | null;
+}
+
+/** An array of a factor's parameters, row-major. */
+export interface FactorArray {
+  readonly shape: Shape;
+  readonly values: Float64Array;
 }
 
 /** A latent site as it stands in memory: axes [...plates, ...own]; `events` are those that one factor holds jointly. */

@@ -6,13 +6,13 @@ import type { Block, Variable } from "./block.ts";
 /** −Σ p log p with 0 log 0 = 0. */
 const entropyOf = (p: Tensor, logP: Tensor): Tensor => where<Tensor>(p.gt(0), p.mul(logP), 0).sum(-1).neg();
 
-/** Probabilities of each state, [...shape, states], by their logarithms. */
-export function discreteBlock({ site, shape }: Variable, states: number): Block {
+/** Probabilities of each state, [...shape, states], by their logarithms. `states` are whole numbers in a row. */
+export function discreteBlock({ site, shape }: Variable, states: readonly number[]): Block {
   return {
     name: site,
     sites: [site],
     family: "categorical",
-    state: { logProbs: [...shape, states] },
+    state: { logProbs: [...shape, states.length] },
     expected: ({ logProbs }) => {
       const probs = logProbs!.exp();
       return {
@@ -22,9 +22,10 @@ export function discreteBlock({ site, shape }: Variable, states: number): Block 
       };
     },
     update: (_state, _wrt, { probs }) => ({ logProbs: normalised(probs!) }),
-    draw: ({ logProbs }, key, count) => ({
-      [site]: categorical.sample!(key.site(site), { probs: logProbs!.exp() }, [count, ...shape]),
-    }),
+    draw: ({ logProbs }, key, count) => {
+      const index = categorical.sample!(key.site(site), { probs: logProbs!.exp() }, [count, ...shape]);
+      return { [site]: states[0] ? index.add(states[0]) : index };
+    },
     expectedLog: null,
     logDensity: null,
   };

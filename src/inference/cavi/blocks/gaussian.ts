@@ -31,6 +31,11 @@ export function gaussianBlock(variable: Variable): Block {
       const precision = symmetric(square(gradients.covariance!)).mul(-2);
       return { mean: mean!.add(whole(solve(precision, flat(gradients.mean!), n))), precision };
     },
+    damped: ({ mean, precision }, _wrt, gradients, share) => {
+      const full = symmetric(square(gradients.covariance!)).mul(-2);
+      const next = precision!.mul(share.neg().add(1)).add(full.mul(share));
+      return { mean: mean!.add(whole(solve(next, flat(gradients.mean!), n).mul(share))), precision: next };
+    },
     draw: ({ mean, precision }, key, count) => ({
       [site]: wholeRows(noiseOf(precision!, key.site(site), count).add(flat(mean!))),
     }),
