@@ -1,4 +1,4 @@
-import { pooled } from "../diagnostics/chains.ts";
+import { pooled, sortedDraws } from "../diagnostics/chains.ts";
 import { ebfmi } from "../diagnostics/energy.ts";
 import { essTail } from "../diagnostics/ess.ts";
 import { mcseMean, mcseSd } from "../diagnostics/mcse.ts";
@@ -131,10 +131,8 @@ export function certifyWeighted(
   let worst = 0;
   let at = 0;
   const weights = normalised(logWeights);
-  const values = new Float64Array(count);
   for (let j = 0; j < dim; j++) {
-    for (let i = 0; i < count; i++) values[i] = points[i * dim + j]!;
-    const moments = momentsUnder(weights, values);
+    const moments = momentsUnder(weights, column(points, count, dim, j));
     const error = Math.max(moments.mcseMean, moments.mcseSd) / moments.sd;
     if (!(error <= worst)) [worst, at] = [error, j];
   }
@@ -148,6 +146,12 @@ export function certifyWeighted(
     `${about}, so that weighting corrects the draws; the ${Math.round(ess)} effective ones leave errors below ` +
     `${percent(worst)} of each sd, and searches from dispersed starts found ${modes === 1 ? "one mode" : `${modes} modes, all of which it covers`}.`;
   return { trusted: true, khat, reason };
+}
+
+function column(rows: Float64Array, count: number, width: number, at: number): Float64Array {
+  const out = new Float64Array(count);
+  for (let i = 0; i < count; i++) out[i] = rows[i * width + at]!;
+  return out;
 }
 
 /**
@@ -164,9 +168,10 @@ export function certifyChains(
   let error = 0;
   let [rhatAt, essAt, errorAt] = [0, 0, 0];
   for (let j = 0; j < dim; j++) {
-    const values = chains.map(({ draws }) => Float64Array.from({ length: count }, (_, i) => draws[i * dim + j]!));
-    const found = rhatAndEssBulk(values);
-    const smaller = Math.min(found.essBulk, essTail(values));
+    const values = chains.map(({ draws }) => column(draws, count, dim, j));
+    const sorted = sortedDraws(values);
+    const found = rhatAndEssBulk(values, sorted);
+    const smaller = Math.min(found.essBulk, essTail(values, sorted));
     if (!(found.rhat <= rhat)) [rhat, rhatAt] = [found.rhat, j];
     if (!(smaller >= ess)) [ess, essAt] = [smaller, j];
     const uncertain = Math.max(mcseMean(values), mcseSd(values)) / Math.sqrt(variance(pooled(values)));

@@ -1,5 +1,7 @@
 import { f64, gradient, program } from "../program/program.ts";
 import type { LogDensity } from "./log-density.ts";
+import { leapfrogModule } from "./mcmc/leapfrog-module.ts";
+import { linkMotion, type MotionCode } from "./mcmc/native-motion.ts";
 import type { Target } from "./target.ts";
 
 /** A vector of f64 in wasm memory, looked at anew only when the memory has grown. */
@@ -29,6 +31,9 @@ export function copyInto(to: Float64Array, from: Float64Array): void {
   else for (let i = 0; i < length; i++) to[i] = from[i]!;
 }
 
+/** Dimensions up to which what the host does beside the gradients is worth compiling, and points are small enough to be kept. */
+const MOST_IN_MEMORY = 256;
+
 /** The log density and its gradient as one compiled program, called synchronously from the host. */
 export async function compileLogDensity(target: Target): Promise<LogDensity> {
   const { dim, runtime, deterministic } = target;
@@ -47,6 +52,15 @@ export async function compileLogDensity(target: Target): Promise<LogDensity> {
   const at = new MemoryVector(place);
   const value = new MemoryVector(made.outputs.logDensity);
   const slope = new MemoryVector(made.outputs.gradient);
+  const places = {
+    dim,
+    shared: runtime.sharedMemory,
+    place: place.address,
+    value: made.outputs.logDensity.address,
+    gradient: made.outputs.gradient.address,
+  };
+  let leapfrog: WebAssembly.Module | null = null;
+  let code: MotionCode | null = null;
   return {
     dim,
     evaluate(u, into) {
@@ -58,12 +72,31 @@ export async function compileLogDensity(target: Target): Promise<LogDensity> {
     portable: () =>
       made.portable && {
         ...made.portable,
-        dim,
+        ...places,
         image: runtime.memory.buffer.slice(0),
-        shared: runtime.sharedMemory,
-        place: place.address,
-        value: made.outputs.logDensity.address,
-        gradient: made.outputs.gradient.address,
+        leapfrog,
       },
+    async prepareMotion() {
+      const { portable } = made;
+      if (!portable || leapfrog || dim > MOST_IN_MEMORY) return;
+      const { memory } = runtime;
+      const [module, density] = await Promise.all([
+        WebAssembly.compile(leapfrogModule({ ...places, table: portable.table })),
+        WebAssembly.instantiate(portable.module, { env: { memory } }),
+      ]);
+      leapfrog = module;
+      code = linkMotion(module, density, memory);
+    },
+    motion() {
+      if (!code) return null;
+      /** Regions go back to the runtime when nobody holds their buffers. */
+      const held: unknown[] = [];
+      const allocate = (bytes: number): number => {
+        const buffer = runtime.buffer("u8", [bytes]);
+        held.push(buffer);
+        return buffer.address;
+      };
+      return { dim, code, memory: runtime.memory, allocate };
+    },
   };
 }

@@ -1,6 +1,7 @@
 import type { LogDensity, PortableDensity } from "../log-density.ts";
 import { type ChainOptions, type ChainProgress, type ChainResult, progressOf, startChain } from "./chain.ts";
 import type { Metric } from "./metric.ts";
+import { linkMotion } from "./native-motion.ts";
 
 /** What a thread is given: a density, and the chains that it runs. */
 export interface ChainWork {
@@ -23,23 +24,42 @@ const PAGE_BYTES = 65536;
 
 /** A density on a copy of the memory that it was compiled for: the same code on the same bytes, hence the same bits. */
 export function revive(density: PortableDensity): LogDensity {
-  const { dim, image, table } = density;
+  const { dim, image, table, leapfrog } = density;
   const pages = image.byteLength / PAGE_BYTES;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: density.shared });
   new Uint8Array(memory.buffer).set(new Uint8Array(image));
   const instance = new WebAssembly.Instance(density.module, { env: { memory } });
   const run = instance.exports.run as (table: number, steps: number, ring: number, phase: number) => void;
-  const place = new Float64Array(memory.buffer, density.place, dim);
-  const value = new Float64Array(memory.buffer, density.value, 1);
-  const slope = new Float64Array(memory.buffer, density.gradient, dim);
+  const look = () => ({
+    place: new Float64Array(memory.buffer, density.place, dim),
+    value: new Float64Array(memory.buffer, density.value, 1),
+    slope: new Float64Array(memory.buffer, density.gradient, dim),
+  });
+  let views = look();
+  let [free, end] = [image.byteLength, image.byteLength];
+  /** Beyond the copy, where the memory grows as far as it has to. */
+  const allocate = (bytes: number): number => {
+    const address = free;
+    free += bytes;
+    if (free > end) {
+      const more = Math.ceil((free - end) / PAGE_BYTES);
+      memory.grow(more);
+      end += more * PAGE_BYTES;
+    }
+    return address;
+  };
+  const code = leapfrog && linkMotion(leapfrog, instance, memory);
   return {
     dim,
     evaluate: (u, gradient) => {
-      place.set(u);
+      // Memory that has grown leaves views of length 0 behind.
+      if (views.place.length === 0) views = look();
+      views.place.set(u);
       run(table, 1, 0, 0);
-      gradient.set(slope);
-      return value[0]!;
+      gradient.set(views.slope);
+      return views.value[0]!;
     },
+    motion: () => code && { dim, code, memory, allocate },
   };
 }
 

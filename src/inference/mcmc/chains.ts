@@ -86,6 +86,7 @@ export async function sampleChain(
   options: ChainOptions = {},
   driver: DriverOptions = {},
 ): Promise<ChainResult> {
+  await logDensity.prepareMotion?.();
   const { chains } = await drive([startChain(logDensity, options)], options.chain ?? 0, driver);
   return chains[0]!;
 }
@@ -123,14 +124,22 @@ export async function sampleChains(
   driver: DriverOptions = {},
 ): Promise<ChainsResult> {
   const each = chainOptions(options);
+  await logDensity.prepareMotion?.();
   const started = performance.now();
   const runs = each.map((chain) => startChain(logDensity, chain));
   let asked = each.length === 1 || driver.threads === 1;
+  /** When the last round ended, and what was done then. */
+  let before: { readonly elapsed: number; readonly done: number } | null = null;
   const handOver = async (): Promise<readonly ChainResult[] | null> => {
     if (asked) return null;
     const elapsed = performance.now() - started;
     const done = runs.reduce((sum, run) => sum + run.done / run.total, 0) / runs.length;
-    if (driver.threads === undefined && elapsed / done - elapsed < WORTH_THREADS) return null;
+    if (driver.threads === undefined) {
+      // The first round is much slower than those that follow, as its code is not yet optimised: it tells nothing of them.
+      const rest = before ? ((1 - done) * (elapsed - before.elapsed)) / (done - before.done) : 0;
+      before = { elapsed, done };
+      if (!(rest >= WORTH_THREADS)) return null;
+    }
     asked = true;
     const density = logDensity.portable?.();
     const threads = driver.threads ?? (await import("ansatz/blas")).defaultThreads();

@@ -1,7 +1,9 @@
 import type { Generator } from "../../base/generator.ts";
 import type { LogDensity } from "../log-density.ts";
 import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, startAt } from "./kernel.ts";
-import { completePoint, leapfrog, type PhasePoint, phasePoint } from "./phase-point.ts";
+import { NativePhaseSpace } from "./native-phase-space.ts";
+import type { PhasePoint } from "./phase-point.ts";
+import { HostPhaseSpace, type MomentumSum, type PhaseSpace } from "./phase-space.ts";
 
 export interface NutsOptions {
   /** Doublings of the trajectory at most: 2^maxDepth − 1 gradients. Default 10. */
@@ -21,7 +23,7 @@ interface Piece {
   /** Doublings that made it. */
   level: number;
   /** Sum of the momenta. */
-  readonly rho: Float64Array;
+  readonly rho: MomentumSum;
 }
 
 const logAddExp = (a: number, b: number): number =>
@@ -36,102 +38,62 @@ const logAddExp = (a: number, b: number): number =>
  * have equal length. Nothing is allocated within a transition once the points that it needs exist (three for each level).
  */
 export function nuts(logDensity: LogDensity, options: NutsOptions = {}): HamiltonianKernel {
-  const { maxDepth = 10, maxEnergyError = 1000 } = options;
-  const { dim } = logDensity;
-  const points: PhasePoint[] = [];
-  /** Points that are not in use are points[free[0]] …, as a stack. */
-  const free: PhasePoint[] = [];
-  let freeCount = 0;
-  const take = (): PhasePoint => {
-    if (freeCount > 0) {
-      const point = free[--freeCount]!;
-      point.references = 0;
-      return point;
-    }
-    const point = phasePoint(dim);
-    points.push(point);
-    return point;
+  const motion = logDensity.motion?.();
+  const trajectory = new Trajectory(
+    motion ? new NativePhaseSpace(motion) : new HostPhaseSpace(logDensity),
+    logDensity.dim,
+    options,
+  );
+  return {
+    init: (u) => startAt(logDensity, u),
+    step: (state, generator) => trajectory.step(state, generator),
   };
-  const release = (point: PhasePoint): void => {
-    if (--point.references === 0) free[freeCount++] = point;
-  };
-  const releaseAll = (): void => {
-    for (let i = 0; i < points.length; i++) free[i] = points[i]!;
-    freeCount = points.length;
-  };
-  const nowhere = phasePoint(dim);
-  const piece = (): Piece => ({
-    begin: nowhere,
-    end: nowhere,
-    drawn: nowhere,
-    logWeight: 0,
-    level: 0,
-    rho: new Float64Array(dim),
-  });
-  const stack = Array.from({ length: maxDepth + 1 }, piece);
-  const whole = piece();
+}
 
-  const setSingle = (target: Piece, point: PhasePoint, logWeight: number): void => {
-    target.begin = target.end = target.drawn = point;
-    point.references = 3;
-    target.logWeight = logWeight;
-    target.level = 0;
-    for (let i = 0; i < dim; i++) target.rho[i] = point.momentum[i]!;
-  };
+/** The scratch memory of a chain's trajectories. A class, so that all chains run the same compiled methods. */
+class Trajectory {
+  private readonly space: PhaseSpace;
+  private readonly dim: number;
+  private readonly maxDepth: number;
+  private readonly maxEnergyError: number;
+  private readonly points: PhasePoint[] = [];
+  /** Points that are not in use, as a stack. */
+  private readonly free: PhasePoint[] = [];
+  private freeCount = 0;
+  private readonly stack: Piece[];
+  private readonly whole: Piece;
 
-  /**
-   * Joins b, which begins where a ends, to a: ends, weights and momenta, not yet the draw. False when the joined trajectory
-   * turns back, or a with b's first point does, or a's last point with b: where vᵀρ ≤ 0 at an end, the next step would bring
-   * the ends together.
-   */
-  const join = (a: Piece, b: Piece): boolean => {
-    const first = a.begin.velocity;
-    const last = b.end.velocity;
-    const before = a.end;
-    const after = b.begin;
-    let wholeFirst = 0;
-    let wholeLast = 0;
-    let leftFirst = 0;
-    let leftLast = 0;
-    let rightFirst = 0;
-    let rightLast = 0;
-    for (let i = 0; i < dim; i++) {
-      const rhoA = a.rho[i]!;
-      const rhoB = b.rho[i]!;
-      const rho = rhoA + rhoB;
-      const left = rhoA + after.momentum[i]!;
-      const right = rhoB + before.momentum[i]!;
-      wholeFirst += first[i]! * rho;
-      wholeLast += last[i]! * rho;
-      leftFirst += first[i]! * left;
-      leftLast += after.velocity[i]! * left;
-      rightFirst += before.velocity[i]! * right;
-      rightLast += last[i]! * right;
-      a.rho[i] = rho;
-    }
-    release(a.end);
-    release(b.begin);
-    a.end = b.end;
-    a.logWeight = logAddExp(a.logWeight, b.logWeight);
-    a.level++;
-    return wholeFirst > 0 && wholeLast > 0 && leftFirst > 0 && leftLast > 0 && rightFirst > 0 && rightLast > 0;
-  };
-  const choose = (a: Piece, b: Piece, takeB: boolean): void => {
-    release(takeB ? a.drawn : b.drawn);
-    if (takeB) a.drawn = b.drawn;
-  };
+  constructor(space: PhaseSpace, dim: number, { maxDepth = 10, maxEnergyError = 1000 }: NutsOptions) {
+    this.space = space;
+    this.dim = dim;
+    this.maxDepth = maxDepth;
+    this.maxEnergyError = maxEnergyError;
+    const nowhere = space.point();
+    const piece = (): Piece => ({
+      begin: nowhere,
+      end: nowhere,
+      drawn: nowhere,
+      logWeight: 0,
+      level: 0,
+      rho: space.sum(),
+    });
+    this.stack = Array.from({ length: maxDepth + 1 }, piece);
+    this.whole = piece();
+  }
 
-  const step = (state: HamiltonianState, generator: Generator): [HamiltonianState, HamiltonianInfo] => {
+  step(state: HamiltonianState, generator: Generator): [HamiltonianState, HamiltonianInfo] {
     const { metric } = state;
-    releaseAll();
-    const start = take();
+    const { space, whole, stack, maxDepth, maxEnergyError } = this;
+    space.begin(metric);
+    this.releaseAll();
+    const start = this.take();
     start.u.set(state.u);
     start.gradient.set(state.gradient);
     start.logDensity = state.logDensity;
     metric.draw(generator, start.momentum);
-    completePoint(start, metric);
-    const energy = start.energy;
-    setSingle(whole, start, 0);
+    space.complete(start);
+    const { energy } = start;
+    this.setSingle(whole, start, 0);
 
     let depth = 0;
     let leapfrogs = 0;
@@ -153,8 +115,8 @@ export function nuts(logDensity: LogDensity, options: NutsOptions = {}): Hamilto
       let top = -1;
       let from = whole.end;
       for (let left = 2 ** depth; left > 0 && going; left--) {
-        const to = take();
-        leapfrog(logDensity, metric, from, to, stepSize);
+        const to = this.take();
+        space.leapfrog(from, to, stepSize);
         from = to;
         leapfrogs++;
         const change = energy - to.energy;
@@ -165,14 +127,14 @@ export function nuts(logDensity: LogDensity, options: NutsOptions = {}): Hamilto
           if (!Number.isFinite(to.logDensity)) nonFinite = to.u.slice();
           break;
         }
-        setSingle(stack[++top]!, to, change);
+        this.setSingle(stack[++top]!, to, change);
         while (top > 0 && stack[top - 1]!.level === stack[top]!.level) {
           const b = stack[top--]!;
           const a = stack[top]!;
-          going = join(a, b);
+          going = this.join(a, b);
           if (!going) break;
           // From the joined piece, each point in proportion to its weight.
-          choose(a, b, Math.log(generator.uniform()) < b.logWeight - a.logWeight);
+          this.choose(a, b, Math.log(generator.uniform()) < b.logWeight - a.logWeight);
         }
       }
       if (!going) break;
@@ -180,14 +142,60 @@ export function nuts(logDensity: LogDensity, options: NutsOptions = {}): Hamilto
       // Biased progressive sampling: the new half wins with probability min(1, its weight over that of the old one).
       const b = stack[0]!;
       const takeB = Math.log(generator.uniform()) < b.logWeight - whole.logWeight;
-      going = join(whole, b);
-      choose(whole, b, takeB);
+      going = this.join(whole, b);
+      this.choose(whole, b, takeB);
     }
     const { drawn } = whole;
     return [
       { ...state, u: drawn.u.slice(), logDensity: drawn.logDensity, gradient: drawn.gradient.slice() },
       { energy: drawn.energy, depth, divergent, acceptance: acceptance / leapfrogs, leapfrogs, nonFinite },
     ];
-  };
-  return { init: (u) => startAt(logDensity, u), step };
+  }
+
+  private take(): PhasePoint {
+    if (this.freeCount > 0) {
+      const point = this.free[--this.freeCount]!;
+      point.references = 0;
+      return point;
+    }
+    const point = this.space.point();
+    this.points.push(point);
+    return point;
+  }
+
+  private release(point: PhasePoint): void {
+    if (--point.references === 0) this.free[this.freeCount++] = point;
+  }
+
+  private releaseAll(): void {
+    const { points, free } = this;
+    for (let i = 0; i < points.length; i++) free[i] = points[i]!;
+    this.freeCount = points.length;
+  }
+
+  private setSingle(target: Piece, point: PhasePoint, logWeight: number): void {
+    target.begin = target.end = target.drawn = point;
+    point.references = 3;
+    target.logWeight = logWeight;
+    target.level = 0;
+    const { values } = target.rho;
+    const { momentum } = point;
+    for (let i = 0; i < this.dim; i++) values[i] = momentum[i]!;
+  }
+
+  /** Joins b, which begins where a ends, to a: ends, weights and momenta, not yet the draw. False when it turns back (`PhaseSpace.join`). */
+  private join(a: Piece, b: Piece): boolean {
+    const going = this.space.join(a.begin, a.end, b.begin, b.end, a.rho, b.rho);
+    this.release(a.end);
+    this.release(b.begin);
+    a.end = b.end;
+    a.logWeight = logAddExp(a.logWeight, b.logWeight);
+    a.level++;
+    return going;
+  }
+
+  private choose(a: Piece, b: Piece, takeB: boolean): void {
+    this.release(takeB ? a.drawn : b.drawn);
+    if (takeB) a.drawn = b.drawn;
+  }
 }
