@@ -2,7 +2,7 @@ import type { Buffer, TensorSpec } from "../../engine/runtime.ts";
 import { f64, program } from "../../program/program.ts";
 import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type Block, type State, writeNeutral } from "../cavi/blocks/block.ts";
+import { type Block, type Expected, type State, writeNeutral } from "../cavi/blocks/block.ts";
 import type { ExpectedTerm } from "../cavi/expected-joint.ts";
 import {
   entropyOf,
@@ -20,6 +20,7 @@ import {
   type Tensors,
   updated,
 } from "../cavi/sweep.ts";
+import { tensorsOf, withTensors } from "./given-statistics.ts";
 
 /** Factors of what stands in the plates that are subsampled, and all others. */
 export interface Division {
@@ -34,11 +35,11 @@ export const averageKey = (block: Block, name: string): string => `${stateKey(bl
 
 /** The parts of a step as compiled programs over one memory. */
 export interface Steps {
-  /** Local factors at their priors given the global ones. */
+  /** Local factors at their priors given the global ones, whose statistics the sweeps of the batch take as they are now. */
   startLocal(): void;
   /** Local factors at their optima in turn; returns their part of the bound, in nats, each element as often as it counts. */
   sweepLocal(): number;
-  /** What the bound has besides: terms and entropies of global factors alone. */
+  /** What the bound has besides, at the start of the batch: terms and entropies of global factors alone. */
   globalPart(): number;
   /** Global factors move by the rate towards their optima given the local ones. */
   moveGlobal(rate: number): void;
@@ -71,16 +72,42 @@ export async function compileSteps(
   });
   start.prepare(data as never);
 
-  const sweep = await program({
+  // What the batch's sweeps take from outside: expected once a step, though the sweeps are many.
+  let given: Expected["sites"] = {};
+  const expectGlobal = await program({
     ...shared,
     state: buffers,
     inputs,
     body: ({ state, inputs }) => {
       const like = likeOf(state);
       const ready = readyFor(setting, like, inputs);
+      const states = statesOfBlocks(ready.blocks, state);
+      const expected = ready.blocks.map((b, i) => b.expected(states[i]!));
+      given = sitesOf(expected.filter((_, i) => global.includes(ready.blocks[i]!))).sites;
+      const part = sum(like, [
+        ...ready.terms.filter((t) => !isLocal(t)).map((t) => t.expect(sitesOf(expected))),
+        ...ready.blocks.flatMap((b, i) => (global.includes(b) ? [entropyOf(ready, b, expected[i]!)] : [])),
+      ]);
+      return { outputs: { part, ...tensorsOf(given) } as Record<string, Tensor> };
+    },
+  });
+  expectGlobal.prepare(data as never);
+  const statistics = Object.fromEntries(Object.keys(tensorsOf(given)).map((key) => [key, expectGlobal.outputs[key]!]));
+
+  const sweep = await program({
+    ...shared,
+    state: buffers,
+    inputs: {
+      ...inputs,
+      ...Object.fromEntries(Object.entries(statistics).map(([key, { shape }]) => [key, f64(shape)])),
+    },
+    body: ({ state, inputs: all }) => {
+      const like = likeOf(state);
+      const ready = readyFor(setting, like, all);
       const { blocks, terms } = ready;
       const states = statesOfBlocks(blocks, state);
-      const expected = blocks.map((b, i) => b.expected(states[i]!));
+      const outside: Expected = { sites: withTensors(given, all), wrt: {}, entropy: full(like, [], 0, "f64") };
+      const expected = blocks.map((b, i) => (local.includes(b) ? b.expected(states[i]!) : outside));
       const next: Record<string, Tensor> = {};
       for (const [i, block] of blocks.entries()) {
         if (!local.includes(block)) continue;
@@ -89,15 +116,14 @@ export async function compileSteps(
         expected[i] = block.expected(states[i]!);
         for (const [name, tensor] of Object.entries(states[i]!)) next[stateKey(block, name)] = tensor;
       }
-      const part = (mine: boolean) =>
-        sum(like, [
-          ...terms.filter((t) => isLocal(t) === mine).map((t) => t.expect(sitesOf(expected))),
-          ...blocks.flatMap((b, i) => (local.includes(b) === mine ? [entropyOf(ready, b, expected[i]!)] : [])),
-        ]);
-      return { state: next, outputs: { local: part(true), global: part(false) } };
+      const part = sum(like, [
+        ...terms.filter(isLocal).map((t) => t.expect(sitesOf(expected))),
+        ...blocks.flatMap((b, i) => (local.includes(b) ? [entropyOf(ready, b, expected[i]!)] : [])),
+      ]);
+      return { state: next, outputs: { local: part } };
     },
   });
-  sweep.prepare(data as never);
+  sweep.prepare({ ...data, ...statistics } as never);
 
   const rateInput: Record<string, TensorSpec> = { "svi.rate": f64([]) };
   const rate = problem.runtime.buffer("f64", []);
@@ -122,12 +148,13 @@ export async function compileSteps(
         }
       }
       if (local.length) start.step();
+      expectGlobal.step();
     },
     sweepLocal() {
       sweep.step();
       return numberOf(sweep.outputs.local);
     },
-    globalPart: () => numberOf(sweep.outputs.global),
+    globalPart: () => numberOf(expectGlobal.outputs.part!),
     moveGlobal(value) {
       (rate.view() as Float64Array)[0] = value;
       move.step();
