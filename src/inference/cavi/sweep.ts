@@ -146,6 +146,16 @@ export const sitesOf = (expected: readonly Expected[]) => ({
 
 export const sum = (like: Tensor, parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => a.add(b), full(like, [], 0, "f64")); // biome-ignore format: short
 
+/** The gradient of expected terms by the statistics of one factor, of each of its elements. */
+export function slopesOf(joint: Tensor, own: Expected, often: Tensor | undefined): State {
+  const names = Object.keys(own.wrt);
+  const sums = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
+  // Of alike elements each sees its own share of what they all see.
+  return Object.fromEntries(
+    names.map((name, i) => [name, often ? sums[i]!.div(alongside(often, sums[i]!)) : sums[i]!]),
+  );
+}
+
 /** What of the bound one factor decides, as a function of its state. */
 const localBound =
   (
@@ -162,7 +172,7 @@ const localBound =
   };
 
 /** One factor at its optimum given the others: by the terms that it touches. */
-function updated(
+export function updated(
   ready: Pick<Ready, "copies">,
   block: Block,
   state: State,
@@ -170,23 +180,22 @@ function updated(
   own: Expected,
   terms: readonly ExpectedTerm[],
 ): State {
-  const often = ready.copies.get(block);
-  const names = Object.keys(own.wrt);
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
-  const sums = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
-  // Of alike elements each sees its own share of what they all see.
-  const slopes = often ? sums.map((g) => g.div(alongside(often, g))) : sums;
-  const gradients = Object.fromEntries(names.map((name, i) => [name, slopes[i]!]));
+  const slopes = slopesOf(joint, own, ready.copies.get(block));
   const next = block.byGradient
-    ? climbed(block, state, own.wrt, gradients, localBound(ready, block, expected, own, terms))
-    : block.update(state, own.wrt, gradients);
-  // The new state is a number from here on: later gradients must not flow back through how it was found.
+    ? climbed(block, state, own.wrt, slopes, localBound(ready, block, expected, own, terms))
+    : block.update(state, own.wrt, slopes);
+  return settled(block, next);
+}
+
+/** A new state as numbers: later gradients must not flow back through how it was found. */
+export function settled(block: Block, next: State): State {
   // Nor may it be the same node as another factor's that has the same formula: they are differentiated by apart.
-  const settled = ([name, t]: [string, Tensor]): [string, Tensor] => [
+  const held = ([name, t]: [string, Tensor]): [string, Tensor] => [
     name,
     t.of(t.trace.builder.append("stopGradient", [t.node], { of: stateKey(block, name) })),
   ];
-  return Object.fromEntries(Object.entries(next).map(settled));
+  return Object.fromEntries(Object.entries(next).map(held));
 }
 
 /** Each factor in turn; `seen` hears of the bound after each. */
@@ -217,13 +226,17 @@ export function sweepOnce(ready: Ready, all: Tensors, seen?: (bound: Tensor) => 
 }
 
 /** Each factor as its own prior has it, given those before it at theirs; from a state that says nothing. */
-export function priorStates(ready: Ready, all: Tensors): Record<string, Tensor> {
+export function priorStates(
+  ready: Ready,
+  all: Tensors,
+  chosen: readonly Block[] = ready.blocks,
+): Record<string, Tensor> {
   const { blocks, terms } = ready;
   const states = statesOfBlocks(blocks, all);
   const expected = blocks.map((b, i) => b.expected(states[i]!));
   const result: Record<string, Tensor> = {};
   for (const [i, block] of blocks.entries()) {
-    if (block.family === "point") continue;
+    if (block.family === "point" || !chosen.includes(block)) continue;
     const own = terms.filter((t) => block.sites.includes(t.name));
     const touching = () => terms.filter((t) => t.sites.some((s) => block.sites.includes(s)));
     states[i] = block.byGradient
