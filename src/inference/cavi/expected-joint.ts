@@ -86,7 +86,10 @@ export function expectedJoint(
     const mask = presence(like, value, rank, labels, holes);
     const row = site.kind === "factor" ? null : rowOf(site.family!.name);
     let isBound = false;
+    /** Where there are gradients, the expectation itself comes before a bound on it. */
+    let mayBound = true;
     const bounded = () => {
+      if (!mayBound) throw new NotConjugate("it has a bound in closed form, but no expectation");
       isBound = true;
     };
     const shared = new Reader(trace, roots, random);
@@ -108,7 +111,7 @@ export function expectedJoint(
       by?.check();
       return parts.reduce((a, b) => a.add(b), full(like, [], 0));
     };
-    const continuous = latent.filter((s) => touched.includes(s.name) && s.kind === "sample" && !isDiscrete(s.support)).map((s) => s.name); // biome-ignore format: one line
+    const continuous = latent.filter((s) => touched.includes(s.name) && !isDiscrete(s.support)).map((s) => s.name); // biome-ignore format: one line
     const byGradient = touched.filter((name) => gradients.sites.has(name));
     const byQuadrature = (q: Statistics) => new Expectations(like, q, gradients.sites, "quadrature");
     const byDraws = (q: Statistics) => {
@@ -130,8 +133,15 @@ export function expectedJoint(
           { by: byQuadrature, expect: (q, by) => read(q, by, true) },
           { by: byDraws, expect: (q, by) => read(q, by, false) },
           { by: byDraws, expect: (_, by) => averaged(by!) },
+          { by: byQuadrature, bound: true, expect: (q, by) => read(q, by, false) },
         ]
-      : [{ by: () => null, expect: (q) => (row || site.kind === "factor" ? read(q, null, false) : ofKnown(q)) }];
+      : [
+          {
+            by: () => null,
+            bound: true,
+            expect: (q) => (row || site.kind === "factor" ? read(q, null, false) : ofKnown(q)),
+          },
+        ];
     /** A family without a row is a density of known numbers or nothing. */
     const ofKnown = (q: Statistics): Tensor => {
       try {
@@ -154,7 +164,9 @@ export function expectedJoint(
       expect: (q) =>
         conjugateAt(site.name, continuous, () => {
           isBound = false;
-          const { sum, at, by } = firstThat(attempts, q, chosen);
+          const { sum, at, by } = firstThat(attempts, q, chosen, (attempt) => {
+            mayBound = attempt.bound ?? false;
+          });
           chosen = at;
           how = !by?.weights.length ? "closed form" : by.drawn ? "draws" : "quadrature";
           return site.scale === 1 ? sum : sum.mul(site.scale);
@@ -168,14 +180,17 @@ export function expectedJoint(
 export type How = "closed form" | "quadrature" | "draws";
 
 interface Attempt {
+  /** Whether a bound will do. */
+  readonly bound?: true;
   by(q: Statistics): Expectations | null;
   expect(q: Statistics, by: Expectations | null): Tensor;
 }
 
 /** The first way that a term can be expected; where all fail, the reason of the first. */
-function firstThat(attempts: readonly Attempt[], q: Statistics, from: number) {
+function firstThat(attempts: readonly Attempt[], q: Statistics, from: number, begin: (attempt: Attempt) => void) {
   let reason: NotConjugate | null = null;
   for (let at = from; at < attempts.length; at++) {
+    begin(attempts[at]!);
     try {
       const by = attempts[at]!.by(q);
       return { sum: attempts[at]!.expect(q, by), at, by };
@@ -192,15 +207,15 @@ const JOINT_PER_DRAW = 1 / 8;
 
 /** A site that is seen in draws is held jointly along its own axes, where the draws suffice to tell their covariances. */
 function holdJointly(q: Statistics, { sites, draws }: Gradients, name: string, plates: number): void {
-  const { shape } = sites.get(name)!;
-  if (sizeOf(shape.slice(plates)) > draws * JOINT_PER_DRAW) return;
+  const { shape, point } = sites.get(name)!;
+  if (point || sizeOf(shape.slice(plates)) > draws * JOINT_PER_DRAW) return;
   for (let p = plates; p < shape.length; p++) q.coupled?.(name, p);
 }
 
 /** What the density of a gradient site on its unconstrained scale has in addition. */
 function jacobians(like: Tensor, gradients: Gradients, noise: Noise): ExpectedTerm[] {
   return [...gradients.sites.values()]
-    .filter((s) => !s.identity)
+    .filter((s) => !s.identity && !s.point)
     .map((site): ExpectedTerm => {
       const how: How = site.bijector.eventRank ? "draws" : "quadrature";
       return {

@@ -136,11 +136,16 @@ function updated(
 ): State {
   const names = Object.keys(own.wrt);
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
-  const slopes = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
-  const gradients = Object.fromEntries(names.map((name, i) => [name, slopes[i]!]));
-  const next = block.byGradient
-    ? climbed(block, state, own.wrt, gradients, localBound(block, expected, own, terms))
-    : block.update(state, own.wrt, gradients);
+  const local = localBound(block, expected, own, terms);
+  const slopes = () => {
+    const found = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
+    return Object.fromEntries(names.map((name, i) => [name, found[i]!]));
+  };
+  const next = block.ascend
+    ? block.ascend(state, own.wrt, joint, local)
+    : block.byGradient
+      ? climbed(block, state, own.wrt, slopes(), local)
+      : block.update(state, own.wrt, slopes());
   // The new state is a number from here on: later gradients must not flow back through how it was found.
   // Nor may it be the same node as another factor's that has the same formula: they are differentiated by apart.
   const settled = ([name, t]: [string, Tensor]): [string, Tensor] => [
