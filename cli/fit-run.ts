@@ -153,6 +153,8 @@ const optionsOf = ({
   chains,
   warmUp,
   targetAcceptance,
+  group = [],
+  gradient,
   deterministic,
 }: FitFlags): InferOptions => ({
   method,
@@ -161,6 +163,7 @@ const optionsOf = ({
   chains,
   warmUp,
   targetAcceptance,
+  cavi: group.length || gradient ? { groups: group, gradient } : undefined,
   deterministic,
 });
 

@@ -1,4 +1,4 @@
-import { OptionError } from "../../base/errors.ts";
+import { DataError, OptionError } from "../../base/errors.ts";
 import { type Shape, sizeOf } from "../../base/shape.ts";
 import { isDiscrete } from "../../constraints/support.ts";
 import type { Node } from "../../ir/node.ts";
@@ -31,7 +31,7 @@ export interface ExpectedTerm {
   isBound(): boolean;
 }
 
-/** Data with holes: the values with 0 in them, and 1 where there is a value. */
+/** Data with holes: the values with some number in them, and 1 where there is a value. */
 export interface Holes {
   readonly filled: ReadonlyMap<Node, Node>;
 }
@@ -78,6 +78,7 @@ export function expectedJoint(
     const params = "params" in site ? Object.fromEntries(Object.entries(site.params).map(([k, t]) => [k, closed(t)])) : {}; // biome-ignore format: short
     const value = closed(site.value);
     const nodes = [value.node, ...Object.values(params).map((t) => t.node)];
+    refuseMissing(like, site, site.kind === "factor" ? { value } : params, holes);
     const random = dependents(nodes, new Set(roots.keys()));
     const touched = [...new Set([...roots].filter(([node]) => random.has(node)).map(([, l]) => l.site))];
     const rank = site.kind === "factor" ? 0 : (site.family?.eventRank ?? 0);
@@ -298,6 +299,18 @@ function weights(q: Statistics, gates: readonly Gate[], factors: readonly Named[
 
 const axesIn = (label: Label): readonly Axis[] =>
   label.kind === "axis" ? [label.axis] : label.kind === "index" ? label.index.axes : label.kind === "pair" ? [...axesIn(label.major), ...axesIn(label.minor)] : []; // biome-ignore format: one line
+
+/** What is missing may only be observed: as a predictor it would count as the number that stands for it. */
+function refuseMissing(like: Tensor, site: Termed, parts: Readonly<Record<string, Tensor>>, { filled }: Holes): void {
+  if (!filled.size) return;
+  for (const [name, part] of Object.entries(parts)) {
+    if (substitute(like.trace, [part.node], filled)[0] === part.node) continue;
+    throw new DataError(
+      `${site.kind}("${site.name}"): its ${name} is computed from data that hold NaN. Only observed values may be missing: leave these ` +
+        "rows out, impute them, or give them a prior and sample them.",
+    );
+  }
+}
 
 /** 1 where an observed value is there, 0 where it is missing; null where none is. */
 function presence(

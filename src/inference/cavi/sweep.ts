@@ -96,7 +96,10 @@ export function readyFor(setting: Setting, like: Tensor, inputs: Tensors, turns:
   });
   return { blocks: structure.blocks, terms: [...terms.filter((t) => !replaced.has(t.name)), ...instead], turns };
 }
-/** The data with 0 for what is missing, and which nodes hold where that is. */
+/** Inside the supports of numbers, probabilities and counts alike, so that no density of what counts for nothing is infinite. */
+const FILLING = 0.5;
+
+/** The data with a number for what is missing, and which nodes hold where that is. */
 function filled(problem: Pick<Problem, "arrays">, like: Tensor, inputs: Tensors) {
   const given: Record<string, Tensor> = { ...inputs };
   const presence = new Map<Node, Node>();
@@ -104,7 +107,7 @@ function filled(problem: Pick<Problem, "arrays">, like: Tensor, inputs: Tensors)
     if (!values.some(Number.isNaN)) continue;
     const raw = inputs[`data.${name}`]!;
     const there = raw.eq(raw);
-    given[`data.${name}`] = where(there, raw, full(like, raw.shape, 0));
+    given[`data.${name}`] = where(there, raw, full(like, raw.shape, FILLING));
     presence.set(given[`data.${name}`]!.node, there.cast("f64").node);
   }
   const holes: Holes = { filled: presence };
