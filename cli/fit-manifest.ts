@@ -22,6 +22,8 @@ export interface FitFlags {
   readonly chains?: number;
   readonly warmUp?: number;
   readonly targetAcceptance?: number;
+  readonly group?: readonly (readonly string[])[];
+  readonly gradient?: readonly string[];
   readonly deterministic?: boolean;
   readonly threads?: number;
   readonly out?: string;

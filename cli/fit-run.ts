@@ -148,17 +148,25 @@ function refuseOtherFit(directory: string): void {
 }
 
 const optionsOf = (flags: FitFlags): InferOptions => {
-  const { method, seed, draws, chains, warmUp, targetAcceptance, deterministic } = flags;
+  const { method, seed, draws, chains, warmUp, targetAcceptance, group = [], gradient, deterministic } = flags;
   const svi = chosenSviOptions(flags as never);
   if (svi && method !== "svi") {
     throw new UsageError(`${Object.keys(svi).map(flagOf).join(", ")}: only --method svi takes this.`);
   }
-  return { method, seed, draws, chains, warmUp, targetAcceptance, deterministic, svi };
+  if (group.length && method !== "cavi" && method !== "svi")
+    throw new UsageError("--group: only --method cavi and svi take this.");
+  if (gradient && method !== "cavi") throw new UsageError("--gradient: only --method cavi takes this.");
+  const groups = group.length ? { groups: group } : {};
+  return {
+    ...{ method, seed, draws, chains, warmUp, targetAcceptance, deterministic },
+    cavi: method === "cavi" ? { ...groups, gradient } : undefined,
+    svi: method === "svi" ? { ...svi, ...groups } : undefined,
+  };
 };
 
 /** The options that were given, as the manifest lists them: one by one. */
-function givenOf({ svi, ...others }: InferOptions): FitManifest["given"] {
-  const all = Object.entries({ ...others, ...svi }).filter(([, value]) => value !== undefined);
+function givenOf({ cavi, svi, ...others }: InferOptions): FitManifest["given"] {
+  const all = Object.entries({ ...others, ...cavi, ...svi }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(all) as FitManifest["given"];
 }
 

@@ -29,6 +29,13 @@ export function define(command: Command): void {
       "of a sampler: nearer to 1 means shorter steps (default: 0.8)",
       numberBetween(0, 1),
     )
+    .option(
+      "--group <names>",
+      "of cavi and svi: sites that one factor holds together, with commas; several times",
+      groups,
+      [],
+    )
+    .option("--gradient <names>", "of cavi: sites that are found by gradients, with commas", names)
     .option("--deterministic", "the same bits on every machine: no BLAS, no relaxed SIMD, one thread")
     .option("--threads <n>", "threads that share a step", wholeNumber(1))
     .option("-o, --out <run>", "directory of the run (default: runs/MODEL-1, -2, …)")
@@ -63,6 +70,9 @@ Exit codes: 0 done (trusted or not: see "trusted"), 1 failed, 2 wrong usage, 130
       await runFit(path, flags);
     });
 }
+
+const names = (text: string): string[] => text.split(",").map((name) => name.trim());
+const groups = (text: string, before: readonly string[][]): string[][] => [...before, names(text)];
 
 function formats(text: string): ExportFormat[] {
   return text.split(",").map((word) => {

@@ -3,7 +3,7 @@ import type { InferOptions } from "../src/index.ts";
 import { wholeNumber } from "./data-source.ts";
 import { flagOf } from "./vae-flags.ts";
 
-type SviFlags = Omit<NonNullable<InferOptions["svi"]>, "logistic">;
+type SviFlags = Omit<NonNullable<InferOptions["svi"]>, "logistic" | "groups">;
 
 interface Flag {
   readonly value: string;

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { digamma } from "../../src/base/special.ts";
 import { categorical, dirichlet, model, multivariateNormal, type Tensor, wishart } from "../../src/index.ts";
 import { cavi } from "../../src/inference/cavi/cavi.ts";
 
@@ -49,6 +50,25 @@ describe.runIf(existsSync(path))("Old Faithful, a mixture whose components die o
         .map((v, k) => ({ weight: v / total, mean: [means[2 * k]! - offset, means[2 * k + 1]! - offset] }))
         .filter(({ weight }) => weight > 1e-3)
         .sort((p, q) => q.weight - p.weight);
+      // The mean over n of logsumexp_k(E log π_k + E log N(x_n | μ_k, Λ_k)), from the factors' parameters by hand.
+      const [mu, lambda] = [fit.factors.mu!.parameters, fit.factors.lambda!.parameters];
+      const perComponent = concentration.map((alpha, k) => {
+        const [kappa, df] = [mu.kappa!.values[k]!, lambda.df!.values[k]!];
+        const [p, q, , r] = [...lambda.inverseScale!.values.subarray(4 * k, 4 * k + 4)] as [number, number, number, number]; // biome-ignore format: one line
+        const det = p * r - q * q;
+        const logDet = digamma(df / 2) + digamma((df - 1) / 2) + 2 * Math.LN2 - Math.log(det);
+        return (row: readonly number[]) => {
+          const [u, v] = [row[0]! - means[2 * k]!, row[1]! - means[2 * k + 1]!];
+          const square = (df * (r * u * u - 2 * q * u * v + p * v * v)) / det + 2 / kappa;
+          return digamma(alpha) - digamma(total) + 0.5 * logDet - Math.log(2 * Math.PI) - 0.5 * square;
+        };
+      });
+      const score = x.reduce((s, row) => {
+        const logs = perComponent.map((f) => f(row));
+        const most = Math.max(...logs);
+        return s + most + Math.log(logs.reduce((t, l) => t + Math.exp(l - most), 0));
+      }, 0);
+      expect(Math.abs(score / n + 4.189941)).toBeLessThan(1e-4);
       expect(alive).toHaveLength(2);
       for (const [k, [weight, first, second]] of [
         [0.64274, 4.2878, 79.9459],

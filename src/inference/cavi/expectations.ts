@@ -64,6 +64,7 @@ export class Expectations {
   /** What a gradient site is to the reader. */
   site(name: string, labels: readonly Label[]): Form {
     const site = this.sites.get(name)!;
+    if (site.point) return known(resolve(this.valueOf(site), labels));
     if (this.drawn) return known(resolve(this.constrainedDraws(site), [along(this.drawn.axis), ...labels]));
     const leaf: Form = { terms: [{ factors: [], leaves: [{ site: name, previous: false, labels, power: 1 }], sums: [] }] }; // biome-ignore format: one line
     if (site.identity) return leaf;
@@ -119,8 +120,16 @@ export class Expectations {
 
   /** Values of a gradient site in each draw, [draws, ...constrained]. */
   constrainedDraws(site: GradientSite): Tensor {
+    if (site.point) return this.valueOf(site).broadcastTo([this.drawn!.axis.size, ...site.point]);
     const u = this.draws(site);
     return site.identity ? u : site.bijector.forward(u);
+  }
+
+  /** The value of a parameter. */
+  private valueOf({ name, bijector }: GradientSite): Tensor {
+    const s = this.given.sites[name]!;
+    if (s.kind !== "gaussian") throw new NotConjugate(`"${name}" is not at one value`);
+    return bijector.forward(s.mean);
   }
 
   /** [draws, ...unconstrained], as the mean and a root of the covariance have it. */

@@ -1,4 +1,4 @@
-import { OptionError } from "../../base/errors.ts";
+import { DataError, OptionError } from "../../base/errors.ts";
 import { type Shape, sizeOf } from "../../base/shape.ts";
 import { isDiscrete } from "../../constraints/support.ts";
 import type { Node } from "../../ir/node.ts";
@@ -31,7 +31,7 @@ export interface ExpectedTerm {
   isBound(): boolean;
 }
 
-/** Data with holes: the values with 0 in them, and 1 where there is a value. */
+/** Data with holes: the values with some number in them, and 1 where there is a value. */
 export interface Holes {
   readonly filled: ReadonlyMap<Node, Node>;
 }
@@ -78,6 +78,7 @@ export function expectedJoint(
     const params = "params" in site ? Object.fromEntries(Object.entries(site.params).map(([k, t]) => [k, closed(t)])) : {}; // biome-ignore format: short
     const value = closed(site.value);
     const nodes = [value.node, ...Object.values(params).map((t) => t.node)];
+    refuseMissing(like, site, site.kind === "factor" ? { value } : params, holes);
     const random = dependents(nodes, new Set(roots.keys()));
     const touched = [...new Set([...roots].filter(([node]) => random.has(node)).map(([, l]) => l.site))];
     const rank = site.kind === "factor" ? 0 : (site.family?.eventRank ?? 0);
@@ -87,7 +88,10 @@ export function expectedJoint(
     const mask = presence(like, value, rank, labels, holes);
     const row = site.kind === "factor" ? null : rowOf(site.family!.name);
     let isBound = false;
+    /** Where there are gradients, the expectation itself comes before a bound on it. */
+    let mayBound = true;
     const bounded = () => {
+      if (!mayBound) throw new NotConjugate("it has a bound in closed form, but no expectation");
       isBound = true;
     };
     const shared = new Reader(trace, roots, random);
@@ -115,7 +119,7 @@ export function expectedJoint(
       by?.check();
       return parts.reduce((a, b) => a.add(b), full(like, [], 0));
     };
-    const continuous = latent.filter((s) => touched.includes(s.name) && s.kind === "sample" && !isDiscrete(s.support)).map((s) => s.name); // biome-ignore format: one line
+    const continuous = latent.filter((s) => touched.includes(s.name) && !isDiscrete(s.support)).map((s) => s.name); // biome-ignore format: one line
     const byGradient = touched.filter((name) => gradients.sites.has(name));
     const byQuadrature = (q: Statistics) => new Expectations(like, q, gradients.sites, "quadrature");
     const byDraws = (q: Statistics) => {
@@ -137,8 +141,15 @@ export function expectedJoint(
           { by: byQuadrature, expect: (q, by) => read(q, by, true) },
           { by: byDraws, expect: (q, by) => read(q, by, false) },
           { by: byDraws, expect: (_, by) => averaged(by!) },
+          { by: byQuadrature, bound: true, expect: (q, by) => read(q, by, false) },
         ]
-      : [{ by: () => null, expect: (q) => (row || site.kind === "factor" ? read(q, null, false) : ofKnown(q)) }];
+      : [
+          {
+            by: () => null,
+            bound: true,
+            expect: (q) => (row || site.kind === "factor" ? read(q, null, false) : ofKnown(q)),
+          },
+        ];
     /** A family without a row is a density of known numbers or nothing. */
     const ofKnown = (q: Statistics): Tensor => {
       try {
@@ -161,7 +172,9 @@ export function expectedJoint(
       expect: (q) =>
         conjugateAt(site.name, continuous, () => {
           isBound = false;
-          const { sum, at, by } = firstThat(attempts, q, chosen);
+          const { sum, at, by } = firstThat(attempts, q, chosen, (attempt) => {
+            mayBound = attempt.bound ?? false;
+          });
           chosen = at;
           how = !by?.weights.length ? "closed form" : by.drawn ? "draws" : "quadrature";
           return site.scale === 1 ? sum : sum.mul(site.scale);
@@ -175,14 +188,17 @@ export function expectedJoint(
 export type How = "closed form" | "quadrature" | "draws";
 
 interface Attempt {
+  /** Whether a bound will do. */
+  readonly bound?: true;
   by(q: Statistics): Expectations | null;
   expect(q: Statistics, by: Expectations | null): Tensor;
 }
 
 /** The first way that a term can be expected; where all fail, the reason of the first. */
-function firstThat(attempts: readonly Attempt[], q: Statistics, from: number) {
+function firstThat(attempts: readonly Attempt[], q: Statistics, from: number, begin: (attempt: Attempt) => void) {
   let reason: NotConjugate | null = null;
   for (let at = from; at < attempts.length; at++) {
+    begin(attempts[at]!);
     try {
       const by = attempts[at]!.by(q);
       return { sum: attempts[at]!.expect(q, by), at, by };
@@ -199,15 +215,15 @@ const JOINT_PER_DRAW = 1 / 8;
 
 /** A site that is seen in draws is held jointly along its own axes, where the draws suffice to tell their covariances. */
 function holdJointly(q: Statistics, { sites, draws }: Gradients, name: string, plates: number): void {
-  const { shape } = sites.get(name)!;
-  if (sizeOf(shape.slice(plates)) > draws * JOINT_PER_DRAW) return;
+  const { shape, point } = sites.get(name)!;
+  if (point || sizeOf(shape.slice(plates)) > draws * JOINT_PER_DRAW) return;
   for (let p = plates; p < shape.length; p++) q.coupled?.(name, p);
 }
 
 /** What the density of a gradient site on its unconstrained scale has in addition. */
 function jacobians(like: Tensor, gradients: Gradients, noise: Noise): ExpectedTerm[] {
   return [...gradients.sites.values()]
-    .filter((s) => !s.identity)
+    .filter((s) => !s.identity && !s.point)
     .map((site): ExpectedTerm => {
       const how: How = site.bijector.eventRank ? "draws" : "quadrature";
       return {
@@ -290,6 +306,18 @@ function weights(q: Statistics, gates: readonly Gate[], factors: readonly Named[
 
 const axesIn = (label: Label): readonly Axis[] =>
   label.kind === "axis" ? [label.axis] : label.kind === "index" ? label.index.axes : label.kind === "pair" ? [...axesIn(label.major), ...axesIn(label.minor)] : []; // biome-ignore format: one line
+
+/** What is missing may only be observed: as a predictor it would count as the number that stands for it. */
+function refuseMissing(like: Tensor, site: Termed, parts: Readonly<Record<string, Tensor>>, { filled }: Holes): void {
+  if (!filled.size) return;
+  for (const [name, part] of Object.entries(parts)) {
+    if (substitute(like.trace, [part.node], filled)[0] === part.node) continue;
+    throw new DataError(
+      `${site.kind}("${site.name}"): its ${name} is computed from data that hold NaN. Only observed values may be missing: leave these ` +
+        "rows out, impute them, or give them a prior and sample them.",
+    );
+  }
+}
 
 /** 1 where an observed value is there, 0 where it is missing; null where none is. */
 function presence(

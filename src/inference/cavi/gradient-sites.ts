@@ -5,7 +5,7 @@ import { bijectorTo } from "../../constraints/bijector.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Coordinates } from "../problem.ts";
 
-/** A latent site whose factor is a Gaussian on its unconstrained scale, found by gradients. */
+/** A latent site whose factor is found by gradients: a Gaussian on its unconstrained scale, or the one value of a parameter. */
 export interface GradientSite {
   readonly name: string;
   readonly bijector: Bijector;
@@ -13,6 +13,8 @@ export interface GradientSite {
   readonly identity: boolean;
   /** Unconstrained, plates first. */
   readonly shape: Shape;
+  /** Of a parameter that is estimated, which has one value: its shape as the model has it. */
+  readonly point: Shape | null;
 }
 
 export type GradientSites = ReadonlyMap<string, GradientSite>;
@@ -38,19 +40,20 @@ export function readGradients(coordinates: readonly Coordinates[], names: readon
       const known = coordinates.map((c) => `"${c.name}"`).join(", ");
       throw new OptionError(`gradient: "${name}" is no continuous latent site; those are ${known || "none"}`);
     }
-    const { kind, support, unconstrainedShape } = found;
-    if (kind === "param") {
-      throw new OptionError(
-        `gradient: param("${name}") is estimated and has no factor; sample it from a prior, or estimate it by gradients alone`,
-      );
-    }
+    const { kind, support, unconstrainedShape, shape } = found;
     if (Object.values(support).some((bound) => bound instanceof Tensor)) {
       throw new OptionError(
         `gradient: the support of "${name}" depends on other sites, so that its factor has no fixed scale`,
       );
     }
     const bijector = bijectorTo(support);
-    sites.set(name, { name, bijector, identity: support.kind === "real", shape: unconstrainedShape });
+    sites.set(name, {
+      name,
+      bijector,
+      identity: support.kind === "real",
+      shape: unconstrainedShape,
+      point: kind === "param" ? shape : null,
+    });
   }
   return { sites, draws };
 }

@@ -18,6 +18,7 @@ import { laid, seenAsSites } from "./blocks/joint-gaussian.ts";
 import { normalGammaBlock } from "./blocks/normal-gamma.ts";
 import { normalWishartBlock } from "./blocks/normal-wishart.ts";
 import { matrixPoint, positivePoint, realPoint, simplexPoint, unitPoint } from "./blocks/point.ts";
+import { pointByGradient } from "./blocks/point-by-gradient.ts";
 import { wishartBlock } from "./blocks/wishart.ts";
 import type { Bounds } from "./densities.ts";
 import { type ExpectedTerm, expectedJoint, statesFor, wholeShape } from "./expected-joint.ts";
@@ -75,7 +76,7 @@ function pointFor(site: RandomSite, variable: Variable, power: number): Block {
     default:
       throw new OptionError(
         `param("${site.name}") lies in the support "${site.support.kind}", for which there is no M step in closed form: give it one of ` +
-          "real, positive, unitInterval, simplex and positiveDefinite, or estimate it by gradients",
+          `real, positive, unitInterval, simplex and positiveDefinite, or estimate it by gradients (gradient: ["${site.name}"])`,
       );
   }
 }
@@ -165,6 +166,8 @@ export function structureOf(
   const blockOf = (site: RandomSite): Block => {
     const variable = variableOf(site);
     const chain = chains.get(site.name);
+    const given = gradients.sites.get(site.name);
+    if (given?.point) return pointByGradient(variable, given);
     if (bent(site)) return byGradient(gaussianBlock(variable), [gradients.sites.get(site.name)!]);
     if (!chain) return blockFor(site, variable.events, powers.get(site.name) ?? 1);
     const states = statesFor(site);

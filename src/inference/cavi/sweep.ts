@@ -125,7 +125,10 @@ export function entropyOf({ copies }: Pick<Ready, "copies">, block: Block, { ent
   return (often ? entropy.mul(alongside(often, entropy)) : entropy).sum();
 }
 
-/** The data with 0 for what is missing, and which nodes hold where that is. */
+/** Inside the supports of numbers, probabilities and counts alike, so that no density of what counts for nothing is infinite. */
+const FILLING = 0.5;
+
+/** The data with a number for what is missing, and which nodes hold where that is. */
 function filled(problem: Pick<Problem, "arrays">, like: Tensor, inputs: Tensors) {
   const given: Record<string, Tensor> = { ...inputs };
   const presence = new Map<Node, Node>();
@@ -133,7 +136,7 @@ function filled(problem: Pick<Problem, "arrays">, like: Tensor, inputs: Tensors)
     if (!values.some(Number.isNaN)) continue;
     const raw = inputs[`data.${name}`]!;
     const there = raw.eq(raw);
-    given[`data.${name}`] = where(there, raw, full(like, raw.shape, 0));
+    given[`data.${name}`] = where(there, raw, full(like, raw.shape, FILLING));
     presence.set(given[`data.${name}`]!.node, there.cast("f64").node);
   }
   const holes: Holes = { filled: presence };
@@ -181,10 +184,13 @@ export function updated(
   terms: readonly ExpectedTerm[],
 ): State {
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
-  const slopes = slopesOf(joint, own, ready.copies.get(block));
-  const next = block.byGradient
-    ? climbed(block, state, own.wrt, slopes, localBound(ready, block, expected, own, terms))
-    : block.update(state, own.wrt, slopes);
+  const local = localBound(ready, block, expected, own, terms);
+  const slopes = () => slopesOf(joint, own, ready.copies.get(block));
+  const next = block.ascend
+    ? block.ascend(state, own.wrt, joint, local)
+    : block.byGradient
+      ? climbed(block, state, own.wrt, slopes(), local)
+      : block.update(state, own.wrt, slopes());
   return settled(block, next);
 }
 

@@ -284,6 +284,11 @@ class Machine {
         `svi: elements of "${first}" depend on one another and take turns, which cavi does: use that`,
       );
     }
+    const climbing = structure.blocks.find((b) => b.ascend);
+    if (climbing)
+      throw new OptionError(
+        `svi: param("${climbing.name}") has no M step in closed form, which cavi can do without: use that`,
+      );
     const { global, local } = this.division;
     const make = (shape: readonly number[]) => runtime.buffer("f64", shape);
     for (const [key, shape] of Object.entries(stateShapes(global))) this.lasting[key] ??= make(shape);

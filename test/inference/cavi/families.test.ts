@@ -167,3 +167,37 @@ describe("errors that are mixtures of normals: each observation has a precision 
     expect(Math.abs(fit.factors.w!.parameters.mean!.values[1]! - 0.5)).toBeLessThan(0.2);
   });
 });
+
+describe("what is missing in the data counts for nothing, whatever its support", () => {
+  const positive = y.map((v) => v / 4);
+  for (const [name, prior, likelihood, values] of [
+    ["gamma", gamma(2, 3), (m: Tensor) => gamma(2, m), positive],
+    ["weibull", gamma(2, 3), (m: Tensor) => weibull(2, m.pow(-0.5)), positive],
+    ["pareto", gamma(2, 3), (m: Tensor) => pareto(m, 0.2), positive],
+    ["log-normal", normal(0, 1), (m: Tensor) => logNormal(m, 1), positive],
+    ["geometric", beta(2, 3), (m: Tensor) => geometric(m), counts],
+    ["binomial", beta(2, 3), (m: Tensor) => binomial(6, m), counts],
+    ["Student t", normal(0, 1), (m: Tensor) => studentT(3, m, 1), y],
+  ] as const) {
+    test(name, async () => {
+      const body = model(({ sample, observe, plate }, { v }: { v: Tensor }) => {
+        const m = sample("m", prior as ReturnType<typeof gamma>);
+        plate("n", v.shape[0]!, (i) => {
+          observe("v", likelihood(m) as ReturnType<typeof gamma>, v.at(i));
+        });
+      });
+      const holes = await cavi(body, { v: [Number.NaN, ...values, Number.NaN] });
+      expect(holes.elbo).toBeCloseTo((await cavi(body, { v: values })).elbo, 9);
+    });
+  }
+
+  test("but a predictor may not be missing", async () => {
+    const body = model(({ sample, observe, plate }, { x, y }: { x: Tensor; y: Tensor }) => {
+      const w = sample("w", normal(0, 1));
+      plate("n", n, (i) => {
+        observe("y", normal(x.at(i).mul(w), 1), y.at(i));
+      });
+    });
+    await expect(cavi(body, { x: counts.with(2, Number.NaN), y })).rejects.toThrow(/observe\("y"\): its mean is computed from data that hold NaN/); // biome-ignore format: one line
+  });
+});

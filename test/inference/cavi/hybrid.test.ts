@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bernoulli, categorical, dirichlet, gamma, halfCauchy, model, normal, poisson, problemOf, studentT, type Tensor } from "../../../src/index.ts"; // biome-ignore format: one import
+import { bernoulli, categorical, cauchy, dirichlet, gamma, halfCauchy, model, normal, poisson, problemOf, studentT, type Tensor } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { fixedDraws } from "../../../src/inference/fixed-draws.ts";
 import { generator, monteCarloBound } from "./monte-carlo-bound.ts";
@@ -150,7 +150,10 @@ test("what is asked of gradients and cannot be is refused by name", async () => 
   await refused(scale, { y }, { gradient: ["sd"] }, /"sd" is no continuous latent site.*"mu".*"logTau"/s);
   await refused(scale, { y }, {}, /"y".*gradient: \["logTau"\]/s);
   await refused(poissonRegression, { x, counts }, {}, /"counts".*"w".*gradient: \["w"\]/s);
-  await refused(robust, { x, y }, {}, /"y".*studentT.*gradient: \["w"\]/s);
+  const odd = model(({ sample, observe }) => {
+    observe("y", cauchy(sample("w", normal(0, 1)), 0.5), 1);
+  });
+  await refused(odd, {}, {}, /"y".*cauchy.*gradient: \["w"\]/s);
   const two = model(({ sample, observe }) => {
     observe("n", poisson({ logRate: sample("a", normal(0, 1)).add(sample("b", normal(0, 1))) }), 3);
   });

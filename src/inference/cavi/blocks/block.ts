@@ -45,6 +45,8 @@ export interface Block {
   readonly byGradient?: boolean;
   /** A share of an update, from 0 to 1, in natural parameters. */
   readonly damped?: (state: State, wrt: State, gradients: State, share: Tensor) => State;
+  /** A better state by the slope and curvature of the expected log joint; never a worse one. */
+  readonly ascend?: (state: State, wrt: State, joint: Tensor, bound: (state: State) => Tensor) => State;
   /** Of several sites laid end to end: one site's part of the mean, from the state in memory; null of one that is not among them. */
   readonly meanOf?: (site: string, state: Readonly<Record<string, Float64Array>>) => FactorArray | null;
 }

@@ -59,7 +59,8 @@ export function startOf(state: State, bound: (state: State) => Tensor): State {
   return bestOf(at(full(unit, [], 1, "f64")), PRECISIONS, bound, at);
 }
 
-function bestOf(
+/** The best of the states that come of some numbers; the state itself where none is better, or where the bound is not finite. */
+export function bestOf(
   state: State,
   numbers: readonly number[],
   bound: (state: State) => Tensor,
