@@ -59,6 +59,8 @@ export type Coupled = (site: string, position: number) => void;
 export interface Statistics {
   readonly sites: Readonly<Record<string, SiteStatistics>>;
   readonly coupled?: Coupled;
+  /** Hears of Gaussian sites that are multiplied with one another. */
+  readonly multiplied?: (sites: readonly string[]) => void;
 }
 
 /** That a covariance is relative to the precision `site`, seen at `labels`; `events`: where the Gaussian's own axes are seen. */
@@ -116,6 +118,10 @@ const apart = (a: Label, b: Label): boolean =>
 /** The mean of a product: that of each site's part, times one another, since q holds the sites independent. */
 function termProducts(q: Statistics, term: Term): Product[] {
   const base: Product = { factors: [...term.factors], sums: term.sums, relativeTo: null };
+  if (q.multiplied) {
+    const gaussian = [...new Set(term.leaves.filter((l) => isGaussian(q, l)).map((l) => l.site))];
+    if (gaussian.length > 1) q.multiplied(gaussian);
+  }
   let products = [base];
   const done = new Set<Leaf>();
   for (const leaf of term.leaves) {

@@ -119,6 +119,9 @@ export interface Structure {
   readonly chains: ReadonlySet<string>;
   /** Discrete sites whose elements depend on one another: they take turns. */
   readonly intertwined: ReadonlySet<string>;
+  /** Gaussian sites that are multiplied with one another. */
+  readonly multiplied: readonly (readonly string[])[];
+  readonly terms: readonly ExpectedTerm[];
 }
 
 /**
@@ -154,6 +157,8 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds }: Struct
   findPowers(like, owners, terms, blockOf, powers);
   let blocks: Block[] = [];
   const intertwined = new Set<string>();
+  const products = new Map<string, readonly string[]>();
+  const multiplied = (names: readonly string[]): void => void products.set(names.join(" "), names);
   for (let changed = true; changed; ) {
     changed = false;
     blocks = owners.map(blockOf);
@@ -169,7 +174,7 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds }: Struct
       events.get(name)!.add(position);
       changed = true;
     };
-    for (const term of terms) term.expect({ sites: statistics(like, blocks), coupled });
+    for (const term of terms) term.expect({ sites: statistics(like, blocks), coupled, multiplied });
   }
   for (const site of sites) {
     const shape = wholeShape(site);
@@ -181,7 +186,13 @@ export function structureOf(like: Tensor, model: TracedModel, { bounds }: Struct
     );
   }
   const free = sites.filter((s) => s.kind === "sample" && !inChains.has(s.name) && !starts.has(s.name));
-  return { blocks: joined(like, free, terms, blocks, events), chains: inChains, intertwined };
+  return {
+    blocks: joined(like, free, terms, blocks, events),
+    chains: inChains,
+    intertwined,
+    multiplied: [...products.values()],
+    terms,
+  };
 }
 
 /** Finds under which power each positive parameter stands, by trying. */
