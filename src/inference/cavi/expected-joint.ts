@@ -11,7 +11,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { type Addend, type Bounds, expectedLogDensities, familiesWithExpectations } from "./densities.ts";
 import { productsOf, type Statistics } from "./moments.ts";
 import { type Axis, along, contract, type Label, type Named, newAxis, resolve } from "./named.ts";
-import { conjugateAt, NotConjugate } from "./not-conjugate.ts";
+import { conjugateAt, insteadOf, NotConjugate } from "./not-conjugate.ts";
 import { type Gate, type Latent, Reader } from "./read.ts";
 
 /** One addend of the log joint, ready to be expected. */
@@ -83,7 +83,7 @@ export function expectedJoint(
       if (!row) {
         throw new OptionError(
           `"${site.name}" is a ${site.family!.name}, whose expected log density is not known in closed form. Known are: ` +
-            `${familiesWithExpectations()}. Use a method of gradients (method: "fullrank", "nuts"), or another distribution.`,
+            `${familiesWithExpectations()}.${insteadOf(site.family?.name)} Use a method of gradients (method: "fullrank", "nuts"), or another distribution.`,
         );
       }
       return row({ q, reader, bounds, value, params, labels, like });
@@ -92,7 +92,7 @@ export function expectedJoint(
       name: site.name,
       sites: [...new Set(touched)],
       expect: (q) =>
-        conjugateAt(site.name, () => {
+        conjugateAt(site.name, site.kind === "factor" ? null : (site.family?.name ?? null), () => {
           const parts = addends(q).map((factors) => {
             if (site.kind !== "factor") refuseSummedStates(reader.gates, factors, batch);
             const weighted = [...factors, ...(mask ? [mask] : []), ...weights(q, reader.gates, factors)];

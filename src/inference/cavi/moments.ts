@@ -11,6 +11,7 @@ import {
   type Label,
   labelKey,
   map,
+  multiply,
   type Named,
   plus,
   resolve,
@@ -280,8 +281,15 @@ function termCovariance(q: Statistics, s: Term, given: Term): Product[] {
   return result;
 }
 
-/** E log of a product: the sum of its logarithms. Null where the form is a sum. */
+/** E log of a product: the sum of its logarithms; of one of several forms, that of each where it is the one. Null where the form is a sum. */
 export function logOf(q: Statistics, form: Form): Named | null {
+  if (form.cases) {
+    const logs = form.cases.map(({ where, form }) => {
+      const log = logOf(q, form);
+      return log && multiply(where, log);
+    });
+    return logs.every((l) => l !== null) ? logs.reduce((a, b) => plus(a, b)) : null;
+  }
   const [term, ...others] = form.terms;
   if (others.length || term!.sums.length) return null;
   return logOfTerm(q, term!);

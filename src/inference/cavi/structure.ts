@@ -19,6 +19,7 @@ import { wishartBlock } from "./blocks/wishart.ts";
 import type { Bounds } from "./densities.ts";
 import { type ExpectedTerm, expectedJoint, statesFor, wholeShape } from "./expected-joint.ts";
 import type { Coupled, SiteStatistics } from "./moments.ts";
+import { insteadOf } from "./not-conjugate.ts";
 
 /** Elements that one Gaussian factor may hold jointly. */
 const MOST_JOINT = 4096;
@@ -47,8 +48,9 @@ function blockFor(site: RandomSite, events: readonly number[], power: number): B
     default:
       throw new OptionError(
         `${site.kind}("${site.name}") is a ${site.family?.name ?? "parameter without a prior"}: coordinate ascent has factors for ` +
-          "normal, multivariateNormal, gamma, exponential, inverseGamma, beta, dirichlet, wishart and discrete sites. Give it such a " +
-          'prior, or use a method of gradients (method: "fullrank", "nuts").',
+          "normal, multivariateNormal, gamma, exponential, inverseGamma, beta, dirichlet, wishart and discrete sites." +
+          `${insteadOf(site.family?.name)} ` +
+          'Give it such a prior, or use a method of gradients (method: "fullrank", "nuts").',
       );
   }
 }
