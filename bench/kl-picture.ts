@@ -99,7 +99,18 @@ const table = [row("exact", exact.mean, exact.covariance, ["0", "0", ""])];
 
 const exactPath = levelsOf(MASSES).map(contour).join("");
 const panels: string[] = [];
+const GAP = [58, 84] as const; // beside and below a panel, for its axes and its numbers
+const COLUMNS = 3;
+/** Ticks with their numbers, and the names of the axes. */
+function axes(): string {
+  const parts: string[] = [];
+  const [[a0], [b0]] = SHOWN;
+  for (const a of [-6, -4, -2, 0, 2]) parts.push(`<text x="${px([a, b0]).split(" ")[0]}" y="${SIZE + 14}" class="tick" text-anchor="middle">${a}</text>`); // biome-ignore format: one line
+  for (const b of [0, 2, 4, 6, 8]) parts.push(`<text x="-5" y="${Number(px([a0, b]).split(" ")[1]) + 4}" class="tick" text-anchor="end">${b}</text>`); // biome-ignore format: one line
+  return `${parts.join("")}<text x="${SIZE / 2}" y="${SIZE + 28}" class="tick" text-anchor="middle">level</text><text transform="translate(-24 ${SIZE / 2}) rotate(-90)" class="tick" text-anchor="middle">slope</text>`; // biome-ignore format: one line
+}
 const methods = [
+  ["CAVI (product, Jaakkola–Jordan)", "cavi"],
   ["mean-field (ADVI)", "advi"],
   ["full-rank Gaussian (ADVI)", "fullrank"],
   ["Laplace", "laplace"],
@@ -107,7 +118,13 @@ const methods = [
   ["NUTS", "nuts"],
 ] as const;
 for (const [title, method] of methods) {
-  const posterior = await infer(regression, data, { method, seed: 1, draws: method === "nuts" ? 4000 : undefined });
+  const posterior = await infer(regression, data, {
+    method,
+    seed: 1,
+    draws: method === "nuts" ? 4000 : undefined,
+    ...(method === "cavi" ? { cavi: { logistic: "jaakkola-jordan" } } : {}),
+  });
+  let numbers = "exact up to Monte Carlo error";
   const q = posterior.approximation;
   let drawn = "";
   if (q) {
@@ -122,6 +139,7 @@ for (const [title, method] of methods) {
       exclusive += Math.exp(logQ[e]!) * ratio * cell;
       inclusive -= p[e]! * ratio * cell;
     }
+    numbers = `KL(q‖p) ${exclusive.toFixed(2)}   KL(p‖q) ${inclusive.toFixed(2)}   k-hat ${posterior.khat!.toFixed(2)}`;
     table.push(row(title, mean, c, [exclusive.toFixed(3), inclusive.toFixed(3), posterior.khat!.toFixed(2)]));
     drawn = [1, 2].map((r) => `<path d="${ellipse(mean, c, r)}" class="q"/>`).join("");
   } else {
@@ -140,18 +158,21 @@ for (const [title, method] of methods) {
       drawn += `<circle cx="${x}" cy="${y}" r="1.3" class="draw"/>`;
     }
   }
-  const left = panels.length * (SIZE + 16) + 8;
+  const [left, top] = [(panels.length % COLUMNS) * (SIZE + GAP[0]) + 46, Math.floor(panels.length / COLUMNS) * (SIZE + GAP[1]) + 58]; // biome-ignore format: one line
   panels.push(
-    `<g transform="translate(${left} 30)"><text y="-10">${title}</text><clipPath id="c${left}"><rect width="${SIZE}" height="${SIZE}"/></clipPath>` +
-      `<rect width="${SIZE}" height="${SIZE}" class="frame"/><g clip-path="url(#c${left})"><path d="${exactPath}" class="p"/>${drawn}</g></g>`,
+    `<g transform="translate(${left} ${top})"><text y="-10">${title}</text><clipPath id="c${panels.length}"><rect width="${SIZE}" height="${SIZE}"/></clipPath>` +
+      `<rect width="${SIZE}" height="${SIZE}" class="frame"/><g clip-path="url(#c${panels.length})"><path d="${exactPath}" class="p"/>${drawn}</g>` +
+      `${axes()}<text y="${SIZE + 43}" class="tick">${numbers}</text></g>`,
   );
 }
 
-const width = panels.length * (SIZE + 16);
+const width = COLUMNS * (SIZE + GAP[0]);
+const height = Math.ceil(panels.length / COLUMNS) * (SIZE + GAP[1]) + 34;
 const style =
-  "text{font:13px sans-serif;fill:#222}.frame{fill:#fff;stroke:#bbb}.p{fill:none;stroke:#888;stroke-width:1.4}" +
+  "text{font:13px sans-serif;fill:#222;white-space:pre}.tick{font-size:11px;fill:#444}.frame{fill:#fff;stroke:#bbb}.p{fill:none;stroke:#888;stroke-width:1.4}" +
   ".q{fill:#0b6fb8;fill-opacity:.12;stroke:#0b6fb8;stroke-width:1.6}.draw{fill:#0b6fb8;fill-opacity:.55}";
-const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${SIZE + 40}" role="img" aria-label="One posterior by five methods"><style>${style}</style><rect width="${width}" height="${SIZE + 40}" fill="#fff"/>${panels.join("")}</svg>\n`;
+const legend = `<path d="M46 18h24" class="p"/><text x="76" y="22">the posterior: 39 % and 86 % of its mass</text><path d="M400 18h24" class="q"/><text x="430" y="22">q: one and two sd, or draws</text>`;
+const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="One posterior by six methods"><style>${style}</style><rect width="${width}" height="${height}" fill="#fff"/>${legend}${panels.join("")}</svg>\n`;
 writeFileSync(new URL("../docs/kl.svg", import.meta.url), svg);
 console.log(
   [

@@ -17,7 +17,9 @@ async function boundsByFactor(setting: Setting, before: ReadonlyMap<string, Floa
       const all = Object.fromEntries(Object.keys(shapes).map((k) => [k, inputs[k]!]));
       const like = Object.values(all)[0]!;
       const found: Tensor[] = [];
-      sweepOnce(readyFor(setting, like, inputs as never), all, (bound) => found.push(bound));
+      sweepOnce(readyFor(setting, like, inputs as never), all, {
+        seen: (bound) => found.push(bound),
+      });
       return { outputs: Object.fromEntries(found.map((t, i) => [`bound${i}`, t])) };
     },
   });

@@ -16,10 +16,11 @@ import type { Bounds } from "./densities.ts";
 import { drawFactors } from "./draws.ts";
 import { carriedFrom } from "./earlier.ts";
 import { type FactorArray, factorsOf } from "./factors.ts";
+import { firstSweeps } from "./first-sweeps.ts";
 import { boundOnFreshDraws, type FreshBound, noiseFor } from "./fresh-draws.ts";
 import { readGradients } from "./gradient-sites.ts";
 import { readGroups } from "./groups.ts";
-import { perturb, startPoints } from "./start.ts";
+import { perturb, startPoints, triesOf } from "./start.ts";
 import { type StoredFit, saveFit } from "./stored-fit.ts";
 import { type Structure, structureOf } from "./structure.ts";
 import { inputsOf, priorStates, readyFor, type Setting, stateKey, stateShapes, sweepOnce } from "./sweep.ts";
@@ -136,11 +137,13 @@ export async function fitWithSetting<R extends Returned>(
     body: ({ state, inputs }) => ({ state: priorStates(readyFor(setting, likeOf(state), inputs), state) }),
   });
   prior.prepare(data as never);
-  const begin = (restart: number): void => {
+  const tries = triesOf(blocks);
+  const begin = (restart: number, attempt = 0): void => {
     for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
     startPoints(blocks, problem.layout, buffers, new Generator(seed, "cavi points", restart));
     prior.step();
-    perturb(blocks, buffers, new Generator(seed, "cavi", restart), stateKey);
+    const seeded = tries === 1 || attempt < tries - 1;
+    perturb(blocks, buffers, new Generator(seed, "cavi", restart * tries + attempt), stateKey, seeded);
   };
   begin(0);
   const turns = await takeTurns(setting, seed);
@@ -153,10 +156,29 @@ export async function fitWithSetting<R extends Returned>(
     },
   });
   sweep.prepare({ ...data, ...turns.data } as never);
+  const first = await firstSweeps(setting);
+  const sweepNow = (): number => {
+    for (let t = 0; t < turns.count; t++) {
+      turns.set(t);
+      sweep.step();
+    }
+    return (sweep.outputs.elbo.view() as Float64Array)[0]!;
+  };
+  /** The start that a few sweeps bring furthest. */
+  const beginBest = (restart: number): void => {
+    const bounds = Array.from({ length: tries > 1 ? tries : 0 }, (_, attempt) => {
+      begin(restart, attempt);
+      let bound = -Infinity;
+      for (let n = 0; n < TRIAL && !signal?.aborted; n++) bound = sweepNow();
+      return Number.isFinite(bound) ? bound : -Infinity;
+    });
+    begin(restart, Math.max(0, bounds.indexOf(Math.max(...bounds))));
+    first?.run();
+  };
   let best: { elbos: number[]; state: Map<string, Float64Array>; converged: boolean; reason: string } | null = null;
   const starts: number[] = [];
   for (let restart = 0; restart < restarts; restart++) {
-    begin(restart);
+    beginBest(restart);
     const elbos: number[] = [];
     let converged = false;
     let reason = `it made its ${maxSweeps} sweeps, and the bound still rose`;
@@ -164,11 +186,7 @@ export async function fitWithSetting<R extends Returned>(
     for (let n = 0; n < maxSweeps; n++) {
       signal?.throwIfAborted();
       const before = remember(buffers);
-      for (let t = 0; t < turns.count; t++) {
-        turns.set(t);
-        sweep.step();
-      }
-      const elbo = (sweep.outputs.elbo.view() as Float64Array)[0]!;
+      const elbo = sweepNow();
       const last = elbos.at(-1);
       if (!Number.isFinite(elbo)) throw new NonFiniteError(await firstNonFinite(setting, before(), elbo, n));
       if (last !== undefined && elbo < last - FALL * (Math.abs(last) + size(problem))) {
@@ -213,6 +231,8 @@ function lasting({ blocks }: Structure, layout: TracedModel): Block[] {
   return blocks.filter((b) => b.sites.every((name) => sites.some((s) => s.name === name)));
 }
 
+/** Sweeps by which starts are compared. */
+const TRIAL = 10;
 /** A call does not block the host for longer. */
 const SLICE_MS = 50;
 /** A bound that falls by more, relative to itself and to the number of data that are summed, did not fall by rounding. */

@@ -5,16 +5,19 @@ import * as linalg from "../../tensor/linalg.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { distances } from "./distances.ts";
 import type { Expectations } from "./expectations.ts";
-import { add, collapse, type Form, isKnown, type Leaf, leavesText, negate, power } from "./form.ts";
+import { add, collapse, type Form, isKnown, type Leaf, leavesText, negate, power, type Term } from "./form.ts";
 import { allocated, covariance, logOf, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
 import {
   type Axis,
+  aligned,
   along,
+  axesOfLabel,
   contract,
   elementwise,
   type Label,
   labelKey,
   map,
+  multiply,
   type Named,
   newAxis,
   plus,
@@ -22,7 +25,7 @@ import {
   scalar,
   union,
 } from "./named.ts";
-import { NotConjugate } from "./not-conjugate.ts";
+import { inArgument, NotConjugate } from "./not-conjugate.ts";
 import type { Reader } from "./read.ts";
 
 /** How terms are read that are conjugate only under a bound. */
@@ -50,7 +53,7 @@ export interface TermContext {
 export type Addend = readonly Named[];
 
 export const at = (c: TermContext, name: string, ...events: readonly Label[]): Form =>
-  c.reader.read(c.params[name]!, [...c.labels, ...events]);
+  inArgument(name, () => c.reader.read(c.params[name]!, [...c.labels, ...events]));
 export const valueAt = (c: TermContext, ...events: readonly Label[]): Form =>
   c.reader.read(c.value, [...c.labels, ...events]);
 export const times = (c: TermContext, by: number): Named => scalar(c.like, by);
@@ -136,14 +139,22 @@ function multivariateNormal(c: TermContext): Addend[] {
   let precision: Form;
   let logDet: Named;
   const name = ["precision", "covariance", "cholesky"].find((k) => has(c, k))!;
-  const { tensor, labels } = name === "precision" && reader.isRandom(c.params[name]!.node) ? { tensor: null, labels: [] } : reader.peel(c.params[name]!, [...c.labels, along(d), along(e)]); // biome-ignore format: one line
+  const scaled = reader.isRandom(c.params[name]!.node) ? scaledMatrix(c, name, d, e) : null;
+  const { tensor, labels } = scaled || (name === "precision" && reader.isRandom(c.params[name]!.node)) ? { tensor: null, labels: [] } : reader.peel(c.params[name]!, [...c.labels, along(d), along(e)]); // biome-ignore format: one line
   if (tensor) {
     if (labels.at(-1)?.kind !== "axis" || labels.at(-2)?.kind !== "axis") throw new NotConjugate(`its ${name} is looked up by elements`); // biome-ignore format: short
-    const lower = name === "cholesky" ? tensor : linalg.cholesky(tensor);
-    const sign = name === "precision" ? 1 : -1;
-    const matrix = name === "precision" ? tensor : linalg.inverseFromCholesky(lower);
-    precision = { terms: [{ factors: [resolve(matrix, labels)], leaves: [], sums: [] }] };
-    logDet = resolve(linalg.logDetCholesky(lower).mul(sign), labels.slice(0, -2));
+    const found = precisionAs(name, tensor);
+    precision = { terms: [{ factors: [resolve(found.precision, labels)], leaves: [], sums: [] }] };
+    logDet = resolve(found.logDet, labels.slice(0, -2));
+  } else if (scaled) {
+    const { matrix, scalar } = scaled;
+    const found = precisionAs(name, matrix.tensor);
+    const axes = matrix.axes.slice(0, -2);
+    precision = {
+      terms: [{ ...scalar, factors: [...scalar.factors, { tensor: found.precision, axes: matrix.axes }] }],
+    };
+    const log = map(logValue(c, { terms: [scalar] }), (t) => t.mul(n));
+    logDet = plus({ tensor: found.logDet, axes }, log);
   } else {
     precision = at(c, "precision", along(d), along(e));
     logDet = expectedLogDet(c, precision, n, d, e);
@@ -168,6 +179,43 @@ function multivariateNormal(c: TermContext): Addend[] {
     for (const p of rest) addends.push([times(c, -0.5), ...trace, ...p.factors, ...v.factors]);
   }
   return addends;
+}
+
+/** The precision matrix, and log of its determinant, of a matrix that is given as a precision, a covariance or a Cholesky factor of one. */
+function precisionAs(name: string, matrix: Tensor): { precision: Tensor; logDet: Tensor } {
+  const lower = name === "cholesky" ? matrix : linalg.cholesky(matrix);
+  return {
+    precision: name === "precision" ? matrix : linalg.inverseFromCholesky(lower),
+    logDet: linalg.logDetCholesky(lower).mul(name === "precision" ? 1 : -1),
+  };
+}
+
+/**
+ * A parameter that is a known matrix times latent numbers: the matrix on its axes, [..., d, e], and what the precision has of the
+ * numbers. Null where it is anything else.
+ */
+function scaledMatrix(c: TermContext, name: string, d: Axis, e: Axis): { matrix: Named; scalar: Term } | null {
+  const { terms } = readOr(() => at(c, name, along(d), along(e))) ?? { terms: [] };
+  const [term, ...others] = terms;
+  if (!term?.leaves.length || others.length || term.sums.length) return null;
+  const ofMatrix = (axes: readonly Axis[]) => axes.includes(d) || axes.includes(e);
+  if (term.leaves.some((l) => l.labels.some((label) => ofMatrix(axesOfLabel(label))))) return null;
+  const product = term.factors.filter((f) => ofMatrix(f.axes)).reduce<Named | null>((a, b) => (a ? multiply(a, b) : b), null); // biome-ignore format: one line
+  if (!product?.axes.includes(d) || !product.axes.includes(e)) return null;
+  const axes = [...product.axes.filter((a) => a !== d && a !== e), d, e];
+  const numbers: Form = { terms: [{ ...term, factors: term.factors.filter((f) => !ofMatrix(f.axes)) }] };
+  const [scalar] = power(numbers, { precision: 1, covariance: -1, cholesky: -2 }[name]!).terms;
+  return { matrix: { tensor: aligned(product, axes), axes }, scalar: scalar! };
+}
+
+/** What is read, or null where it has no form. */
+function readOr(read: () => Form): Form | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof NotConjugate) return null;
+    throw error;
+  }
 }
 
 /** E log |Λ| of a precision that is a number times one matrix site. */
@@ -309,7 +357,9 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
   },
   bernoulli: (c) => {
     const y = fixed(c, valueAt(c), "value");
-    if (has(c, "logits")) return logistic(c, y);
+    if (has(c, "logits")) return logistic(c, y, at(c, "logits"));
+    const logit = c.reader.logit(c.params.probs!, c.labels);
+    if (logit) return logistic(c, y, logit);
     const probit = c.reader.probit(c.params.probs!, c.labels);
     if (probit && !isKnown(probit) && !leavesOf(probit).some((l) => c.expectations?.has(l.site)))
       return albertChib(c, y, probit);
@@ -419,8 +469,7 @@ function albertChib(c: TermContext, y: Named, eta: Form): Addend[] {
 }
 
 /** log σ(±η) ≥ (y − ½) E η − log 2 cosh(ξ / 2) at ξ² = E η² (Jaakkola and Jordan 2000, eq. 7, at its best ξ). */
-function logistic(c: TermContext, y: Named): Addend[] {
-  const eta = at(c, "logits");
+function logistic(c: TermContext, y: Named, eta: Form): Addend[] {
   if (isKnown(eta) || leavesOf(eta).some((l) => c.expectations?.has(l.site))) {
     const logits = fixed(c, eta, "logits");
     return [[join(y, logits, (y, l) => y.mul(-2).add(1).mul(l).softplus().neg())]];

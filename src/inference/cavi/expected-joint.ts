@@ -15,7 +15,7 @@ import { familiesWithExpectations, rowOf } from "./families.ts";
 import { type Gradients, NO_GRADIENTS } from "./gradient-sites.ts";
 import { productsOf, type Statistics } from "./moments.ts";
 import { type Axis, aligned, along, contract, type Label, labelsKey, type Named, newAxis, resolve } from "./named.ts";
-import { conjugateAt, gradientWay, NotConjugate } from "./not-conjugate.ts";
+import { conjugateAt, gradientWay, insteadOf, NotConjugate } from "./not-conjugate.ts";
 import { type Gate, type Latent, Reader } from "./read.ts";
 
 /** One addend of the log joint, ready to be expected. */
@@ -158,7 +158,7 @@ export function expectedJoint(
         if (!(error instanceof NotConjugate)) throw error;
         throw new OptionError(
           `"${site.name}" is a ${(site as RandomSite).family!.name}, whose expected log density is not known in closed form: ` +
-            `${error.message}. Known are: ${familiesWithExpectations()}. Ways out: ${gradientWay(continuous)}a method of gradients for ` +
+            `${error.message}. Known are: ${familiesWithExpectations()}.${insteadOf((site as RandomSite).family?.name)} Ways out: ${gradientWay(continuous)}a method of gradients for ` +
             'the whole model (method: "fullrank", "nuts"), or another distribution.',
         );
       }
@@ -170,7 +170,7 @@ export function expectedJoint(
       how: () => how,
       isBound: () => isBound,
       expect: (q) =>
-        conjugateAt(site.name, continuous, () => {
+        conjugateAt(site.name, site.kind === "factor" ? null : (site.family?.name ?? null), continuous, () => {
           isBound = false;
           const { sum, at, by } = firstThat(attempts, q, chosen, (attempt) => {
             mayBound = attempt.bound ?? false;

@@ -33,7 +33,23 @@ export interface Term {
 /** A polynomial of latent quantities: what a parameter of a distribution is to the updates. */
 export interface Form {
   readonly terms: readonly Term[];
+  /** Where it is one of several forms, by indicators of which one is 1 and the others 0: powers and logarithms are then those of each. */
+  readonly cases?: readonly Case[];
 }
+
+export interface Case {
+  readonly where: Named;
+  readonly form: Form;
+}
+
+/** Σ where · form */
+export const choose = (cases: readonly Case[]): Form => ({
+  terms: cases.flatMap(({ where, form }) => scaled(form.terms, where)),
+  cases,
+});
+const each = (cases: readonly Case[], f: (form: Form) => Form): Form =>
+  choose(cases.map(({ where, form }) => ({ where, form: f(form) })));
+const scaled = (terms: readonly Term[], by: Named): Term[] => terms.map((t) => ({ ...t, factors: [...t.factors, by] }));
 
 export const known = (x: Named): Form => ({ terms: [{ factors: [x], leaves: [], sums: [] }] });
 export const isKnown = (form: Form): boolean => form.terms.every((t) => t.leaves.length === 0);
@@ -58,9 +74,8 @@ export const fresh = (term: Term): Term =>
 
 export const add = (...forms: readonly Form[]): Form => ({ terms: forms.flatMap((f) => f.terms) });
 
-export const scale = (form: Form, by: Named): Form => ({
-  terms: form.terms.map((t) => ({ ...t, factors: [...t.factors, by] })),
-});
+export const scale = (form: Form, by: Named): Form =>
+  form.cases ? each(form.cases, (f) => scale(f, by)) : { terms: scaled(form.terms, by) };
 export const negate = (like: Tensor, form: Form): Form => scale(form, scalar(like, -1));
 
 function timesTerm(a: Term, given: Term): Term {
@@ -78,9 +93,11 @@ function timesTerm(a: Term, given: Term): Term {
   };
 }
 
-export const times = (a: Form, b: Form): Form => ({
-  terms: a.terms.flatMap((s) => b.terms.map((t) => timesTerm(s, t))),
-});
+export function times(a: Form, b: Form): Form {
+  if (a.cases) return each(a.cases, (f) => times(f, b));
+  if (b.cases) return each(b.cases, (f) => times(a, f));
+  return { terms: a.terms.flatMap((s) => b.terms.map((t) => timesTerm(s, t))) };
+}
 
 /** Sums a form over an axis. */
 export const sumForm = (form: Form, axes: readonly Axis[]): Form => ({
@@ -102,6 +119,7 @@ export function collapse(form: Form): Named {
 export function power(form: Form, p: number): Form {
   if (p === 1) return form;
   if (isKnown(form)) return known(map(collapse(form), (t) => raised(t, p)));
+  if (form.cases) return each(form.cases, (f) => power(f, p));
   const [term, ...others] = form.terms;
   if (others.length || term!.sums.length) {
     if (Number.isInteger(p) && p > 0) return times(form, power(form, p - 1));

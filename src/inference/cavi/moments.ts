@@ -11,6 +11,7 @@ import {
   type Label,
   labelKey,
   map,
+  multiply,
   type Named,
   plus,
   resolve,
@@ -72,6 +73,8 @@ export interface Statistics {
   readonly coupled?: Coupled;
   /** Hears of the sites whose moments are looked at. */
   readonly seen?: (site: string) => void;
+  /** Hears of Gaussian sites that are multiplied with one another. */
+  readonly multiplied?: (sites: readonly string[]) => void;
 }
 
 /** That a covariance is relative to the precision `site`, seen at `labels`; `events`: where the Gaussian's own axes are seen. */
@@ -136,6 +139,10 @@ const apart = (a: Label, b: Label): boolean =>
 /** The mean of a product: that of each site's part, times one another, since q holds the sites independent. */
 function termProducts(q: Statistics, term: Term): Product[] {
   const base: Product = { factors: [...term.factors], sums: term.sums, relativeTo: null };
+  if (q.multiplied) {
+    const gaussian = [...new Set(term.leaves.filter((l) => isGaussian(q, l)).map((l) => l.site))];
+    if (gaussian.length > 1) q.multiplied(gaussian);
+  }
   let products = [base];
   const done = new Set<Leaf>();
   for (const leaf of term.leaves) {
@@ -304,8 +311,15 @@ function termCovariance(q: Statistics, s: Term, given: Term): Product[] {
   return result;
 }
 
-/** E log of a product: the sum of its logarithms. Null where the form is a sum. */
+/** E log of a product: the sum of its logarithms; of one of several forms, that of each where it is the one. Null where the form is a sum. */
 export function logOf(q: Statistics, form: Form): Named | null {
+  if (form.cases) {
+    const logs = form.cases.map(({ where, form }) => {
+      const log = logOf(q, form);
+      return log && multiply(where, log);
+    });
+    return logs.every((l) => l !== null) ? logs.reduce((a, b) => plus(a, b)) : null;
+  }
   const [term, ...others] = form.terms;
   if (others.length || term!.sums.length) return null;
   return logOfTerm(q, term!);

@@ -4,7 +4,20 @@ import type { Trace } from "../../ops/vocabulary.ts";
 import { full, iota } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Expectations } from "./expectations.ts";
-import { add, collapse, type Form, isKnown, known, leavesText, negate, power, scale, sumForm, times } from "./form.ts";
+import {
+  add,
+  choose,
+  collapse,
+  type Form,
+  isKnown,
+  known,
+  leavesText,
+  negate,
+  power,
+  scale,
+  sumForm,
+  times,
+} from "./form.ts";
 import {
   type Axis,
   along,
@@ -151,14 +164,9 @@ export class Reader {
         if (isKnown(yes) && isKnown(no)) {
           return known(this.apply("select", [c, collapse(yes), collapse(no)]));
         }
-        const one = map(c, (t) => t.cast("f64"));
-        return add(
-          scale(yes, one),
-          scale(
-            no,
-            map(one, (t) => t.mul(-1).add(1)),
-          ),
-        );
+        const chosen = map(c, (t) => t.cast("f64"));
+        const other = map(chosen, (t) => t.mul(-1).add(1));
+        return choose([{ where: chosen, form: yes }, { where: other, form: no }]); // biome-ignore format: short
       }
       case "cast": {
         const form = at(x, labels);
@@ -232,20 +240,28 @@ export class Reader {
 
   /** η where a tensor is Φ(η) = ½ + ½ erf(η / √2); null where it is not. */
   probit(tensor: Tensor, labels: readonly Label[]): Form | null {
-    const found = this.affineOfErf(tensor.node, labels);
+    const found = this.affineOf("erf", tensor.node, labels);
     if (!found || Math.abs(Math.abs(found.slope) - 0.5) > 1e-9 || Math.abs(found.shift - 0.5) > 1e-9) return null;
     return scale(this.node(found.node, found.labels), scalar(this.like, Math.SQRT2 * Math.sign(found.slope)));
   }
 
-  /** slope · erf(node) + shift */
-  private affineOfErf(
+  /** η where a tensor is σ(η) or 1 − σ(−η); null where it is not. */
+  logit(tensor: Tensor, labels: readonly Label[]): Form | null {
+    const found = this.affineOf("sigmoid", tensor.node, labels);
+    if (!found || Math.abs(found.slope) !== 1 || found.shift !== (1 - found.slope) / 2) return null;
+    return scale(this.node(found.node, found.labels), scalar(this.like, found.slope));
+  }
+
+  /** slope · f(node) + shift */
+  private affineOf(
+    f: "erf" | "sigmoid",
     node: Node,
     labels: readonly Label[],
   ): { slope: number; shift: number; node: Node; labels: readonly Label[] } | null {
     const { op, inputs } = node;
-    if (op === "erf") return { slope: 1, shift: 0, node: inputs[0]!, labels };
+    if (op === f) return { slope: 1, shift: 0, node: inputs[0]!, labels };
     const moved = this.moved(node, labels);
-    if (moved) return this.affineOfErf(inputs[0]!, moved);
+    if (moved) return this.affineOf(f, inputs[0]!, moved);
     const [x, y] = inputs as [Node, Node];
     const number = (n: Node | undefined): number | null =>
       n?.op === "const"
@@ -254,12 +270,12 @@ export class Reader {
           ? number(n.inputs[0])
           : null;
     if (op === "neg") {
-      const of = this.affineOfErf(x, labels);
+      const of = this.affineOf(f, x, labels);
       return of && { ...of, slope: -of.slope, shift: -of.shift };
     }
     const [c, other] = number(y) !== null ? [number(y)!, x] : [number(x), y];
     if (c === null || !["add", "sub", "mul", "div"].includes(op)) return null;
-    const of = this.affineOfErf(other, labels);
+    const of = this.affineOf(f, other, labels);
     if (!of) return null;
     if (op === "mul") return { ...of, slope: of.slope * c, shift: of.shift * c };
     if (op === "div") return other === x ? { ...of, slope: of.slope / c, shift: of.shift / c } : null;

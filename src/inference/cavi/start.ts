@@ -9,19 +9,45 @@ import { stateKey } from "./sweep.ts";
 /** How far the start's Gaussian means are moved at most, whatever the prior's sd. */
 const FURTHEST = 1;
 
+/** Elements a state from which the components are begun, where there are many more. */
+const SEEDS = 3;
+/** Starts that are tried for a few sweeps each where components are begun from seeds; the last begins them from all elements. */
+const TRIES = 4;
+/** Probabilities of discrete states up to which a trial costs next to nothing; of larger ones the first start is taken. */
+const TRIED = 200_000;
+
+const manyElements = ({ family, state: { logProbs } }: Block): boolean =>
+  family === "categorical" && logProbs !== undefined && sizeOf(logProbs.slice(0, -1)) > 4 * SEEDS * logProbs.at(-1)!;
+
+/**
+ * Starts that are worth a trial. Random states of very many elements give all components nearly the same statistics, and where the noise
+ * is learned as well, that is a point that sweeps leave slowly or never; so most tries begin each component from a few elements.
+ */
+export function triesOf(blocks: readonly Block[]): number {
+  const large = blocks.filter(manyElements);
+  return large.length && large.every((b) => sizeOf(b.state.logProbs!) <= TRIED) ? TRIES : 1;
+}
+
 /**
  * Moves the factors off their priors, so that components that the model does not tell apart can become different: means by a prior sd
  * (at most 1), rates and concentrations by a factor, discrete states to random probabilities. A site of one element stays.
+ *
+ * @param seeded  whether all but a few elements of a large discrete site count for nothing until its first update
  */
 export function perturb(
   blocks: readonly Block[],
   buffers: Readonly<Record<string, Buffer>>,
   generator: Generator,
   key: (block: Block, name: string) => string,
+  seeded = false,
 ): void {
   const view = (block: Block, name: string) => buffers[key(block, name)]!.view() as Float64Array;
   for (const block of blocks) {
-    if (block.state.logProbs) randomStates(view(block, "logProbs"), block.state.logProbs.at(-1)!, generator);
+    if (block.state.logProbs) {
+      const [own, states] = [view(block, "logProbs"), block.state.logProbs.at(-1)!];
+      randomStates(own, states, generator);
+      if (seeded && manyElements(block)) leaveSeeds(own, states, generator);
+    }
     if (block.state.pairs) {
       const pairs = view(block, "pairs");
       for (let i = 0; i < pairs.length; i++) pairs[i]! += 0.5 * generator.normal();
@@ -57,6 +83,16 @@ function randomStates(logProbs: Float64Array, states: number, generator: Generat
     for (let k = 0; k < states; k++) logProbs[at + k] = Math.log(logProbs[at + k]! / total);
   }
 }
+
+/** Takes all weight from all but a few elements. */
+function leaveSeeds(logProbs: Float64Array, states: number, generator: Generator): void {
+  const n = logProbs.length / states;
+  for (let i = 0; i < n; i++) {
+    if (generator.uniform() * n > SEEDS * states) logProbs.fill(WEIGHTLESS, i * states, (i + 1) * states);
+  }
+}
+/** A logarithm whose exponential adds nothing to a sum. */
+const WEIGHTLESS = -100;
 
 /** Where parameters that are estimated start: at what the model's text says, or at a neutral value, off it where there are several. */
 export function startPoints(

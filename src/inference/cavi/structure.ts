@@ -25,7 +25,7 @@ import { type ExpectedTerm, expectedJoint, statesFor, wholeShape } from "./expec
 import type { Gradients } from "./gradient-sites.ts";
 import { checkGroups, type Group, isGaussian, membersOf, refusedGroup } from "./groups.ts";
 import type { Coupled, SiteStatistics } from "./moments.ts";
-import { gradientWay } from "./not-conjugate.ts";
+import { gradientWay, insteadOf } from "./not-conjugate.ts";
 
 /** Elements that one Gaussian factor may hold jointly. */
 const MOST_JOINT = 4096;
@@ -55,7 +55,7 @@ function blockFor(site: RandomSite, events: readonly number[], power: number): B
     default:
       throw new OptionError(
         `${site.kind}("${site.name}") is a ${site.family?.name ?? "parameter without a prior"}: coordinate ascent has factors for ` +
-          "normal, multivariateNormal, gamma, exponential, chiSquared, inverseGamma, beta, dirichlet, wishart and discrete sites. Give it " +
+          `normal, multivariateNormal, gamma, exponential, chiSquared, inverseGamma, beta, dirichlet, wishart and discrete sites.${insteadOf(site.family?.name)} Give it ` +
           `such a prior, or ${gradientWay([site.name])}a method of gradients for the whole model (method: "fullrank", "nuts").`,
       );
   }
@@ -128,6 +128,9 @@ export interface Structure {
   readonly gradients: Gradients;
   /** Terms whose expectations are no closed form, by how they are taken; and those that are bounds. */
   readonly inexact: Readonly<Record<"quadrature" | "draws" | "bounded", readonly string[]>>;
+  /** Gaussian sites that are multiplied with one another. */
+  readonly multiplied: readonly (readonly string[])[];
+  readonly terms: readonly ExpectedTerm[];
 }
 
 /**
@@ -200,6 +203,8 @@ export function structureOf(
   findPowers(like, owners, terms, blockOf, powers);
   let blocks: Block[] = [];
   const intertwined = new Set<string>();
+  const products = new Map<string, readonly string[]>();
+  const multiplied = (names: readonly string[]): void => void products.set(names.join(" "), names);
   for (let changed = true; changed; ) {
     changed = false;
     blocks = factorsNow();
@@ -216,7 +221,7 @@ export function structureOf(
       for (const s of group?.gaussians ?? [site]) events.get(s.name)!.add(position);
       changed = true;
     };
-    for (const term of terms) term.expect({ sites: statistics(like, blocks), coupled });
+    for (const term of terms) term.expect({ sites: statistics(like, blocks), coupled, multiplied });
   }
   for (const site of sites) {
     const repeated = [...events.get(site.name)!].find((p) => p < (site.copies?.shape.length ?? 0));
@@ -247,7 +252,15 @@ export function structureOf(
   const of = (how: string) => [...new Set(terms.filter((t) => t.how() === how).map((t) => t.name))];
   const bounded = terms.filter((t) => t.isBound()).map((t) => t.name);
   const inexact = { quadrature: of("quadrature"), draws: of("draws"), bounded };
-  return { blocks: joined(like, units, terms, blocks), chains: inChains, intertwined, gradients, inexact };
+  return {
+    blocks: joined(like, units, terms, blocks),
+    chains: inChains,
+    intertwined,
+    gradients,
+    inexact,
+    multiplied: [...products.values()],
+    terms,
+  };
 }
 
 /** One Gaussian site, or several that are grouped, as one variable; `seen`: a factor over that as one over the sites. */

@@ -204,8 +204,12 @@ export function settled(block: Block, next: State): State {
   return Object.fromEntries(Object.entries(next).map(held));
 }
 
-/** Each factor in turn; `seen` hears of the bound after each. */
-export function sweepOnce(ready: Ready, all: Tensors, seen?: (bound: Tensor) => void) {
+/** Each factor in turn; `seen` hears of the bound after each, `moves` has 0 for factors that stay as they are. */
+export function sweepOnce(
+  ready: Ready,
+  all: Tensors,
+  { seen, moves }: { readonly seen?: (bound: Tensor) => void; readonly moves?: Tensors } = {},
+) {
   const { blocks, terms, turns } = ready;
   const states = statesOfBlocks(blocks, all);
   const expected = blocks.map((b, i) => b.expected(states[i]!));
@@ -224,6 +228,12 @@ export function sweepOnce(ready: Ready, all: Tensors, seen?: (bound: Tensor) => 
     states[i] = turn
       ? { logProbs: where(turn.reshape([...turn.shape, 1]).gt(0), after.logProbs!, before.logProbs!) }
       : after;
+    const moving = moves?.[block.name];
+    if (moving) {
+      states[i] = Object.fromEntries(
+        Object.entries(states[i]!).map(([name, t]) => [name, where(moving.gt(0), t, before[name]!)]),
+      );
+    }
     expected[i] = block.expected(states[i]!);
     for (const [name, tensor] of Object.entries(states[i]!)) next[stateKey(block, name)] = tensor;
     seen?.(bound());

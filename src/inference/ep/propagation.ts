@@ -63,6 +63,7 @@ export class Propagation {
     if (!this.states.length) return this.result(0, 0, true, "every term is quadratic in the latent variables: exact");
     let [sweep, size, best, since] = [0, Infinity, Infinity, 0];
     let reason = "";
+    let settled = 0;
     while (sweep < maxSweeps) {
       signal?.throwIfAborted();
       sweep++;
@@ -83,6 +84,10 @@ export class Propagation {
           true,
           `no site changed by more than ${size.toExponential(1)} sd in sweep ${sweep}`,
         );
+      }
+      if (size <= tolerance && ++settled >= PATIENCE) {
+        reason = `after ${sweep} sweeps all sites that can be updated are settled`;
+        break;
       }
       if (size < 0.9 * best) [best, since] = [size, 0];
       else if (++since >= PATIENCE && this.step > LEAST_STEP) {

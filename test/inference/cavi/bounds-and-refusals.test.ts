@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { digamma } from "../../../src/base/special.ts";
-import { bernoulli, categorical, cauchy, dirichlet, erf, gamma, infer, model, normal, poisson, problemOf, type Tensor } from "../../../src/index.ts"; // biome-ignore format: one import
+import { bernoulli, categorical, cauchy, dirichlet, erf, gamma, halfCauchy, infer, model, normal, poisson, problemOf, studentT, type Tensor } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { fixedDraws } from "../../../src/inference/fixed-draws.ts";
 import { generator } from "./monte-carlo-bound.ts";
@@ -104,6 +104,11 @@ describe("terms that are conjugate under an augmentation", () => {
     });
     const fit = await cavi(logistic, { x, y }, { logistic: "jaakkola-jordan" });
     rises(fit.elbos);
+    const asProbability = model(({ sample, observe }, { x, y }: { x: Tensor; y: Tensor }) => {
+      observe("y", bernoulli(logits(sample, x).neg().sigmoid().mul(-1).add(1)), y);
+    });
+    const same = await cavi(asProbability, { x, y }, { logistic: "jaakkola-jordan" });
+    expect(same.elbo).toBeCloseTo(fit.elbo, 9);
     const free = await fixedDraws(await problemOf(logistic, { x, y }), { seed: 1 });
     expect(fit.elbo).toBeLessThan(-free.negElbo + 4 * free.negElboSe);
     expect(fit.elbo).toBeGreaterThan(-free.negElbo - 2);
@@ -156,6 +161,18 @@ describe("what is not conjugate is refused, by name and with the ways out", () =
     refused(({ sample, observe }) => {
       observe("y", normal(sample("z", bernoulli(0.5), [3]).sum(), 1), 1);
     }, /"y".*sums over the elements of the discrete "z"/s));
+  test("the distribution and the argument are named", () =>
+    refused(({ sample, observe }) => {
+      observe("y", normal(sample("w", normal(0, 1)).exp(), 1), 1);
+    }, /"y" has no closed-form update as a normal: in its mean, .*"exp" of "w"/s));
+  test("a heavy tail, with the mixture that it is", () =>
+    refused(({ sample, observe }) => {
+      observe("y", studentT(4, sample("w", normal(0, 1)), 1), 1);
+    }, /"y" is a studentT.*gamma\(df \/ 2, df \/ 2\).*normal\(location/s));
+  test("a half-Cauchy sd, with the precision that has a factor", () =>
+    refused(({ sample, observe }) => {
+      observe("y", normal(0, sample("s", halfCauchy(1))), 1);
+    }, /"s".*halfCauchy.*gamma.*pow\(-0.5\)/s));
   test("a prior that no factor belongs to", () =>
     refused(({ sample, observe }) => {
       observe("y", normal(sample("w", cauchy(0, 1)), 1), 1);

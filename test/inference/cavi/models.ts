@@ -243,4 +243,78 @@ export const cases: readonly Case[] = [
     }) as never,
     { weights: Array.from({ length: 6 }, (_, i) => Array.from({ length: 6 }, (_, j) => (i === j ? 0 : Math.sin(3 * Math.min(i, j) + Math.max(i, j))))) }, // biome-ignore format: one line
   ),
+  of(
+    "components with precisions by where",
+    (({ sample, observe, plate }: Words, { sequence }: Data) => {
+      const p = sample("p", beta(1, 1));
+      const [low, high] = [sample("low", normal(0, 5)), sample("high", normal(0, 5))];
+      const [loose, tight] = [sample("loose", gamma(1, 1)), sample("tight", gamma(3, 1))];
+      plate("n", 25, (i) => {
+        const z = sample("z", bernoulli(p)).eq(1);
+        observe("y", normal(where(z, high, low), precision(where(z, tight, loose))), sequence!.at(i));
+      });
+    }) as never,
+    { sequence },
+  ),
+  of(
+    "weights with a known covariance of unknown size",
+    (({ sample, observe }: Words, { x, y, noise }: Data) => {
+      const size = sample("size", gamma(2, 1));
+      const tau = sample("tau", gamma(1, 1));
+      const w = sample("w", multivariateNormal(0, noise!.div(size)));
+      observe("y", normal(x!.mul(w).sum(-1), precision(tau)), y!);
+    }) as never,
+    { x, y, noise: [[1, 0.3, 0], [0.3, 1, 0.2], [0, 0.2, 1]] }, // biome-ignore format: short
+  ),
+  of(
+    "hidden Markov model with all of its parameters",
+    (({ sample, observe, chain, plate }: Words, { sequence }: Data) => {
+      const start = sample("start", dirichlet([1, 1]));
+      const move = plate("from", 2, () => sample("move", dirichlet([1, 1])));
+      const [mean, tau] = [sample("mean", normal(0, 5), [2]), sample("tau", gamma(1, 1), [2])];
+      chain("time", 25, sample("first", categorical(start)), (before, t) => {
+        const z = sample("z", categorical(move.at(before)));
+        observe("y", normal(mean.at(z), precision(tau.at(z))), sequence!.at(t));
+        return z;
+      });
+    }) as never,
+    { sequence },
+  ),
+  of(
+    "stochastic block model",
+    (({ sample, observe, plate }: Words, { from, to, edges }: Data) => {
+      const weights = sample("weights", dirichlet([1, 1]));
+      const rates = sample("rates", beta(1, 1), [2, 2]);
+      const z = sample("z", categorical(weights), [8]);
+      plate("pair", 28, (i) => {
+        observe("edge", bernoulli(rates.at(z.at(from!.at(i))).at(z.at(to!.at(i)))), edges!.at(i));
+      });
+    }) as never,
+    network(8),
+  ),
+  of(
+    "crossed effects on a large level",
+    (({ sample, observe, plate }: Words, { y, groups, others }: Data) => {
+      const level = sample("level", normal(1e4, 10));
+      const scales = ["u", "v", "noise"].map((name) => precision(sample(`${name} precision`, gamma(2, 1))));
+      const [u, v] = [sample("u", normal(0, scales[0]!), [5]), sample("v", normal(0, scales[1]!), [4])];
+      plate("n", N, (i) => {
+        observe("y", normal(level.add(u.at(groups!.at(i))).add(v.at(others!.at(i))), scales[2]!), y!.at(i));
+      });
+    }) as never,
+    { y: y.map((v) => v + 1e4), groups, others: groups.map((_, i) => i % 4) },
+  ),
 ];
+
+/** All pairs of some nodes, those of one kind mostly joined. */
+function network(nodes: number): Record<string, number[]> {
+  const pairs = Array.from({ length: nodes }, (_, i) =>
+    Array.from({ length: nodes - 1 - i }, (_, j) => [i, i + 1 + j]),
+  );
+  const all = pairs.flat();
+  return {
+    from: all.map(([i]) => i!),
+    to: all.map(([, j]) => j!),
+    edges: all.map(([i, j], n) => +((i! % 2 === j! % 2) !== (n % 9 === 0))),
+  };
+}

@@ -52,6 +52,14 @@ export async function monteCarloBound<D, R extends Returned>(
     states: shapes[stateKey(b, "logProbs")]!.at(-1)!,
     logProbs: setting.buffers[stateKey(b, "logProbs")]!.read() as Float64Array,
   })); // biome-ignore format: short
+  const chains = blocks.filter((b) => b.family === "markovChain").map((b) => ({
+    first: b.sites.length > 1 ? b.sites[0]! : null,
+    site: b.sites.at(-1)!,
+    states: shapes[stateKey(b, "pairs")]!.at(-1)!,
+    steps: shapes[stateKey(b, "pairs")]!.at(-3)!,
+    initial: setting.buffers[stateKey(b, "initial")]!.read() as Float64Array,
+    pairs: setting.buffers[stateKey(b, "pairs")]!.read() as Float64Array,
+  })); // biome-ignore format: short
   const found = new Float64Array(draws);
   for (let s = 0; s < draws; s++) {
     for (const { name, buffer } of places) {
@@ -64,11 +72,38 @@ export async function monteCarloBound<D, R extends Returned>(
       const n = logProbs.length / states;
       for (let i = 0; i < n; i++) logQ += logProbs[i * states + drawn[site]!.values[s * n + i]!]!;
     }
+    for (const { first, site, states, steps, initial, pairs } of chains) {
+      const rows = initial.length / states;
+      for (let r = 0; r < rows; r++) {
+        const path = drawn[site]!.values.subarray((s * rows + r) * steps, (s * rows + r + 1) * steps);
+        const own = pairs.subarray(r * steps * states ** 2, (r + 1) * steps * states ** 2);
+        logQ += logOfPath(initial.subarray(r * states, (r + 1) * states), own, first === null ? null : drawn[first]!.values[s * rows + r]!, path); // biome-ignore format: one line
+      }
+    }
     found[s] = (made.outputs.logP.view() as Float64Array)[0]! - logQ;
   }
   const mean = found.reduce((a, b) => a + b, 0) / draws;
   const se = Math.sqrt(found.reduce((a, b) => a + (b - mean) ** 2, 0) / (draws - 1) / draws);
   return { elbo: fit.elbo, mean, se, elbos: fit.elbos };
+}
+
+/** log q of a path of a chain with these potentials of its first state and of neighbours; from state 0 where none is drawn. */
+function logOfPath(initial: Float64Array, pairs: Float64Array, first: number | null, path: Float64Array): number {
+  const k = initial.length;
+  let forward = first === null ? initial.map((_, i) => (i ? -Infinity : 0)) : initial;
+  let [log, before] = [first === null ? 0 : initial[first]!, first ?? 0];
+  for (const [t, now] of path.entries()) {
+    log += pairs[(t * k + before) * k + now]!;
+    const last = forward;
+    forward = forward.map((_, j) => logSum(last.map((f, i) => f + pairs[(t * k + i) * k + j]!)));
+    before = now;
+  }
+  return log - logSum(forward);
+}
+
+function logSum(x: Float64Array): number {
+  const most = Math.max(...x);
+  return most + Math.log(x.reduce((sum, v) => sum + Math.exp(v - most), 0));
 }
 
 /** Data of a seeded generator. */

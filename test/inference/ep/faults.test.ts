@@ -34,6 +34,18 @@ describe("what does not work is said", () => {
     expect(found.reason).toContain('factor("exploding") could not be updated');
     expect(found.skipped).toBe(found.sweeps);
   });
+  test("where the others are settled, sites that cannot be updated are not visited to the last sweep", async () => {
+    const exploding = model(({ sample, factor }) => {
+      const [z, u] = [sample("z", normal(0, 1)), sample("u", normal(0, 1))];
+      factor("fine", z.add(u).abs().neg());
+      factor("also fine", z.sub(u).abs().neg());
+      factor("exploding", z.square().square());
+    });
+    const found = await ep(exploding, {});
+    expect(found).toMatchObject({ converged: false, logZ: Number.NaN });
+    expect(found.sweeps).toBeLessThan(60);
+    expect(found.reason).toMatch(/all sites that can be updated are settled; element 1 of factor\("exploding"\)/);
+  });
   test("a site whose cavity has no variance is passed over and named", async () => {
     // Nothing but the site holds z: without it, there is no Gaussian left.
     const alone = model(({ sample }) => {

@@ -1,0 +1,72 @@
+import { describe, expect, test } from "vitest";
+import { categorical, dirichlet, gamma, model, normal, type Tensor } from "../../../src/index.ts";
+import { cavi } from "../../../src/inference/cavi/cavi.ts";
+import { generator } from "./monte-carlo-bound.ts";
+
+const g = generator("starts");
+
+describe("one start leaves the points from which sweeps do not get away", () => {
+  // Random states of many elements give all components one mean; with the noise learned, the mixture then stays one component.
+  const mixture = model(({ sample, observe, plate }, { x, k }: { x: Tensor; k: number }) => {
+    const weights = sample("weights", dirichlet(Array(k).fill(1)));
+    const tau = sample("tau", gamma(1, 1));
+    const mu = sample("mu", normal(0, 10), [k]);
+    plate("n", x.shape[0]!, (i) => {
+      const z = sample("z", categorical(weights));
+      observe("x", normal(mu.at(z), tau.pow(-0.5)), x.at(i));
+    });
+  });
+
+  for (const centres of [
+    [-2, 2],
+    [-9, -3, 3, 9],
+  ]) {
+    // biome-ignore format: short
+    test(`${centres.length} components with one noise, each found`, async () => {
+      const x = Array.from({ length: 600 }, (_, i) => centres[i % centres.length]! + g.normal());
+      for (const seed of [0, 1, 2]) {
+        const fit = await cavi(mixture, { x, k: centres.length }, { seed });
+        const found = [...fit.factors.mu!.parameters.mean!.values].sort((a, b) => a - b);
+        for (const [k, c] of centres.entries()) expect(Math.abs(found[k]! - c)).toBeLessThan(0.4);
+      }
+    });
+  }
+
+  // Six strong columns of two causes, six that are noise, and room for five causes.
+  const rows = Array.from({ length: 120 }, () => {
+    const [u, v] = [g.normal(), g.normal()];
+    return Array.from({ length: 12 }, (_, d) => (d < 4 ? 0.9 * u : d < 6 ? 0.9 * v : 0) + 0.6 * g.normal());
+  });
+  const analysis = model(({ sample, observe, plate }, { x, centre }: { x: Tensor; centre: number }) => {
+    const alpha = sample("alpha", gamma(1e-3, 1e-3), [5]);
+    const tau = sample("tau", gamma(1e-3, 1e-3));
+    const mu = sample("mu", normal(centre, 100), [12]);
+    const w = sample("w", normal(0, alpha.pow(-0.5)), [12, 5]);
+    plate("n", 120, (i) => {
+      const z = sample("z", normal(0, 1), [5]);
+      observe("x", normal(w.mul(z).sum(-1).add(mu), tau.pow(-0.5)), x.at(i));
+    });
+  });
+
+  for (const [unit, offset] of [
+    [1, 0],
+    [100, 0],
+
+    [1, 1e4],
+  ] as const) {
+    // biome-ignore format: short
+    test(`principal components with relevance find the two dimensions of data in units of ${unit} at ${offset}`, async () => {
+      const x = rows.map((r) => r.map((v) => unit * v + offset));
+      const fit = await cavi(analysis, { x, centre: offset }, { seed: 1, tolerance: 1e-8 });
+      const { mean } = fit.factors.w!.parameters;
+        const lengths = Array.from({ length: 5 }, (_, q) => Math.hypot(...Array.from({ length: 12 }, (_, d) => mean!.values[d * 5 + q]!)) / unit); // biome-ignore format: one line
+      expect(lengths.filter((l) => l > 0.8)).toHaveLength(2);
+      expect(lengths.filter((l) => l < 0.1)).toHaveLength(3);
+      const { shape, rate } = fit.factors.tau!.parameters;
+      const noise = Math.sqrt(rate!.values[0]! / shape!.values[0]!) / unit;
+      expect(Math.abs(noise - 0.6)).toBeLessThan(0.05);
+      const shift = Math.max(...[...fit.factors.mu!.parameters.mean!.values].map((m) => Math.abs(m - offset)));
+      expect(shift / unit).toBeLessThan(0.5);
+    });
+  }
+});
