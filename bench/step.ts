@@ -6,7 +6,7 @@
  * Every peer is a process of its own that stays up and runs blocks of steps in turn, in an order that changes from
  * round to round, so that a change of the machine's speed meets all of them. PEERS_PYTHON names the Python,
  * PEERS_MODULES the directory holding the JavaScript peers' node_modules; what is not installed is skipped and listed.
- * See peers/README.md.
+ * PEERS_BLAS=/path/to/libmkl_rt.so adds ours with that library in place of the one found. See peers/README.md.
  *
  * --quiet 0.1 runs a block again when processes outside the benchmark used more than a tenth of a core meanwhile; the
  * rule looks at the processor's clock and never at the times it guards.
@@ -32,9 +32,12 @@ const inNode = (name: string, file: string, ...args: string[]): PeerCommand => (
   args: ["--import", "tsx", join(here, "peers", file), ...args],
 });
 
+const otherBlas = process.env["PEERS_BLAS"];
+
 const available: readonly PeerCommand[] = [
   inNode("ansatz", "ansatz.ts"),
   inNode("ansatz-no-blas", "ansatz.ts", "--no-blas"),
+  ...(otherBlas ? [inNode("ansatz-other-blas", "ansatz.ts", "--blas", otherBlas)] : []),
   inPython("torch-eager", "torch_eager.py"),
   inPython("torch-compile", "torch_compile.py"),
   inPython("jax", "jax_jit.py"),

@@ -1,13 +1,16 @@
 /**
  * Ansatz: the training step of the library itself, with the minibatch gathered by a shuffled order and the noise drawn inside. As
- * `trainVae` does, it runs a block of steps in one call; the block's mean stands for each of its steps. `--no-blas` leaves the products to the wasm kernels; ANSATZ_THREADS=1 leaves the second core alone.
+ * `trainVae` does, it runs a block of steps in one call; the block's mean stands for each of its steps. `--no-blas` leaves the products to the wasm kernels,
+ * `--blas LIBRARY` takes another one than is found; ANSATZ_THREADS=1 leaves the second core alone.
  */
 import { setFlagsFromString } from "node:v8";
 import { adam, batch, binaryImages, hidden, latent, pixels, rows, serveBlocks } from "./protocol.ts";
 
 const noBlas = process.argv.includes("--no-blas");
 if (Number.parseInt(process.versions.node, 10) < 21) setFlagsFromString("--experimental-wasm-relaxed-simd");
+const at = process.argv.indexOf("--blas");
 if (noBlas) process.env["ANSATZ_BLAS"] = "none";
+else if (at > 0) process.env["ANSATZ_BLAS"] = process.argv[at + 1];
 
 const { datasetOf } = await import("../../src/data/dataset.ts");
 const { defaultRuntime } = await import("../../src/engine/runtime.ts");
@@ -40,7 +43,7 @@ const fit = await RunningFit.create(vae, data, null);
 const threads = (await runtime.threads())?.size ?? 1;
 const { blas } = runtime;
 const about = {
-  peer: noBlas ? "ansatz-no-blas" : "ansatz",
+  peer: noBlas ? "ansatz-no-blas" : at > 0 ? "ansatz-other-blas" : "ansatz",
   versions: { ansatz: "0.1.0" },
   threads,
   blas: blas ? `${blas.description}, one thread in each part` : "none: wasm kernels",

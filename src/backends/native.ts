@@ -40,6 +40,8 @@ export interface Blas {
   readonly coreName: string | null;
   /** Threads in use now; 1 where the library does not tell. The bits of a product depend on it too. */
   readonly threads: number;
+  /** How its functions are named, for threads that open it anew, and the integer that their sizes are. */
+  readonly naming?: { readonly prefix: string; readonly suffix: string; readonly size: "int" | "int64" };
   /** Whether it has LAPACK's factorisation too: then the imports are also LinalgImports. */
   readonly factorises?: boolean;
   /** Sets the number of threads, where the library offers it; else does nothing. */

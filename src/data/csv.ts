@@ -32,11 +32,14 @@ function numberOf(cell: string): number {
  * The first line is a header if a cell of it is no number where the line below has one, or if none of its cells is a
  * number. Empty lines are skipped.
  *
- * @throws DataError   when the file is empty, a row has another number of cells, or a cell is missing or no finite
+ * @throws DataError   when the file is empty or not UTF-8, a row has another number of cells, or a cell is missing or no finite
  *                     number
  * @throws OptionError when there is no column of the name `labelColumn`
  */
 export function parseCsv(bytes: Uint8Array, source: string, options: CsvOptions = {}): CsvTable {
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+    throw new DataError(`${source} is UTF-16 text, as spreadsheets save it under "Unicode text". Save it as UTF-8.`);
+  }
   const { rows, lines } = cellsOf(bytes);
   const header = options.header ?? looksLikeHeader(rows);
   const columns = header ? (rows[0]?.map((cell) => cell.trim()) ?? null) : null;
@@ -58,7 +61,7 @@ export function parseCsv(bytes: Uint8Array, source: string, options: CsvOptions 
     const line = lines[first + r]!;
     if (row.length !== cells) {
       throw new DataError(
-        `${source}, line ${line}: ${row.length} cells were found, but the first line has ${cells}. Every line must ` +
+        `${source}, line ${line}: ${row.length} ${row.length === 1 ? "cell was" : "cells were"} found, but the first line has ${cells}. Every line must ` +
           "have the same number of cells: look for a missing or extra separator or quote.",
       );
     }
@@ -153,6 +156,9 @@ function badCell(
       `${place}: the value is missing (found ${JSON.stringify(cell)}). Missing values are not supported: ` +
         "fill them in or remove those lines before training.",
     );
+  }
+  if (/^\s*[+-]?\d*,\d+\s*$/.test(cell)) {
+    return new DataError(`${place}: ${JSON.stringify(cell)} has a decimal comma. Write decimals with a point.`);
   }
   return new DataError(
     `${place}: ${JSON.stringify(cell)} is not a finite number. All columns must hold numbers: remove or encode ` +

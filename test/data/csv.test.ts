@@ -63,11 +63,24 @@ test.each([
   { what: "a hexadecimal number", text: "1,2\n3,0x10\n", message: /"0x10" is not/ },
   { what: "an empty cell", text: "a,b\n1,\n", message: /line 2, column 2 \("b"\): the value is missing.*fill them in/ },
   { what: "NA", text: "a,b\n1,2\nNA,3\n", message: /line 3, column 1 \("a"\): the value is missing \(found "NA"\)/ },
-  { what: "a short line", text: "a,b\n1,2\n3\n", message: /line 3: 1 cells.*first line has 2/ },
+  { what: "a short line", text: "a,b\n1,2\n3\n", message: /line 3: 1 cell was found.*first line has 2/ },
+  {
+    what: "a decimal comma",
+    text: "a;b\n1,5;2\n3;4\n",
+    message: /line 2, column 1 \("a"\): "1,5" has a decimal comma/,
+  },
   { what: "a line after a quoted line break", text: '"a\nb",c\n1,2\nx,3\n', message: /line 4, column 1/ },
 ])("$what is refused", ({ text, message }) => {
   expect(() => parse(text)).toThrow(DataError);
   expect(() => parse(text)).toThrow(message);
+});
+
+test.each([
+  [0xff, 0xfe],
+  [0xfe, 0xff],
+])("UTF-16 is said to be that", (...mark) => {
+  const bytes = Uint8Array.from([...mark, 0x31, 0, 0x2c, 0, 0x32, 0]);
+  expect(() => parseCsv(bytes, "t.csv")).toThrow("t.csv is UTF-16 text");
 });
 
 test("a label column that is not there is refused", () => {

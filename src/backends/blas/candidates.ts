@@ -11,6 +11,7 @@ const LINUX: Candidate[] = [
   { name: "libopenblasp.so.0", vendor: "openblas" },
   { name: "libopenblas.so.0", vendor: "openblas" },
   { name: "libopenblas.so", vendor: "openblas" },
+  { name: "libmkl_rt.so.3", vendor: "mkl" },
   { name: "libmkl_rt.so.2", vendor: "mkl" },
   { name: "libmkl_rt.so.1", vendor: "mkl" },
   { name: "libmkl_rt.so", vendor: "mkl" },
@@ -31,6 +32,7 @@ const MACOS: Candidate[] = [
 const WINDOWS: Candidate[] = [
   { name: "libopenblas.dll", vendor: "openblas" },
   { name: "openblas.dll", vendor: "openblas" },
+  { name: "mkl_rt.3.dll", vendor: "mkl" },
   { name: "mkl_rt.2.dll", vendor: "mkl" },
   { name: "mkl_rt.1.dll", vendor: "mkl" },
 ];

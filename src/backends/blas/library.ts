@@ -1,9 +1,9 @@
 import type { LibraryHandle } from "koffi";
 import type { Blas, BlasImports, BlasVendor, GemmImport, LinalgImports } from "../native.ts";
 import { checkLinalg, linalgOf } from "./linalg.ts";
+import { type Foreign, type Lookup, lookupIn, namingOf } from "./symbols.ts";
 
 type Koffi = typeof import("koffi").default;
-type Foreign = (...args: unknown[]) => unknown;
 
 /** Values of the C interface's enumerations (netlib's cblas.h). */
 const ROW_MAJOR = 101;
@@ -18,26 +18,22 @@ const TRANS = 112;
  * @throws        Error with the reason where the library has no usable C interface
  */
 export function wrapLibrary(koffi: Koffi, handle: LibraryHandle, name: string, vendor: BlasVendor): Blas {
-  const optional = (symbol: string, result: string, args: string[]): Foreign | null => {
-    try {
-      return handle.func(symbol, result, args);
-    } catch {
-      return null;
-    }
-  };
+  const open = (symbol: string, result: string, args: string[]): Foreign => handle.func(symbol, result, args);
+  const naming = namingOf(open);
+  if (!naming) throw new Error("has no cblas_sgemm and cblas_dgemm");
+  const optional = lookupIn(open, naming);
   const sgemm = optional("cblas_sgemm", "void", gemmArguments("float"));
   const dgemm = optional("cblas_dgemm", "void", gemmArguments("double"));
   if (!sgemm || !dgemm) throw new Error("has no cblas_sgemm and cblas_dgemm");
   const linalg = linalgOf(optional);
   const { description, coreName, threads, setThreads, ...itself } = introduce(optional);
-  if (/USE64BITINT/.test(description))
-    throw new Error("is built with 64-bit integers; a build with 32-bit ones is needed");
 
   const blas: Blas = {
     library: name,
     vendor: itself.vendor ?? vendor,
     description: description || name,
     coreName,
+    naming,
     factorises: linalg !== null,
     get threads() {
       return threads();
@@ -63,12 +59,12 @@ export function wrapLibrary(koffi: Koffi, handle: LibraryHandle, name: string, v
 
 /** Matrices are addresses here: passing a JavaScript number costs less than a pointer object. */
 function gemmArguments(scalar: "float" | "double"): string[] {
-  const matrix = ["uintptr_t", "int"];
-  return ["int", "int", "int", "int", "int", "int", scalar, ...matrix, ...matrix, scalar, ...matrix];
+  const matrix = ["uintptr_t", "size"];
+  return ["int", "int", "int", "size", "size", "size", scalar, ...matrix, ...matrix, scalar, ...matrix];
 }
 
 /** What a library tells about itself, and how its threads are counted. */
-function introduce(optional: (symbol: string, result: string, args: string[]) => Foreign | null) {
+function introduce(optional: Lookup) {
   const none = { description: "", coreName: null, vendor: null, threads: () => 1, setThreads: () => {} };
   const config = optional("openblas_get_config", "str", []);
   if (config) {
@@ -85,6 +81,7 @@ function introduce(optional: (symbol: string, result: string, args: string[]) =>
   }
   const mklVersion = optional("MKL_Get_Version_String", "void", ["void *", "int"]);
   if (mklVersion) {
+    layMkl(optional);
     const text = new Uint8Array(256);
     mklVersion(text, text.length);
     const get = optional("MKL_Get_Max_Threads", "int", []);
@@ -111,6 +108,17 @@ function introduce(optional: (symbol: string, result: string, args: string[]) =>
     };
   }
   return none;
+}
+
+/**
+ * Settles which of MKL's layers its front library will load, which it does at the first call of any other function: 32-bit integers, and
+ * no threads of its own, since products are cut among ours. Its threaded layer would end the process where OpenMP's library is not found.
+ * MKL_THREADING_LAYER, where it is set, holds.
+ */
+function layMkl(optional: Lookup): void {
+  const [LP64, SEQUENTIAL] = [0, 1]; // mkl_service.h
+  optional("MKL_Set_Interface_Layer", "int", ["int"])?.(LP64);
+  if (!process.env.MKL_THREADING_LAYER) optional("MKL_Set_Threading_Layer", "int", ["int"])?.(SEQUENTIAL);
 }
 
 /** The address of a memory's first byte. Asked for again whenever the memory's buffer is a new one: growing replaces it and may move it. */

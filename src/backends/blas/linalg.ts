@@ -1,7 +1,5 @@
 import type { LinalgImports } from "../native.ts";
-
-type Foreign = (...args: unknown[]) => unknown;
-type Lookup = (symbol: string, result: string, args: string[]) => Foreign | null;
+import type { Lookup } from "./symbols.ts";
 
 /** Values of the C interface's enumerations (netlib's cblas.h). */
 const [ROW_MAJOR, NO_TRANS, TRANS, UPPER, LOWER, NON_UNIT, LEFT] = [101, 111, 112, 121, 122, 131, 141];
@@ -12,8 +10,8 @@ const SCALARS = [
 ] as const;
 
 /** LAPACK's Fortran interface: its row-major lower triangle is the column-major upper one. */
-const POTRF = ["str", "int *", "uintptr_t", "int *", "_Out_ int *"];
-const trsmArguments = (scalar: string) => ["int", "int", "int", "int", "int", "int", "int", scalar, "uintptr_t", "int", "uintptr_t", "int"]; // biome-ignore format: one signature
+const POTRF = ["str", "size *", "uintptr_t", "size *", "_Out_ size *"];
+const trsmArguments = (scalar: string) => ["int", "int", "int", "int", "int", "size", "size", scalar, "uintptr_t", "size", "uintptr_t", "size"]; // biome-ignore format: one signature
 
 /**
  * Cholesky factorisation and triangular solves of a library. A BLAS without LAPACK has no factorisation.

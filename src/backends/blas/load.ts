@@ -95,6 +95,6 @@ function unusable(request: string): OptionError {
   const tried = attempts.map((a) => `${a.candidate}: ${a.outcome}`).join("; ");
   return new OptionError(
     `ANSATZ_BLAS=${request}: no such BLAS could be used (${tried}). Expected openblas, mkl, blis, accelerate, reference, the name or ` +
-      `path of a library with a C interface (cblas_sgemm, cblas_dgemm, 32-bit integers), or none. Unset it to search, or set it to none.`,
+      `path of a library with a C interface (cblas_sgemm, cblas_dgemm; also named as in NumPy's and SciPy's own OpenBLAS), or none. Unset it to search, or set it to none.`,
   );
 }

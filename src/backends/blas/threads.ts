@@ -23,9 +23,11 @@ let imports = {};
 if (blas) {
   const koffi = require(blas.koffi);
   const library = koffi.load(blas.library);
+  const { prefix, suffix, size } = blas.naming;
+  const open = (name, types) => library.func(prefix + name + suffix, "void", types);
+  const m = ["uintptr_t", size];
   const bind = (name, scalar) => {
-    const m = ["uintptr_t", "int"];
-    const gemm = library.func(name, "void", ["int", "int", "int", "int", "int", "int", scalar, ...m, ...m, scalar, ...m]);
+    const gemm = open(name, ["int", "int", "int", size, size, size, scalar, ...m, ...m, scalar, ...m]);
     const base = blas.base;
     return (ta, tb, m, n, k, a, lda, b, ldb, c, ldc) => {
       if (m > 0 && n > 0) gemm(101, ta ? 112 : 111, tb ? 112 : 111, m, n, k, 1, base + (a >>> 0), lda, base + (b >>> 0), ldb, 0, base + (c >>> 0), ldc);
@@ -33,14 +35,14 @@ if (blas) {
   };
   imports = { gemm_f32: bind("cblas_sgemm", "float"), gemm_f64: bind("cblas_dgemm", "double") };
   if (blas.factorises) for (const [type, letter, scalar] of [["f32", "s", "float"], ["f64", "d", "double"]]) {
-    const [at, m] = [(address) => blas.base + (address >>> 0), ["uintptr_t", "int"]];
-    const potrf = library.func(letter + "potrf_", "void", ["str", "int *", "uintptr_t", "int *", "_Out_ int *"]);
+    const at = (address) => blas.base + (address >>> 0);
+    const potrf = open(letter + "potrf_", ["str", size + " *", "uintptr_t", size + " *", "_Out_ " + size + " *"]);
     imports["potrf_" + type] = (n, a) => {
       const info = [0];
       potrf("U", [n], at(a), [n], info);
       return info[0];
     };
-    const trsm = library.func("cblas_" + letter + "trsm", "void", ["int", "int", "int", "int", "int", "int", "int", scalar, ...m, ...m]);
+    const trsm = open("cblas_" + letter + "trsm", ["int", "int", "int", "int", "int", size, size, scalar, ...m, ...m]);
     imports["trsm_" + type] = (lower, transpose, n, k, t, x) => {
       trsm(101, 141, lower ? 122 : 121, transpose ? 112 : 111, 131, n, k, 1, at(t), n, at(x), k);
     };
@@ -91,7 +93,13 @@ export async function createThreads(
 ): Promise<ThreadPool> {
   const words = new Int32Array(new SharedArrayBuffer(64));
   const native = blas
-    ? { koffi: koffiPath(), library: blas.library, factorises: blas.factorises, base: await baseAddress(memory) }
+    ? {
+        koffi: koffiPath(),
+        library: blas.library,
+        naming: blas.naming,
+        factorises: blas.factorises,
+        base: await baseAddress(memory),
+      }
     : null;
   blas?.setThreads(1);
   const ports: MessagePort[] = [];
