@@ -69,6 +69,13 @@ export function inverse(a: Float64Array, n: number): Float64Array | null {
   return out;
 }
 
+/** (a + b) / 2, by elements. */
+function middle(a: Float64Array, b: Float64Array): Float64Array {
+  const out = new Float64Array(a.length);
+  for (let i = 0; i < out.length; i++) out[i] = 0.5 * (a[i]! + b[i]!);
+  return out;
+}
+
 /**
  * The geometric mean A # B⁻¹: the one positive definite X with X B X = A. As the common limit of arithmetic and harmonic means,
  * X ← (X + Y)/2, Y⁻¹ ← (X⁻¹ + Y⁻¹)/2 from A and B⁻¹, which converge quadratically (Bhatia, "Positive Definite Matrices", 2007,
@@ -84,9 +91,9 @@ export function geometricMean(a: Float64Array, b: Float64Array, n: number): Floa
     // From the second iteration on x ≥ y in the order of definiteness, so that equal diagonals mean equal matrices.
     let apart = iteration === 0 ? 1 : 0;
     for (let i = 0; i < n; i++) apart = Math.max(apart, x[i * n + i]! / y[i * n + i]! - 1);
-    x = x.map((value, i) => 0.5 * (value + y[i]!));
+    x = middle(x, y);
     if (apart < 1e-5) return x; // Half of its square remains.
-    yInverse = yInverse.map((value, i) => 0.5 * (value + xInverse[i]!));
+    yInverse = middle(yInverse, xInverse);
   }
   return null;
 }
@@ -94,13 +101,19 @@ export function geometricMean(a: Float64Array, b: Float64Array, n: number): Floa
 /** The largest eigenvalue of a positive definite matrix, by 30 steps of the power method: from below, to a few percent. */
 export function largestEigenvalue(a: Float64Array, n: number): number {
   // A start that no symmetry of a model makes orthogonal to the eigenvector.
-  let v = Float64Array.from({ length: n }, (_, i) => 1 + 0.5 * Math.sin(i + 1));
+  const v = Float64Array.from({ length: n }, (_, i) => 1 + 0.5 * Math.sin(i + 1));
+  const w = new Float64Array(n);
   let norm = 0;
   for (let iteration = 0; iteration < 30; iteration++) {
-    const w = new Float64Array(n);
-    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) w[i]! += a[i * n + j]! * v[j]!;
-    norm = Math.sqrt(w.reduce((sum, x) => sum + x * x, 0));
-    v = w.map((x) => x / norm);
+    let squares = 0;
+    for (let i = 0; i < n; i++) {
+      let sum = 0;
+      for (let j = 0; j < n; j++) sum += a[i * n + j]! * v[j]!;
+      w[i] = sum;
+      squares += sum * sum;
+    }
+    norm = Math.sqrt(squares);
+    for (let i = 0; i < n; i++) v[i] = w[i]! / norm;
   }
   return norm;
 }
