@@ -89,6 +89,27 @@ describe("sites in one factor", () => {
       expect(Math.abs(mean("b", at) - fit.factors.b!.parameters.mean!.values[at]!)).toBeLessThan(0.05);
   });
 
+  test("across nested plates, each element of the outer one with all that stands in it", async () => {
+    const rows = [0, 1, 2].map((i) => y.slice(4 * i, 4 * i + 4));
+    const body = model(({ sample, observe, plate }, { rows }: { rows: Tensor }) => {
+      plate("outer", 3, (i) => {
+        const a = sample("a", normal(0, 2));
+        plate("inner", 4, (j) => {
+          observe("y", normal(sample("b", normal(a, 1)), 0.5), rows.at(i).at(j));
+        });
+      });
+    });
+    const fit = await cavi(body, { rows }, { groups: [["a", "b"]] });
+    // Each row is N(0, 4 J + 1.25 I), of whose eigenvalues one is 16 + 1.25.
+    const evidence = rows.reduce((s, r) => {
+      const [total, square] = [r.reduce((p, q) => p + q, 0), r.reduce((p, q) => p + q * q, 0)];
+      const within = square - total ** 2 / 4;
+      return s - 0.5 * (4 * Math.log(2 * Math.PI) + 3 * Math.log(1.25) + Math.log(17.25) + within / 1.25 + total ** 2 / 4 / 17.25); // biome-ignore format: one line
+    }, 0);
+    expect(fit.elbo).toBeCloseTo(evidence, 9);
+    expect(fit.factors.b!.parameters.precision!.shape).toEqual([3, 5, 5]);
+  });
+
   test("several Gaussians with the precision that they scale with are the exact posterior", async () => {
     const body = model(({ sample, observe, plate }, { x, y }: { x: Tensor; y: Tensor }) => {
       const tau = sample("tau", gamma(2, 3));
