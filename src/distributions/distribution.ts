@@ -195,7 +195,10 @@ export function checkNumbers(family: string, name: string, spec: ParamSpec, valu
   if (value instanceof Tensor) return;
   for (const x of [value].flat(2)) {
     const wanted = fault(x, spec.support);
-    if (wanted) throw new OptionError(`${family}: ${name} is ${x}, but it must be ${wanted}. Usage: ${usage}`);
+    if (wanted)
+      throw new OptionError(
+        `${family}: ${name} is ${typeof x === "string" ? JSON.stringify(x) : x}, but it must be ${wanted}. Usage: ${usage}`,
+      );
   }
   if (spec.support.kind === "simplex" && Array.isArray(value)) {
     const rows = (Array.isArray(value[0]) ? value : [value]) as readonly (readonly number[])[];

@@ -95,6 +95,21 @@ function worstOf(
   return worst;
 }
 
+/** Log weights below which nothing that a double can hold, squared, counts: far out a quantity may be infinite and its density 0. */
+const WEIGHTLESS = -1500;
+
+/** The draws with 0 in place of what is not finite where the weight is none. */
+function weighing(reported: ReportedDraws, logWeights: Float64Array): ReportedDraws {
+  if (logWeights.every((w) => w > WEIGHTLESS)) return reported;
+  return Object.fromEntries(
+    Object.entries(reported).map(([name, { shape, values }]) => {
+      const width = values.length / logWeights.length;
+      const counts = (i: number) => logWeights[Math.floor(i / width)]! > WEIGHTLESS;
+      return [name, { shape, values: values.map((x, i) => (Number.isFinite(x) || counts(i) ? x : 0)) }];
+    }),
+  );
+}
+
 /**
  * Judges what is reported of weighted draws: as users see it, not on the unconstrained scale, where tails are shorter.
  *
@@ -104,7 +119,7 @@ export function doubtOfWeighted(logWeights: Float64Array, reported: ReportedDraw
   const draws = logWeights.length;
   const weights = normalised(logWeights);
   const khat = khatUnder(logWeights);
-  return worstOf(reported, draws, (name, values) => {
+  return worstOf(weighing(reported, logWeights), draws, (name, values) => {
     const moments = momentsUnder(weights, values);
     const { mean: centre, sd } = moments;
     const indicator = isIndicator(values);

@@ -6,9 +6,9 @@ import { Tensor } from "../tensor/tensor.ts";
 import { indexText, type Problem } from "./problem.ts";
 import { compileReporter } from "./reported.ts";
 
-/** How a support is told to people. */
-export function supportText(support: Support): string {
-  const end = (x: unknown) => (x instanceof Tensor ? "another quantity" : String(x));
+/** How a support is told to people; `named` has words for an end that is another quantity. */
+export function supportText(support: Support, named: (end: Tensor) => string | null = () => null): string {
+  const end = (x: unknown) => (x instanceof Tensor ? (named(x) ?? "another quantity") : String(x));
   switch (support.kind) {
     case "binary":
       return "0 or 1";
@@ -47,6 +47,13 @@ export function supportText(support: Support): string {
     case "positiveDefinite":
       return "symmetric positive definite matrices";
   }
+}
+
+/** Whether a parameter is this tensor, as it is or repeated over the batch. */
+function isSpread({ node }: Tensor, end: Tensor): boolean {
+  let from = node;
+  while (from !== end.node && (from.op === "broadcast" || from.op === "reshape")) from = from.inputs[0]!;
+  return from === end.node;
 }
 
 /** The numbers of one event, the first six at most. */
@@ -94,10 +101,20 @@ export async function explainNonFinite(problem: Problem, unconstrained: ArrayLik
     });
     const call = `${site.kind}("${site.name}")`;
     const family = site.family!.name;
+    const ofParam = (name: string) => {
+      const all = found[`param ${i} ${name}`]!;
+      return Number(all[Math.min(bad, all.length - 1)]!.toPrecision(6));
+    };
     if (site.kind === "observe" && logProbs[bad] === -Infinity) {
+      const paramOf = (end: Tensor) => Object.keys(site.params).find((name) => isSpread(site.params[name]!, end));
+      const isEnd = site.support.kind === "unitInterval" && (values[bad] === 0 || values[bad] === 1);
+      const takes = supportText(site.support, (end) => {
+        const name = paramOf(end);
+        return name === undefined ? null : String(ofParam(name));
+      });
       return new SupportError(
         `${call}: element ${where || "(a single number)"} is ${shown}, which a ${family} (${params.join(", ")}) gives probability zero. It takes ` +
-          `${supportText(site.support)}. Correct the data, or choose a distribution that has them in its support.`,
+          `${takes}${isEnd ? ", without the ends" : ""}. Correct the data, or choose a distribution that has them in its support.`,
       );
     }
     if (site.kind === "observe" && values.length && !Number.isFinite(values[bad])) {
@@ -105,8 +122,12 @@ export async function explainNonFinite(problem: Problem, unconstrained: ArrayLik
         `${call}: element ${where || "(a single number)"} is ${values[bad]}. Data must be finite numbers: leave out or impute what is missing.`,
       );
     }
+    const outside = Object.entries(site.family!.params).find(([name, { support, rank }]) => rank === 0 && support.kind === "positive" && ofParam(name) <= 0); // biome-ignore format: one line
+    const advice = outside
+      ? `. Its ${outside[0]} must be above 0: correct the data or the formula that it comes from`
+      : "";
     return new NonFiniteError(
-      `the log density of ${call}${where} is ${logProbs[bad]} at the value ${shown}, where its ${family} has ${params.join(", ")}`,
+      `the log density of ${call}${where} is ${logProbs[bad]} at the value ${shown}, where its ${family} has ${params.join(", ")}${advice}`,
     );
   }
   const at = problem.names.slice(0, 8).map((n, i) => `${n} = ${Number(unconstrained[i]!.toPrecision(4))}`).join(", "); // biome-ignore format: one line

@@ -154,6 +154,8 @@ export class Fit {
   private compiledReporter: Promise<Reporter> | null = null;
   /** So many times the draws would have been enough for the sampler that ran last; 1 where it was not for want of draws. */
   longer = 1;
+  /** The draw with the greatest weight: where the approximation that was judged last misses most. */
+  missed: Float64Array | null = null;
 
   constructor(problem: Problem, density: LogDensity, options: InferOptions) {
     this.problem = problem;
@@ -221,10 +223,18 @@ export class Fit {
     const drawn = studentT(fit.mean, factor).draw(chains, this.seed + 3);
     const gradient = new Float64Array(dim);
     const points = Array.from({ length: chains }, (_, c) => drawn.slice(c * dim, (c + 1) * dim));
+    // One begins where the last approximation has far too little mass, if there is such a place: chains that do not come there disagree.
+    if (this.missed) points[0] = this.missed.slice();
     return points.every((x) => Number.isFinite(this.density.evaluate(x, gradient)) && gradient.every(Number.isFinite))
       ? points
       : undefined;
   }
+}
+
+function mostMissed({ points, count, rawLogWeights }: WeightedDraws): Float64Array | null {
+  const dim = points.length / count;
+  const at = rawLogWeights.reduce((best, w, i) => (w > rawLogWeights[best]! ? i : best), 0);
+  return Number.isFinite(rawLogWeights[at]) ? points.slice(at * dim, (at + 1) * dim) : null;
 }
 
 const WEIGHTED_DRAWS = 5000;
@@ -239,6 +249,7 @@ async function weighted(fit: Fit, approximation: Approximation, others: string |
   }
   for (let count = WEIGHTED_DRAWS; ; ) {
     const draws = weigh(approximation, fit.density, count, fit.seed + 1);
+    fit.missed = mostMissed(draws);
     const judged = certifyWeighted(draws, fit.problem.names, others, modes);
     const doubt = judged.trusted ? await fit.doubtOf(draws) : null;
     const certificate = doubt ? { ...judged, trusted: false, reason: `k-hat is ${draws.khat.toFixed(2)}, but ${doubt.reason}` } : judged; // biome-ignore format: one line

@@ -2,15 +2,17 @@ import { Generator } from "../base/generator.ts";
 import { essMean } from "../diagnostics/ess.ts";
 import { type CompiledTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
 import { findMode, type Mode } from "./laplace.ts";
-import { lbfgs } from "./lbfgs.ts";
+import { dot, lbfgs } from "./lbfgs.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
 import { diagonalOf, inverseFromCholesky } from "./symmetric-solve.ts";
 
 /** Starts besides the first that are uniform on (−2, 2), and on the wider (−10, 10). */
 const NEAR = 3;
 const WIDE = 2;
-/** Distances, in the first mode's sds, of starts that lie opposite each other about it. */
-const FAR = [6, 25, 100];
+/** Distances, in a mode's sds, of starts that lie opposite each other about it; the farthest in two directions. */
+const FAR = [6, 25, 100, 400, 400];
+/** Where there are several modes there may be more: so many are searched about, each in turn. */
+const SEARCHED_ABOUT = 8;
 /** Nats below the best density at which a search from far away is given up. */
 const HOPELESS = 40;
 
@@ -37,6 +39,16 @@ function sdsOf({ x, cholesky }: Mode): Float64Array {
   return diagonalOf(inverseFromCholesky(cholesky, dim), dim).map(Math.sqrt);
 }
 
+/** The same, each mode's computed once. */
+function sdsOnce(): (mode: Mode) => Float64Array {
+  const known = new Map<Mode, Float64Array>();
+  return (mode) => {
+    const sds = known.get(mode) ?? sdsOf(mode);
+    known.set(mode, sds);
+    return sds;
+  };
+}
+
 /** Distance of two points in sds, by the coordinate in which it is greatest. */
 const distance = (x: Float64Array, y: Float64Array, sd: ArrayLike<number>): number =>
   x.reduce((most, value, j) => Math.max(most, Math.abs(value - y[j]!) / sd[j]!), 0);
@@ -56,22 +68,50 @@ export function dispersedModes(compiled: CompiledTarget, seed: number): Found[] 
   for (let s = 0; s < NEAR; s++) near.push(uniform(2));
   const found: Found[] = near.filter((x, i) => i === 0 || usable(x)).map((x) => ({ ...findMode(compiled, x), near: true })); // biome-ignore format: one line
 
-  const first = bestOf(found);
-  const sd = sdsOf(first);
-  const far = Array.from({ length: WIDE }, () => uniform(10));
-  for (const radius of FAR) {
-    const direction = Float64Array.from({ length: dim }, () => (dim === 1 ? 1 : generator.normal()));
-    for (const side of [radius, -radius]) far.push(first.x.map((m, j) => m + side * sd[j]! * direction[j]!));
-  }
+  const sds = sdsOnce();
   const fn = negLogDensity(compiled);
-  for (const start of far) {
-    if (!usable(start)) continue;
-    const rough = lbfgs(fn, start, { scale: sd, maxIterations: 100, valueTolerance: 1e-6 });
-    if (!(-rough.value > first.logDensity - HOPELESS)) continue;
-    if (found.some((m) => isMaximum(m) && distance(rough.x, m.x, sd) < 0.1)) continue;
-    found.push({ ...findMode(compiled, rough.x), near: false });
+  const search = (starts: readonly Float64Array[], around: Mode): void => {
+    for (const start of starts) {
+      if (!usable(start)) continue;
+      const rough = lbfgs(fn, start, { scale: sds(around), maxIterations: 100, valueTolerance: 1e-6 });
+      if (!(-rough.value > bestOf(found).logDensity - HOPELESS)) continue;
+      if (found.some((m) => isMaximum(m) && distance(rough.x, m.x, sds(m)) < 0.1)) continue;
+      found.push({ ...findMode(compiled, rough.x), near: false });
+    }
+  };
+  const about = (mode: Mode): Float64Array[] =>
+    directions(generator, dim, FAR.length).flatMap((direction, k) =>
+      [1, -1].map((side) => mode.x.map((m, j) => m + side * FAR[k]! * sds(mode)[j]! * direction[j]!)),
+    );
+  const first = bestOf(found);
+  search([...Array.from({ length: WIDE }, () => uniform(10)), ...about(first)], first);
+  const searched: Mode[] = [first];
+  while (searched.length < SEARCHED_ABOUT) {
+    const best = bestOf(found);
+    const others = [best, ...modesBeside(best, found)].filter((m) => isMaximum(m) && !searched.some((old) => distance(m.x, old.x, sds(m)) < 0.5)); // biome-ignore format: one line
+    if (!others.length) break;
+    for (const mode of others.slice(0, SEARCHED_ABOUT - searched.length)) {
+      searched.push(mode);
+      search(about(mode), mode);
+    }
   }
   return found;
+}
+
+/** Directions at right angles to one another, as many as there are dimensions, then others; normal, so of length √dim or so. */
+function directions(generator: Generator, dim: number, count: number): Float64Array[] {
+  const all: Float64Array[] = [];
+  while (all.length < count) {
+    const direction = Float64Array.from({ length: dim }, () => (dim === 1 ? 1 : generator.normal()));
+    const length = Math.hypot(...direction);
+    for (const other of all.slice(all.length - (all.length % dim))) {
+      const share = dot(direction, other) / dot(other, other);
+      for (let j = 0; j < dim; j++) direction[j]! -= share * other[j]!;
+    }
+    const left = Math.hypot(...direction);
+    if (left > 1e-3 * length) all.push(direction.map((d) => (d * length) / left));
+  }
+  return all;
 }
 
 /** The mode with most mass under its Gaussian; where none was reached, the highest density. */

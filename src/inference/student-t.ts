@@ -10,22 +10,22 @@ export const DEGREES = 8;
 export type Proposal = Pick<Approximation, "draw" | "logDensityOf">;
 
 /** A multivariate Student t with location `mean` and scale matrix L Lᵀ ([dim, dim], by its factor), on the host. */
-export function studentT(mean: Float64Array, factor: Float64Array): Proposal {
+export function studentT(mean: Float64Array, factor: Float64Array, degrees = DEGREES): Proposal {
   const dim = mean.length;
   let logDeterminant = 0;
   for (let i = 0; i < dim; i++) logDeterminant += Math.log(factor[i * dim + i]!);
   const constant =
-    lgamma((DEGREES + dim) / 2) - lgamma(DEGREES / 2) - (dim / 2) * Math.log(DEGREES * Math.PI) - logDeterminant;
+    lgamma((degrees + dim) / 2) - lgamma(degrees / 2) - (dim / 2) * Math.log(degrees * Math.PI) - logDeterminant;
   return {
     draw(n, seed) {
       const generator = new Generator(seed, "student t");
       const z = generator.normals(new Float64Array(n * dim));
-      const others = generator.normals(new Float64Array(n * DEGREES));
+      const others = generator.normals(new Float64Array(n * degrees));
       const out = new Float64Array(n * dim);
       for (let s = 0; s < n; s++) {
         let chi = 0;
-        for (let k = 0; k < DEGREES; k++) chi += others[s * DEGREES + k]! ** 2;
-        const stretch = Math.sqrt(DEGREES / chi);
+        for (let k = 0; k < degrees; k++) chi += others[s * degrees + k]! ** 2;
+        const stretch = Math.sqrt(degrees / chi);
         for (let i = 0; i < dim; i++) {
           let sum = 0;
           for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * z[s * dim + j]!;
@@ -42,7 +42,7 @@ export function studentT(mean: Float64Array, factor: Float64Array): Proposal {
         solveLower(factor, rest);
         let square = 0;
         for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
-        out[s] = constant - ((DEGREES + dim) / 2) * Math.log1p(square / DEGREES);
+        out[s] = constant - ((degrees + dim) / 2) * Math.log1p(square / degrees);
       }
       return out;
     },
@@ -57,36 +57,46 @@ export function factorOf({ dim, covariance, sd }: Approximation): Float64Array |
   return sd.every((s) => s > 0) ? diagonal : null;
 }
 
+/** Which part a draw is from, by turns: three of eight from q, three from a Student t around it, two from a wider one. */
+const TURNS = [0, 1, 2, 0, 1, 0, 1, 2] as const;
+const SHARES = [0, 1, 2].map((part) => TURNS.filter((turn) => turn === part).length / TURNS.length);
+/** Degrees of freedom of the wider one, which has no variance. */
+const WIDE = 2;
+
 /**
- * Draws by turns from q and from a Student t of its mean and covariance: with the weights p over the mixture of both, no draw weighs
- * more than twice what it would under the t, so that a q with too light a tail does not go unnoticed and is corrected (defensive
- * importance sampling: Hesterberg 1995).
+ * Draws by turns from q and from two Student t's of its mean and covariance: with the weights p over the mixture, no draw weighs more
+ * than three times what it would under the first t, so that a q with too light a tail does not go unnoticed and is corrected (defensive
+ * importance sampling: Hesterberg 1995). A moment needs weights times squares that have a variance: of a Student t with 5 degrees
+ * they have none under 8, but they have under 2. The wide draws also meet what lies low and far around q.
  */
 export function defended(q: Approximation): Proposal {
   const factor = factorOf(q);
   if (!factor) return q;
   const { dim } = q;
-  const wide = studentT(q.mean, factor);
+  const parts: readonly Proposal[] = [q, studentT(q.mean, factor), studentT(q.mean, factor, WIDE)];
   return {
     draw(n, seed) {
       const out = new Float64Array(n * dim);
-      const half = Math.ceil(n / 2);
-      const parts = [q.draw(half, seed), wide.draw(half, seed + 7)] as const;
+      const rounds = Math.ceil(n / TURNS.length);
+      const drawn = parts.map((part, k) => part.draw(rounds * SHARES[k]! * TURNS.length, seed + 7 * k));
+      const taken = [0, 0, 0];
       for (let s = 0; s < n; s++) {
-        const from = parts[s % 2 === 0 ? 0 : 1];
-        const at = (s >> 1) * dim;
-        for (let j = 0; j < dim; j++) out[s * dim + j] = from[at + j]!;
+        const part = TURNS[s % TURNS.length]!;
+        const at = taken[part]!++ * dim;
+        out.set(drawn[part]!.subarray(at, at + dim), s * dim);
       }
       return out;
     },
     logDensityOf(x) {
-      const other = wide.logDensityOf(x);
-      const both = q.logDensityOf(x);
-      for (let s = 0; s < both.length; s++) {
-        const [a, b] = [both[s]!, other[s]!];
-        both[s] = Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b))) - Math.LN2;
+      const logs = parts.map((part) => part.logDensityOf(x)) as [Float64Array, Float64Array, Float64Array];
+      const [own, narrow, wide] = logs;
+      const [ownShare, narrowShare, wideShare] = SHARES.map(Math.log) as [number, number, number];
+      for (let s = 0; s < own.length; s++) {
+        const [a, b, c] = [own[s]! + ownShare, narrow[s]! + narrowShare, wide[s]! + wideShare];
+        const most = Math.max(a, b, c);
+        own[s] = most + Math.log(Math.exp(a - most) + Math.exp(b - most) + Math.exp(c - most));
       }
-      return both;
+      return own;
     },
   };
 }

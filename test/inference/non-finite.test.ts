@@ -1,4 +1,15 @@
-import { type InferenceEvent, type InferOptions, infer, model, normal, type Tensor } from "ansatz";
+import {
+  beta,
+  binomial,
+  type Distribution,
+  type InferenceEvent,
+  type InferOptions,
+  infer,
+  model,
+  normal,
+  type Tensor,
+  uniform,
+} from "ansatz";
 import { describe, expect, test } from "vitest";
 
 const run = async (m: unknown, data: object, options: InferOptions) => {
@@ -31,6 +42,32 @@ describe("a log density that is not finite has an address", () => {
         name: "NonFiniteError",
         message: 'the log density of observe("y")[1] is NaN at the value 1, where its normal has mean 0, sd NaN',
       }),
+    );
+  });
+
+  const rows: readonly [string, Distribution, number | readonly number[], string][] = [
+    ["the ends of a support that are numbers", uniform(0, 1.5), [0.5, 2], 'observe("y"): element [2] is 2, which a uniform (low 0, high 1.5) gives probability zero. It takes numbers between 0 and 1.5.'],
+    ["the end that a parameter is", binomial(4, 0.5), [5], 'observe("y"): element [1] is 5, which a binomial (total 4, probs 0.5) gives probability zero. It takes whole numbers from 0 to 4.'],
+    ["that an end is left out", beta(2, 1), [0.5, 1], 'observe("y"): element [2] is 1, which a beta (a 2, b 1) gives probability zero. It takes numbers from 0 to 1, without the ends.'],
+  ]; // biome-ignore format: a table
+  for (const [says, distribution, y, message] of rows) {
+    test(`with ${says}`, async () => {
+      const m = model(({ sample, observe }, d: { y: Tensor }) => {
+        sample("x", normal(0, 1));
+        observe("y", distribution, d.y);
+      });
+      const advice = " Correct the data, or choose a distribution that has them in its support.";
+      await expect(run(m, { y }, {})).rejects.toThrow(message + advice);
+    });
+  }
+
+  test("with what a parameter must be, where the data make it negative", async () => {
+    const scaled = model(({ sample, observe }, d: { sd: Tensor }) => {
+      const x = sample("x", normal(0, 1));
+      observe("y", normal(x, d.sd), [1, 2]);
+    });
+    await expect(run(scaled, { sd: [1, -2] }, {})).rejects.toThrow(
+      'the log density of observe("y")[2] is NaN at the value 2, where its normal has mean 0, sd -2. Its sd must be above 0: correct the data or the formula that it comes from',
     );
   });
 
