@@ -109,7 +109,9 @@ export async function fitWithSetting<R extends Returned>(
     for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
     startPoints(blocks, problem.layout, buffers, new Generator(seed, "cavi points", restart));
     prior.step();
-    perturb(blocks, buffers, new Generator(seed, "cavi", restart), stateKey);
+    // What was learned of earlier data tells apart what is to be told apart.
+    const fresh = blocks.filter((b) => !Object.keys(b.state).some((name) => earlier.has(stateKey(b, name))));
+    perturb(fresh, buffers, new Generator(seed, "cavi", restart), stateKey);
   };
   begin(0);
   const turns = await takeTurns(setting, seed);
@@ -174,7 +176,7 @@ export async function fitWithSetting<R extends Returned>(
 }
 
 /** Factors of sites that stand in no plate with data: what is learned of them goes on to later data. */
-function lasting({ blocks }: Structure, layout: TracedModel): Block[] {
+export function lasting({ blocks }: Pick<Structure, "blocks">, layout: TracedModel): Block[] {
   const local = new Set(layout.sites.filter((s) => s.kind === "observe").flatMap((s) => s.plates.map((p) => p.name)));
   const sites = latentSites(layout).filter((s) => !s.plates.some((p) => local.has(p.name)));
   return blocks.filter((b) => b.sites.every((name) => sites.some((s) => s.name === name)));

@@ -315,7 +315,7 @@ class Machine {
       },
     });
     prior.call(data as never);
-    perturb(division.global, setting.buffers, new Generator(seed, "cavi", 0), stateKey);
+    if (!setting.earlier.size) perturb(division.global, setting.buffers, new Generator(seed, "cavi", 0), stateKey);
   }
 
   /** @throws OptionError where the fit is of another model */
