@@ -32,6 +32,8 @@ export interface Ready {
   readonly terms: readonly ExpectedTerm[];
   /** Of factors that stand for several alike: how many each of their elements counts for. */
   readonly copies: ReadonlyMap<Block, Tensor>;
+  /** What the entropy of discrete factors counts for, []; null for once. */
+  readonly temperature: Tensor | null;
   /** Of sites whose elements take turns: 1 for those that it is the turn of. */
   readonly turns: Tensors;
 }
@@ -83,6 +85,7 @@ export function readyFor(setting: Setting, like: Tensor, inputs: Tensors, turns:
     blocks: structure.blocks,
     terms: [...terms.filter((t) => !replaced.has(t.name)), ...instead],
     copies: copiesOf(structure.blocks, model),
+    temperature: null,
     turns,
   };
 }
@@ -144,10 +147,17 @@ export function updated(
   own: Expected,
   terms: readonly ExpectedTerm[],
   often: Tensor | undefined,
+  temperature: Tensor | null = null,
 ): State {
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
-  return settled(block, block.update(state, own.wrt, slopesOf(joint, own, often)));
+  const slopes = slopesOf(joint, own, often);
+  const warm = temperature && isDiscrete(block) ? map(slopes, (g) => g.div(temperature)) : slopes;
+  return settled(block, block.update(state, own.wrt, warm));
 }
+
+const isDiscrete = ({ family }: Block): boolean => family === "categorical" || family === "markovChain";
+const map = (state: State, f: (t: Tensor) => Tensor): State =>
+  Object.fromEntries(Object.entries(state).map(([name, t]) => [name, f(t)]));
 
 /** A new state as numbers: later gradients must not flow back through how it was found. */
 export function settled(block: Block, next: State): State {
@@ -174,7 +184,7 @@ export function sweepOnce(ready: Ready, all: Tensors, seen?: (bound: Tensor) => 
   for (const [i, block] of blocks.entries()) {
     const touching = terms.filter((t) => t.sites.some((s) => block.sites.includes(s)));
     const before = states[i]!;
-    const after = updated(block, before, expected, expected[i]!, touching, ready.copies.get(block));
+    const after = updated(block, before, expected, expected[i]!, touching, ready.copies.get(block), ready.temperature);
     const turn = turns[block.name];
     states[i] = turn
       ? { logProbs: where(turn.reshape([...turn.shape, 1]).gt(0), after.logProbs!, before.logProbs!) }
