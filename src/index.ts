@@ -108,6 +108,7 @@ export { type SgldFit, sgldFit } from "./inference/sgld-fit.ts";
 export { type SiteViFit, type SiteViOptions, siteVi } from "./inference/site-vi.ts";
 export { type StochasticViOptions, stochasticVi } from "./inference/stochastic-vi.ts";
 export { compareSupports, type SupportRelation } from "./inference/supports.ts";
+export { type Combined, type CombineOptions, combine } from "./inference/svi/combine.ts";
 export { type SviFit, type SviOptions, type SviStep, svi } from "./inference/svi/svi.ts";
 export type { Target } from "./inference/target.ts";
 export type { Context, ParamOptions, PlateOptions } from "./model/context.ts";

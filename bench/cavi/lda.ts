@@ -18,6 +18,8 @@ const { values } = parseArgs({
     topics: { type: "string", default: "50" },
     batch: { type: "string", default: "64" },
     epochs: { type: "string", default: "20" },
+    forgetting: { type: "string", default: "0.7" },
+    delay: { type: "string", default: "1" },
     python: { type: "string", default: "python3" },
     only: { type: "string", default: "cavi,svi,sklearn-batch,sklearn-online" },
   },
@@ -57,6 +59,8 @@ if (only.includes("svi")) {
     plate: "document",
     batch: Number(values.batch),
     maxEpochs: Number(values.epochs),
+    forgetting: Number(values.forgetting),
+    delay: Number(values.delay),
     localTolerance: 1e-4,
     onStep: ({ epoch, step, elbo }) =>
       process.stderr.write(`\repoch ${epoch + 1}, step ${step}, bound ${elbo.toFixed(1)} `),

@@ -1,12 +1,12 @@
 import { AnsatzError, NonFiniteError, OptionError } from "../../base/errors.ts";
 import { Generator } from "../../base/generator.ts";
 import { sizeOf } from "../../base/shape.ts";
-import type { Buffer } from "../../engine/runtime.ts";
+import type { Buffer, TensorSpec } from "../../engine/runtime.ts";
 import type { DataFor } from "../../model/data.ts";
 import type { Model, Returned } from "../../model/model.ts";
 import type { TracedModel } from "../../model/site.ts";
 import { latentSites } from "../../model/terms.ts";
-import { program } from "../../program/program.ts";
+import { f64, program } from "../../program/program.ts";
 import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
@@ -35,6 +35,12 @@ export interface CaviOptions extends ProblemOptions {
   readonly tolerance?: number;
   /** Default 1000. */
   readonly maxSweeps?: number;
+  /**
+   * Deterministic annealing: of the first sweeps of each start, what the entropy of the discrete factors counts for. Above 1 it keeps them
+   * undecided, so that early accidents count less; the sweeps after these are at 1, and the bound is held never to fall from there
+   * on (Ueda and Nakano 1998). For example [4, 3, 2, 1.5]. Default none.
+   */
+  readonly temperatures?: readonly number[];
   /** How logistic likelihoods are bounded; by default they are refused, since they are conjugate to nothing. */
   readonly logistic?: Bounds["logistic"];
   /**
@@ -113,6 +119,9 @@ export async function fitWithSetting<R extends Returned>(
     if (!(Number.isInteger(value) && value >= 1))
       throw new OptionError(`${name} is ${value}: an integer of at least 1`);
   }
+  const { temperatures = [] } = options;
+  for (const t of temperatures)
+    if (!(t > 0 && Number.isFinite(t))) throw new OptionError(`a temperature is ${t}: numbers above 0, as in [4, 2]`);
   const { runtime, deterministic } = problem;
   const bounds: Bounds = { logistic: options.logistic ?? null };
   const gradients = readGradients(problem.coordinates, options.gradient ?? [], options.gradientDraws);
@@ -137,27 +146,34 @@ export async function fitWithSetting<R extends Returned>(
     body: ({ state, inputs }) => ({ state: priorStates(readyFor(setting, likeOf(state), inputs), state) }),
   });
   prior.prepare(data as never);
-  const tries = triesOf(blocks);
+  const fresh = blocks.filter((b) => !Object.keys(b.state).some((name) => earlier.has(stateKey(b, name))));
+  const tries = temperatures.length ? 1 : triesOf(fresh);
   const begin = (restart: number, attempt = 0): void => {
     for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
     startPoints(blocks, problem.layout, buffers, new Generator(seed, "cavi points", restart));
     prior.step();
+    // What was learned of earlier data tells apart what is to be told apart.
     const seeded = tries === 1 || attempt < tries - 1;
-    perturb(blocks, buffers, new Generator(seed, "cavi", restart * tries + attempt), stateKey, seeded);
+    perturb(fresh, buffers, new Generator(seed, "cavi", restart * tries + attempt), stateKey, seeded);
   };
   begin(0);
   const turns = await takeTurns(setting, seed);
+  const heat = runtime.buffer("f64", []);
+  const heated: Record<string, TensorSpec> = temperatures.length ? { temperature: f64([]) } : {};
   const sweep = await program({
     ...shared,
-    inputs: { ...given, ...turns.inputs },
+    inputs: { ...given, ...turns.inputs, ...heated },
     body: ({ state, inputs }) => {
-      const { next, elbo } = sweepOnce(readyFor(setting, likeOf(state), inputs, turns.of(inputs)), state);
+      const ready = readyFor(setting, likeOf(state), inputs, turns.of(inputs));
+      const temperature = temperatures.length ? (inputs.temperature as Tensor) : null;
+      const { next, elbo } = sweepOnce({ ...ready, temperature }, state);
       return { state: next, outputs: { elbo } };
     },
   });
-  sweep.prepare({ ...data, ...turns.data } as never);
+  sweep.prepare({ ...data, ...turns.data, ...(temperatures.length ? { temperature: heat } : {}) } as never);
   const first = await firstSweeps(setting);
-  const sweepNow = (): number => {
+  const sweepNow = (temperature = 1): number => {
+    (heat.view() as Float64Array)[0] = temperature;
     for (let t = 0; t < turns.count; t++) {
       turns.set(t);
       sweep.step();
@@ -186,8 +202,10 @@ export async function fitWithSetting<R extends Returned>(
     for (let n = 0; n < maxSweeps; n++) {
       signal?.throwIfAborted();
       const before = remember(buffers);
-      const elbo = sweepNow();
-      const last = elbos.at(-1);
+      const elbo = sweepNow(temperatures[n]);
+      // A bound that is the first at 1 may be less than the one before it.
+      const annealed = n <= temperatures.length && n > 0 && temperatures.length > 0;
+      const last = annealed ? undefined : elbos.at(-1);
       if (!Number.isFinite(elbo)) throw new NonFiniteError(await firstNonFinite(setting, before(), elbo, n));
       if (last !== undefined && elbo < last - FALL * (Math.abs(last) + size(problem))) {
         throw new AnsatzError(await blameFall(setting, before(), elbo, last, n));
@@ -225,7 +243,7 @@ export async function fitWithSetting<R extends Returned>(
 }
 
 /** Factors of sites that stand in no plate with data: what is learned of them goes on to later data. */
-function lasting({ blocks }: Structure, layout: TracedModel): Block[] {
+export function lasting({ blocks }: Pick<Structure, "blocks">, layout: TracedModel): Block[] {
   const local = new Set(layout.sites.filter((s) => s.kind === "observe").flatMap((s) => s.plates.map((p) => p.name)));
   const sites = latentSites(layout).filter((s) => !s.plates.some((p) => local.has(p.name)));
   return blocks.filter((b) => b.sites.every((name) => sites.some((s) => s.name === name)));

@@ -33,6 +33,8 @@ export interface Ready {
   readonly terms: readonly ExpectedTerm[];
   /** Of factors that stand for several alike: how many each of their elements counts for. */
   readonly copies: ReadonlyMap<Block, Tensor>;
+  /** What the entropy of discrete factors counts for, []; null for once. */
+  readonly temperature: Tensor | null;
   /** Of sites whose elements take turns: 1 for those that it is the turn of. */
   readonly turns: Tensors;
 }
@@ -103,6 +105,7 @@ export function readyFor(setting: Setting, like: Tensor, inputs: Tensors, turns:
     blocks: structure.blocks,
     terms: [...terms.filter((t) => !replaced.has(t.name)), ...instead],
     copies: copiesOf(structure.blocks, model),
+    temperature: null,
     turns,
   };
 }
@@ -182,10 +185,14 @@ export function updated(
   expected: readonly Expected[],
   own: Expected,
   terms: readonly ExpectedTerm[],
+  temperature: Tensor | null = null,
 ): State {
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
   const local = localBound(ready, block, expected, own, terms);
-  const slopes = () => slopesOf(joint, own, ready.copies.get(block));
+  const slopes = () => {
+    const found = slopesOf(joint, own, ready.copies.get(block));
+    return temperature && isDiscrete(block) ? map(found, (g) => g.div(temperature)) : found;
+  };
   const next = block.ascend
     ? block.ascend(state, own.wrt, joint, local)
     : block.byGradient
@@ -193,6 +200,10 @@ export function updated(
       : block.update(state, own.wrt, slopes());
   return settled(block, next);
 }
+
+const isDiscrete = ({ family }: Block): boolean => family === "categorical" || family === "markovChain";
+const map = (state: State, f: (t: Tensor) => Tensor): State =>
+  Object.fromEntries(Object.entries(state).map(([name, t]) => [name, f(t)]));
 
 /** A new state as numbers: later gradients must not flow back through how it was found. */
 export function settled(block: Block, next: State): State {
@@ -223,7 +234,7 @@ export function sweepOnce(
   for (const [i, block] of blocks.entries()) {
     const touching = terms.filter((t) => t.sites.some((s) => block.sites.includes(s)));
     const before = states[i]!;
-    const after = updated(ready, block, before, expected, expected[i]!, touching);
+    const after = updated(ready, block, before, expected, expected[i]!, touching, ready.temperature);
     const turn = turns[block.name];
     states[i] = turn
       ? { logProbs: where(turn.reshape([...turn.shape, 1]).gt(0), after.logProbs!, before.logProbs!) }

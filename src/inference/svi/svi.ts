@@ -226,9 +226,13 @@ function slicer(signal: AbortSignal | undefined): () => Promise<void> {
   };
 }
 
-const boundsOf = ({ logistic }: SviOptions): Bounds => ({ logistic: logistic ?? null });
+export const boundsOf = ({ logistic }: Pick<SviOptions, "logistic">): Bounds => ({ logistic: logistic ?? null });
 
-const structureOptions = ({ layout }: Pick<Problem, "layout">, options: SviOptions): StructureOptions => ({
+/** How the factors of a fit by stochastic steps are laid out. */
+export const structureOptions = (
+  { layout }: Pick<Problem, "layout">,
+  options: Pick<SviOptions, "logistic" | "groups">,
+): StructureOptions => ({
   bounds: boundsOf(options),
   gradients: NO_GRADIENTS,
   groups: readGroups(layout, options.groups ?? [], NO_GRADIENTS.sites),
@@ -336,7 +340,7 @@ class Machine {
       },
     });
     prior.call(data as never);
-    perturb(division.global, setting.buffers, new Generator(seed, "cavi", 0), stateKey);
+    if (!setting.earlier.size) perturb(division.global, setting.buffers, new Generator(seed, "cavi", 0), stateKey);
   }
 
   /** @throws OptionError where the fit is of another model */
