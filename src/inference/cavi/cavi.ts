@@ -103,7 +103,13 @@ export async function fitWithSetting<R extends Returned>(
   const earlier = options.after
     ? carriedFrom(options.after, problem.layout, structure)
     : new Map<string, Float64Array>();
-  const setting: Setting = { problem: problem as unknown as Problem, structure, bounds, buffers, earlier };
+  let setting: Setting = {
+    problem: problem as unknown as Problem,
+    structure,
+    bounds: { ...bounds, tables: true },
+    buffers,
+    earlier,
+  };
   const { inputs: given, data } = inputsOf(setting);
   const shared = { runtime, deterministic, state: buffers };
   const likeOf = (state: Readonly<Record<string, Tensor>>) => Object.values(state)[0]!;
@@ -121,20 +127,24 @@ export async function fitWithSetting<R extends Returned>(
   };
   begin(0);
   const turns = await takeTurns(setting, seed);
-  const sweep = await program({
-    ...shared,
-    inputs: { ...given, ...turns.inputs },
-    body: ({ state, inputs }) => {
-      const { next, elbo } = sweepOnce(readyFor(setting, likeOf(state), inputs, turns.of(inputs)), state);
-      return { state: next, outputs: { elbo } };
-    },
-  });
-  sweep.prepare({ ...data, ...turns.data } as never);
+  const compile = async () => {
+    const made = await program({
+      ...shared,
+      inputs: { ...given, ...turns.inputs },
+      body: ({ state, inputs }) => {
+        const { next, elbo } = sweepOnce(readyFor(setting, likeOf(state), inputs, turns.of(inputs)), state);
+        return { state: next, outputs: { elbo } };
+      },
+    });
+    made.prepare({ ...data, ...turns.data } as never);
+    return made;
+  };
+  let sweep = await compile();
   let best: { elbos: number[]; state: Map<string, Float64Array>; converged: boolean; reason: string } | null = null;
   const starts: number[] = [];
   for (let restart = 0; restart < restarts; restart++) {
     begin(restart);
-    const elbos: number[] = [];
+    let elbos: number[] = [];
     let converged = false;
     let reason = `it made its ${maxSweeps} sweeps, and the bound still rose`;
     let turn = performance.now();
@@ -147,6 +157,15 @@ export async function fitWithSetting<R extends Returned>(
       }
       const elbo = (sweep.outputs.elbo.view() as Float64Array)[0]!;
       const last = elbos.at(-1);
+      if (!Number.isFinite(elbo) && setting.bounds.tables) {
+        // Perhaps a sum has underflowed: once more from this start without such shortcuts.
+        setting = { ...setting, bounds };
+        sweep = await compile();
+        begin(restart);
+        elbos = [];
+        n = -1;
+        continue;
+      }
       if (!Number.isFinite(elbo)) throw new NonFiniteError(await firstNonFinite(setting, before(), elbo, n));
       if (last !== undefined && elbo < last - FALL * (Math.abs(last) + size(problem))) {
         throw new AnsatzError(await blameFall(setting, before(), elbo, last, n));

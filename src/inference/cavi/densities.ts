@@ -28,6 +28,8 @@ import type { Reader } from "./read.ts";
 export interface Bounds {
   /** Of bernoulli({ logits }): the quadratic bound of Jaakkola and Jordan 2000. Default null: such a term is refused. */
   readonly logistic: "jaakkola-jordan" | null;
+  /** Sums over many pairs of looked-up logarithms by tables of exponentials: NaN where such a sum underflows. Default false. */
+  readonly tables?: boolean;
 }
 
 /** One site's term, its batch axes labelled. */
@@ -202,7 +204,7 @@ function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form): Addend
 }
 
 /** E log of rates and probabilities that may be sums: each count is then allocated to the addends. */
-const logOfPositive = (c: TermContext, form: Form): Named => logOf(c.q, form) ?? allocated(c.q, form);
+const logOfPositive = (c: TermContext, form: Form): Named => logOf(c.q, form) ?? allocated(c.q, form, c.bounds.tables);
 
 function bernoulliLogs(c: TermContext): { yes: Named; no: Named } | null {
   const form = at(c, "probs");
