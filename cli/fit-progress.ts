@@ -69,6 +69,10 @@ export function fitProgress(stream: Stream, now: () => number = () => performanc
         line(event.trusted ? head : shortened(`${head}: ${event.reason}`, columns()));
       } else if (event.kind === "progress" && isTime()) {
         draw(shortened(`${method} … step ${event.step}`, columns()));
+      } else if (event.kind === "sweep" && isTime()) {
+        const within =
+          event.of > 1 ? `epoch ${event.sweep}, step ${event.step} of ${event.of}` : `sweep ${event.sweep}`;
+        draw(shortened(`${method} … ${within}, bound ${event.elbo.toPrecision(8)}`, columns()));
       } else if (event.kind === "chain") {
         chains.set(event.chain, event);
         if (!isTime()) return;

@@ -11,7 +11,7 @@ import {
   runFiles,
   writeFileTree,
 } from "../src/node.ts";
-import { describeFailure, exitCodes } from "./failure.ts";
+import { describeFailure, exitCodes, UsageError } from "./failure.ts";
 import { readFitData } from "./fit-data.ts";
 import { type FitFlags, type FitManifest, type FitResult, fitFiles } from "./fit-manifest.ts";
 import { fitProgress } from "./fit-progress.ts";
@@ -21,6 +21,8 @@ import { remark, say, sayJson, warn, wrapped } from "./output.ts";
 import { makeNumberedRun, makeRun, removeIfEmpty } from "./run-place.ts";
 import { runtimeFor } from "./runtime.ts";
 import { Stopwatch } from "./stopwatch.ts";
+import { chosenSviOptions } from "./svi-flags.ts";
+import { flagOf } from "./vae-flags.ts";
 import { version } from "./version.ts";
 
 /** Fits a model, leaves a run directory and prints the result. */
@@ -28,6 +30,7 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
   const started = performance.now();
   const startedAt = new Date().toISOString();
   const clock = new Stopwatch();
+  const options = optionsOf(flags);
   if (flags.out !== undefined && !flags.overwrite) refuseOtherFit(flags.out);
   // The line of the model that an error came from may lie deep under ours.
   Error.stackTraceLimit = Math.max(Error.stackTraceLimit, 50);
@@ -46,7 +49,7 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
       : undefined;
     inferring = performance.now();
     posterior = await infer(model, data, {
-      ...optionsOf(flags),
+      ...options,
       runtime,
       signal: interruption.signal,
       onEvent: (event) => {
@@ -88,9 +91,7 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
     command: `ansatz ${process.argv.slice(2).join(" ")}`,
     model: identified(path),
     data: flags.data === undefined ? null : identified(flags.data),
-    given: Object.fromEntries(
-      Object.entries(optionsOf(flags)).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
-    ) as FitManifest["given"],
+    given: givenOf(options),
     seed: posterior.seed,
     deterministic: flags.deterministic ?? false,
     blas: runtime.blas?.description ?? null,
@@ -146,23 +147,20 @@ function refuseOtherFit(directory: string): void {
   );
 }
 
-const optionsOf = ({
-  method,
-  seed,
-  draws,
-  chains,
-  warmUp,
-  targetAcceptance,
-  deterministic,
-}: FitFlags): InferOptions => ({
-  method,
-  seed,
-  draws,
-  chains,
-  warmUp,
-  targetAcceptance,
-  deterministic,
-});
+const optionsOf = (flags: FitFlags): InferOptions => {
+  const { method, seed, draws, chains, warmUp, targetAcceptance, deterministic } = flags;
+  const svi = chosenSviOptions(flags as never);
+  if (svi && method !== "svi") {
+    throw new UsageError(`${Object.keys(svi).map(flagOf).join(", ")}: only --method svi takes this.`);
+  }
+  return { method, seed, draws, chains, warmUp, targetAcceptance, deterministic, svi };
+};
+
+/** The options that were given, as the manifest lists them: one by one. */
+function givenOf({ svi, ...others }: InferOptions): FitManifest["given"] {
+  const all = Object.entries({ ...others, ...svi }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(all) as FitManifest["given"];
+}
 
 /** Keeps the seconds that the stages of a fit took. */
 function note(event: InferenceEvent, clock: Stopwatch): void {

@@ -3,8 +3,10 @@ import { methods } from "../src/node.ts";
 import { numberBetween, wholeNumber } from "./data-source.ts";
 import { UsageError } from "./failure.ts";
 import { type ExportFormat, exportFormats, type FitFlags } from "./fit-manifest.ts";
+import { addSviFlags } from "./svi-flags.ts";
 
 export function define(command: Command): void {
+  addSviFlags(command);
   command
     .usage("MODEL.ts --data DATA.json [options]")
     .argument("[MODEL]", "a .ts or .js file whose default export was made by model(...)")
@@ -40,11 +42,13 @@ export function define(command: Command): void {
 Examples:
   $ ansatz fit model.ts --data data.json
   $ ansatz fit model.ts --data data.json --method nuts --seed 1 --out runs/nuts --export arviz
+  $ ansatz fit lda.ts --data corpus.json --method svi --plate document --batch 64 --json
   $ ansatz fit model.ts --data data.json --json
 
 A run holds manifest.json, posterior.safetensors and report.html. With --json: {"method", "trusted", "khat", "reason",
 "parameters": {name: {"mean", "sd", "q5", "q50", "q95", "rhat", "essBulk"}}, "run", "report", …}; elements of vectors
-as in theta[1], from 1; null where there is no number.
+as in theta[1], from 1; null where there is no number. Besides of cavi and svi: "elbo" and "sweeps" (of svi: passes); of ep:
+"logZ" and "sweeps".
 
 Ctrl-C keeps the draws that a sampler has made, from 100 of each chain on.
 Exit codes: 0 done (trusted or not: see "trusted"), 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C.`,

@@ -82,6 +82,7 @@ export { type AmortizationGap, amortizationGap } from "./inference/amortization-
 export { type AmortizeEvent, type AmortizeOptions, amortize } from "./inference/amortize.ts";
 export type { AmortizedFit } from "./inference/amortized-fit.ts";
 export { type CaviFit, type CaviOptions, cavi } from "./inference/cavi/cavi.ts";
+export { loadFit, type StoredFit, type SviProgress } from "./inference/cavi/stored-fit.ts";
 export type { Attempt } from "./inference/certificate.ts";
 export { compileLogDensity } from "./inference/compile.ts";
 export type { StateProbabilities } from "./inference/discrete-posterior.ts";
@@ -107,6 +108,8 @@ export { type SgldFit, sgldFit } from "./inference/sgld-fit.ts";
 export { type SiteViFit, type SiteViOptions, siteVi } from "./inference/site-vi.ts";
 export { type StochasticViOptions, stochasticVi } from "./inference/stochastic-vi.ts";
 export { compareSupports, type SupportRelation } from "./inference/supports.ts";
+export { type Combined, type CombineOptions, combine } from "./inference/svi/combine.ts";
+export { type SviFit, type SviOptions, type SviStep, svi } from "./inference/svi/svi.ts";
 export type { Target } from "./inference/target.ts";
 export type { Context, ParamOptions, PlateOptions } from "./model/context.ts";
 export type { DataFor, Numbers } from "./model/data.ts";

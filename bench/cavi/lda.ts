@@ -1,12 +1,12 @@
 // Topics of the Associated Press corpus, ours beside scikit-learn's, all scored on the same held-out tokens by the same loops.
-// Run: npx tsx bench/cavi/lda.ts [--documents N] [--sweeps N] [--topics K] [--python PYTHON] [--only cavi,sklearn-batch,…]
+// Run: npx tsx bench/cavi/lda.ts [--documents N] [--sweeps N] [--topics K] [--python PYTHON] [--batch N] [--epochs N] [--only cavi,svi,…]
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type CaviFit, cavi } from "../../src/index.ts";
+import { type CaviFit, cavi, svi } from "../../src/index.ts";
 import { apCorpus, entriesOf } from "./ap-corpus.ts";
 import { lda } from "./lda-model.ts";
 import { perplexity } from "./perplexity.ts";
@@ -17,8 +17,9 @@ const { values } = parseArgs({
     sweeps: { type: "string", default: "100" },
     topics: { type: "string", default: "50" },
     batch: { type: "string", default: "64" },
+    epochs: { type: "string", default: "20" },
     python: { type: "string", default: "python3" },
-    only: { type: "string", default: "cavi,sklearn-batch,sklearn-online" },
+    only: { type: "string", default: "cavi,svi,sklearn-batch,sklearn-online" },
   },
 });
 const only = values.only.split(",");
@@ -50,11 +51,29 @@ if (only.includes("cavi")) {
   report("ours, batch", topicsOf(fit), fit.seconds, fit.sweeps, `, bound ${fit.elbo.toFixed(1)}`);
 }
 
+if (only.includes("svi")) {
+  const data = { topics, vocabulary, documents, eta, alpha, ...entries };
+  const fit = await svi(lda, data, {
+    plate: "document",
+    batch: Number(values.batch),
+    maxEpochs: Number(values.epochs),
+    localTolerance: 1e-4,
+    onStep: ({ epoch, step, elbo }) =>
+      process.stderr.write(`\repoch ${epoch + 1}, step ${step}, bound ${elbo.toFixed(1)} `),
+  });
+  process.stderr.write("\n");
+  report("ours, stochastic", topicsOf(fit), fit.seconds, fit.sweeps, `, bound ${fit.elbo.toFixed(1)}`);
+}
+
 for (const method of ["batch", "online"]) {
   if (!only.includes(`sklearn-${method}`)) continue;
   const folder = mkdtempSync(join(tmpdir(), "lda-"));
   const [rows, out] = [join(folder, "rows.json"), join(folder, "topics.f64")];
-  const options = { passes: Number(values.sweeps), batch: Number(values.batch), seed: 0 };
+  const options = {
+    passes: Number(method === "batch" ? values.sweeps : values.epochs),
+    batch: Number(values.batch),
+    seed: 0,
+  };
   writeFileSync(rows, JSON.stringify({ topics, vocabulary, documents, alpha, eta, ...options, ...entries }));
   const script = fileURLToPath(new URL("lda_sklearn.py", import.meta.url));
   const run = spawnSync(values.python, [script, rows, out, method], { encoding: "utf8" });

@@ -59,7 +59,7 @@ function constantOf(node: Node): number | null {
 }
 
 /** The values of a node that data alone decide; null of others. */
-function valuesOf(
+export function valuesOf(
   node: Node,
   arrays: Readonly<Record<string, ArrayData>>,
   known: Map<Node, TypedArray | null>,

@@ -20,6 +20,7 @@ const checks: Readonly<Record<keyof InferOptions, Check>> = {
   stochastic: anything,
   q: anything,
   cavi: anything,
+  svi: anything,
   sgld: anything,
   signal: (x) => (x instanceof AbortSignal ? null : "an AbortSignal"),
   onEvent: (x) => (typeof x === "function" ? null : "a function"),

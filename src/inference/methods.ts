@@ -43,11 +43,14 @@ import { chooseSites, type SiteFamilies } from "./site-choice.ts";
 import { siteVi } from "./site-vi.ts";
 import { type StochasticViEvent, type StochasticViOptions, stochasticVi } from "./stochastic-vi.ts";
 import { factorOf, studentT } from "./student-t.ts";
+import { sviApproximation } from "./svi/approximation.ts";
+import type { SviOptions } from "./svi/svi.ts";
 
 export const methods = [
   "auto",
   "laplace",
   "cavi",
+  "svi",
   "ep",
   "pathfinder",
   "meanfield",
@@ -72,6 +75,14 @@ export type InferenceEvent =
   | ({ readonly kind: "attempted" } & Attempt)
   | ChainProgress
   | StochasticViEvent
+  /** Of coordinate ascent: a sweep is done; of stochastic steps one of `of` in an epoch. `elbo` is the bound by then, in nats. */
+  | {
+      readonly kind: "sweep";
+      readonly sweep: number;
+      readonly step: number;
+      readonly of: number;
+      readonly elbo: number;
+    }
   /** A chain met a log density that is not finite; `message` names the term. */
   | { readonly kind: "nonFinite"; readonly chain: number; readonly step: number; readonly message: string }
   /** What no number of the result shows. */
@@ -97,6 +108,8 @@ export interface InferOptions extends ProblemOptions {
   readonly q?: SiteFamilies;
   /** Of "cavi": starts, tolerance, sweeps, and how logistic likelihoods are bounded. */
   readonly cavi?: Pick<CaviOptions, "restarts" | "tolerance" | "maxSweeps" | "logistic">;
+  /** Of "svi": the plate whose elements are drawn, how many, the rates of the steps, and when it ends. */
+  readonly svi?: Omit<SviOptions, keyof ProblemOptions | "seed" | "signal" | "onStep" | "after" | "from">;
   /** Of "sgld": its step sizes. */
   readonly sgld?: Pick<SgldFitOptions, "scale" | "offset" | "decay" | "controlVariates">;
   readonly signal?: AbortSignal;
@@ -282,8 +295,18 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
     return weighted(fit, q, others);
   },
   cavi: async (fit) => {
-    const { cavi: chosen, signal } = fit.options;
-    const found = await caviApproximation(fit.problem, { ...chosen, seed: fit.seed, signal });
+    const { cavi: chosen, signal, onEvent } = fit.options;
+    const onSweep: CaviOptions["onSweep"] = ({ sweep, elbo }) =>
+      onEvent?.({ kind: "sweep", sweep, step: 1, of: 1, elbo });
+    const found = await caviApproximation(fit.problem, { ...chosen, seed: fit.seed, signal, onSweep });
+    const { others } = await fit.modes();
+    return weighted(fit, found, others);
+  },
+  svi: async (fit) => {
+    const { svi: chosen, signal, onEvent } = fit.options;
+    const onStep: SviOptions["onStep"] = ({ epoch, step, steps, elbo }) =>
+      onEvent?.({ kind: "sweep", sweep: epoch + 1, step: ((step - 1) % steps) + 1, of: steps, elbo });
+    const found = await sviApproximation(fit.problem, { ...chosen, seed: fit.seed, signal, onStep });
     const { others } = await fit.modes();
     return weighted(fit, found, others);
   },
@@ -374,6 +397,7 @@ function stochastic(family: (dim: number) => VariationalFamily): Rung {
 const names: Record<Exclude<Method, "auto">, string> = {
   laplace: "laplace",
   cavi: "cavi",
+  svi: "svi",
   ep: "ep",
   meanfield: "meanfield+linear-response",
   importance: "adaptive importance sampling",

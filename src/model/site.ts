@@ -9,6 +9,8 @@ export interface Plate {
   readonly name: string;
   readonly kind: "plate" | "chain";
   readonly size: number;
+  /** What the text says of how many elements stand for all in a step. */
+  readonly batch?: number;
 }
 
 /** How many independent ones that are alike each element stands for, [...plates], leading plates only; null for one. */

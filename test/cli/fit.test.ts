@@ -47,6 +47,35 @@ describe("fit", () => {
     expect(readdirSync(path("runs/conjugate-2")).sort()).toEqual(["manifest.json", "posterior.safetensors"]);
   });
 
+  test("--method svi: the bound and the passes in the JSON, its options in the manifest; cavi and ep say theirs", async () => {
+    write(
+      "plated.ts",
+      conjugate
+        .replace("{ sample, observe }", "{ sample, observe, plate }")
+        .replace(
+          'sample("mu", normal(0, scale), [2]);\n  observe("y", normal(mu, 1), y);',
+          'sample("mu", normal(0, scale));\n  plate("n", y.shape[0]!, (i) => {\n    observe("y", normal(mu, 1), y.at(i));\n  });',
+        ),
+    );
+    const words = ["fit", "plated.ts", "--data", "data.json", "--json", "--no-report", "--out"];
+    const stochastic = ["--method", "svi", "--batch", "2", "--delay", "0", "--max-epochs", "4", "--plate", "n"];
+    const outcome = await ansatz.run([...words, "svi", ...stochastic]);
+    expect(outcome).toMatchObject({ code: 0, stderr: "" });
+    // y is N(0, I + 4 · 11ᵀ): log |…| = log 9, and the form is |y|² − 4/9 (Σ y)².
+    const evidence = -Math.log(2 * Math.PI) - 0.5 * Math.log(9) - 0.5 * (10 - (4 / 9) * 4);
+    const found = lastJson(outcome) as { elbo: number; sweeps: number };
+    expect(found.elbo).toBeCloseTo(evidence, 10);
+    expect(found.sweeps).toBe(4);
+    expect(manifest("svi").given).toMatchObject({ method: "svi", batch: 2, delay: 0, maxEpochs: 4, plate: "n" });
+    const cavi = lastJson(await ansatz.run([...words, "cavi", "--method", "cavi"]));
+    expect(cavi).toMatchObject({ elbo: expect.closeTo(evidence, 10), sweeps: expect.any(Number) });
+    const ep = lastJson(await ansatz.run([...words, "ep", "--method", "ep"]));
+    expect(ep).toMatchObject({ logZ: expect.closeTo(evidence, 8), sweeps: expect.any(Number) });
+    const wrong = await ansatz.run([...words, "no", "--method", "cavi", "--batch", "2"]);
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr + wrong.stdout).toContain("--batch: only --method svi takes this");
+  });
+
   test("--json ends with the promised object, and the moments are those of the closed form", async () => {
     const words = ["fit", "conjugate.ts", "--data", "nested.json.gz", "--json", "--out", "json", "--seed", "3"];
     const outcome = await ansatz.run(words);

@@ -7,7 +7,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import type { Approximation } from "../approximation.ts";
 import type { Problem } from "../problem.ts";
 import { type CaviFit, type CaviOptions, fitWithSetting } from "./cavi.ts";
-import { statesOfBlocks } from "./sweep.ts";
+import { type Setting, statesOfBlocks } from "./sweep.ts";
 
 /** Draws that one call of the compiled sampler makes. */
 const CHUNK = 500;
@@ -24,6 +24,13 @@ export interface CaviApproximation extends Approximation {
  * that it can be weighed against the density with the discrete sites summed out.
  */
 export async function caviApproximation(problem: Problem, options: CaviOptions = {}): Promise<CaviApproximation> {
+  refuseEstimated(problem);
+  const { fit, setting } = await fitWithSetting(problem, options);
+  return approximationOf(problem, fit, setting, "mean-field in closed form", options.seed);
+}
+
+/** @throws OptionError where a parameter has no factor that could be drawn from */
+export function refuseEstimated(problem: Problem): void {
   const estimated = problem.coordinates.find((c) => c.kind === "param");
   if (estimated) {
     throw new OptionError(
@@ -31,7 +38,16 @@ export async function caviApproximation(problem: Problem, options: CaviOptions =
         "sample it from a prior",
     );
   }
-  const { fit, setting } = await fitWithSetting(problem, options);
+}
+
+/** Factors over all latent sites as an approximation of the posterior on the unconstrained scale. */
+export async function approximationOf(
+  problem: Problem,
+  fit: CaviFit,
+  setting: Setting,
+  family: string,
+  seed = 0,
+): Promise<CaviApproximation> {
   const { blocks } = setting.structure;
   const { dim, coordinates, runtime, deterministic } = problem;
   const shared = { runtime, deterministic, state: setting.buffers };
@@ -75,9 +91,9 @@ export async function caviApproximation(problem: Problem, options: CaviOptions =
     }
     return out;
   };
-  const { mean, sd } = momentsOf(draw(SUMMARY_DRAWS, options.seed ?? 0), dim);
+  const { mean, sd } = momentsOf(draw(SUMMARY_DRAWS, seed), dim);
   return {
-    family: "mean-field in closed form",
+    family,
     dim,
     params: new Float64Array(0),
     mean,

@@ -11,11 +11,13 @@ import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { blameFall, firstNonFinite } from "./blame.ts";
-import { writeNeutral } from "./blocks/block.ts";
+import { type Block, writeNeutral } from "./blocks/block.ts";
 import type { Bounds } from "./densities.ts";
 import { drawFactors } from "./draws.ts";
-import { type Factor, type FactorArray, factorsOf } from "./factors.ts";
+import { carriedFrom } from "./earlier.ts";
+import { type FactorArray, factorsOf } from "./factors.ts";
 import { perturb, startPoints } from "./start.ts";
+import { type StoredFit, saveFit } from "./stored-fit.ts";
 import { type Structure, structureOf } from "./structure.ts";
 import { inputsOf, priorStates, readyFor, type Setting, stateKey, stateShapes, sweepOnce } from "./sweep.ts";
 import { takeTurns } from "./turns.ts";
@@ -35,32 +37,22 @@ export interface CaviOptions extends ProblemOptions {
    * A fit of the same model to earlier data: its posterior is the prior of these, for all factors outside the plates that hold data
    * (streaming variational Bayes, Broderick et al. 2013). The bound is then on the log probability of these data given those.
    */
-  readonly after?: CaviFit;
+  readonly after?: Pick<StoredFit, "state">;
   readonly signal?: AbortSignal;
   readonly onSweep?: (event: { readonly restart: number; readonly sweep: number; readonly elbo: number }) => void;
 }
 
 /** q, fitted by coordinate ascent. */
-export interface CaviFit {
-  /** The evidence lower bound at q, in nats: exact, no draws are involved. */
-  readonly elbo: number;
-  /** The bound after each sweep of the start that was kept. */
-  readonly elbos: readonly number[];
-  readonly sweeps: number;
-  readonly converged: boolean;
-  /** Why it stopped, in words. */
-  readonly reason: string;
-  /** The factors by the names of their sites. */
-  readonly factors: Readonly<Record<string, Factor>>;
+export interface CaviFit extends StoredFit {
   /** Whether q is one factor: where it is, and no bound stands in the model, q is the posterior itself. */
   readonly exact: boolean;
   /** Bounds of all starts. */
   readonly starts: readonly number[];
   readonly seconds: number;
-  /** The state of q, by factor and array: what a later fit goes on from. */
-  readonly state: ReadonlyMap<string, Float64Array>;
   /** Independent draws of all latent sites from q, [count, ...site]; the same seed gives the same draws. */
   sample(count: number, seed?: number): Promise<Readonly<Record<string, FactorArray>>>;
+  /** All but the model and the data, as bytes that `loadFit` reads. */
+  save(): Uint8Array;
 }
 
 /**
@@ -101,7 +93,7 @@ export async function fitWithSetting<R extends Returned>(
   const { blocks } = structure;
   const buffers = Object.fromEntries(Object.entries(stateShapes(blocks)).map(([key, shape]) => [key, runtime.buffer("f64", shape)])); // biome-ignore format: one line
   const earlier = options.after
-    ? carriedFrom(options.after, problem.layout, structure)
+    ? carriedFrom(options.after, lasting(structure, problem.layout))
     : new Map<string, Float64Array>();
   let setting: Setting = {
     problem: problem as unknown as Problem,
@@ -123,7 +115,9 @@ export async function fitWithSetting<R extends Returned>(
     for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
     startPoints(blocks, problem.layout, buffers, new Generator(seed, "cavi points", restart));
     prior.step();
-    perturb(blocks, buffers, new Generator(seed, "cavi", restart), stateKey);
+    // What was learned of earlier data tells apart what is to be told apart.
+    const fresh = blocks.filter((b) => !Object.keys(b.state).some((name) => earlier.has(stateKey(b, name))));
+    perturb(fresh, buffers, new Generator(seed, "cavi", restart), stateKey);
   };
   begin(0);
   const turns = await takeTurns(setting, seed);
@@ -187,45 +181,24 @@ export async function fitWithSetting<R extends Returned>(
   }
   const { elbos, state, converged, reason } = best!;
   for (const [key, values] of state) buffers[key]!.write(values);
+  const stored = { elbo: elbos.at(-1)!, elbos, sweeps: elbos.length, converged, reason, state, progress: null };
   const fit: CaviFit = {
-    elbo: elbos.at(-1)!,
-    elbos,
-    sweeps: elbos.length,
-    converged,
-    reason,
+    ...stored,
     factors: factorsOf(blocks, (block, name) => state.get(stateKey(block, name))!),
     exact: blocks.length === 1,
     starts,
     seconds: (performance.now() - started) / 1000,
-    state,
     sample: (count, from = seed) => drawFactors(setting, state, count, from),
+    save: () => saveFit(stored, blocks),
   };
   return { fit, setting };
 }
 
-/** The factors of an earlier fit that go on: those of sites that stand in no plate with data. */
-function carriedFrom({ state }: CaviFit, layout: TracedModel, { blocks }: Structure): Map<string, Float64Array> {
+/** Factors of sites that stand in no plate with data: what is learned of them goes on to later data. */
+export function lasting({ blocks }: Pick<Structure, "blocks">, layout: TracedModel): Block[] {
   const local = new Set(layout.sites.filter((s) => s.kind === "observe").flatMap((s) => s.plates.map((p) => p.name)));
-  const carried = new Map<string, Float64Array>();
-  for (const block of blocks) {
-    const sites = latentSites(layout).filter((s) => block.sites.includes(s.name));
-    if (sites.some((s) => s.plates.some((p) => local.has(p.name)))) continue;
-    if (!block.expectedLog) {
-      throw new OptionError(
-        `after: the factor of "${block.name}" (${block.family}) cannot stand for a prior; fit all data at once`,
-      );
-    }
-    for (const [name, shape] of Object.entries(block.state)) {
-      const values = state.get(stateKey(block, name));
-      if (values?.length !== sizeOf(shape)) {
-        throw new OptionError(
-          `after: the earlier fit has no factor of "${block.name}" of this shape; it must be one of the same model`,
-        );
-      }
-      carried.set(stateKey(block, name), values);
-    }
-  }
-  return carried;
+  const sites = latentSites(layout).filter((s) => !s.plates.some((p) => local.has(p.name)));
+  return blocks.filter((b) => b.sites.every((name) => sites.some((s) => s.name === name)));
 }
 
 /** A call does not block the host for longer. */
@@ -236,7 +209,7 @@ const FALL = 1e-10;
 const REMEMBERED = 1_000_000;
 
 /** A tensor of the trace that a problem's layout stands in. */
-function anyTensor({ layout }: Pick<Problem, "layout">): Tensor {
+export function anyTensor({ layout }: Pick<Problem, "layout">): Tensor {
   const site = layout.sites[0];
   if (!site) throw new OptionError("the model has no sites: sample(...) what is unknown");
   return full(site.value, [], 0, "f64");

@@ -126,8 +126,18 @@ export const sitesOf = (expected: readonly Expected[]) => ({
 
 export const sum = (like: Tensor, parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => a.add(b), full(like, [], 0, "f64")); // biome-ignore format: short
 
+/** The gradient of expected terms by the statistics of one factor, of each of its elements. */
+export function slopesOf(joint: Tensor, own: Expected, often: Tensor | undefined): State {
+  const names = Object.keys(own.wrt);
+  const sums = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
+  // Of alike elements each sees its own share of what they all see.
+  return Object.fromEntries(
+    names.map((name, i) => [name, often ? sums[i]!.div(alongside(often, sums[i]!)) : sums[i]!]),
+  );
+}
+
 /** One factor at its optimum given the others: by the terms that it touches. */
-function updated(
+export function updated(
   block: Block,
   state: State,
   expected: readonly Expected[],
@@ -135,19 +145,18 @@ function updated(
   terms: readonly ExpectedTerm[],
   often: Tensor | undefined,
 ): State {
-  const names = Object.keys(own.wrt);
   const joint = sum(Object.values(state)[0]!, terms.map((t) => t.expect(sitesOf(expected)))); // biome-ignore format: short
-  const sums = gradient(joint, names.map((name) => own.wrt[name]!)); // biome-ignore format: short
-  // Of alike elements each sees its own share of what they all see.
-  const slopes = often ? sums.map((g) => g.div(alongside(often, g))) : sums;
-  const next = block.update(state, own.wrt, Object.fromEntries(names.map((name, i) => [name, slopes[i]!])));
-  // The new state is a number from here on: later gradients must not flow back through how it was found.
+  return settled(block, block.update(state, own.wrt, slopesOf(joint, own, often)));
+}
+
+/** A new state as numbers: later gradients must not flow back through how it was found. */
+export function settled(block: Block, next: State): State {
   // Nor may it be the same node as another factor's that has the same formula: they are differentiated by apart.
-  const settled = ([name, t]: [string, Tensor]): [string, Tensor] => [
+  const held = ([name, t]: [string, Tensor]): [string, Tensor] => [
     name,
     t.of(t.trace.builder.append("stopGradient", [t.node], { of: stateKey(block, name) })),
   ];
-  return Object.fromEntries(Object.entries(next).map(settled));
+  return Object.fromEntries(Object.entries(next).map(held));
 }
 
 /** Each factor in turn; `seen` hears of the bound after each. */
@@ -178,12 +187,16 @@ export function sweepOnce(ready: Ready, all: Tensors, seen?: (bound: Tensor) => 
 }
 
 /** Each factor as its own prior has it, given those before it at theirs; from a state that says nothing. */
-export function priorStates({ blocks, terms, copies }: Ready, all: Tensors): Record<string, Tensor> {
+export function priorStates(
+  { blocks, terms, copies }: Ready,
+  all: Tensors,
+  chosen: readonly Block[] = blocks,
+): Record<string, Tensor> {
   const states = statesOfBlocks(blocks, all);
   const expected = blocks.map((b, i) => b.expected(states[i]!));
   const result: Record<string, Tensor> = {};
   for (const [i, block] of blocks.entries()) {
-    if (block.family === "point") continue;
+    if (block.family === "point" || !chosen.includes(block)) continue;
     const own = terms.filter((t) => block.sites.includes(t.name));
     states[i] = updated(block, states[i]!, expected, expected[i]!, own, copies.get(block));
     expected[i] = block.expected(states[i]!);

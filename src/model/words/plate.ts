@@ -29,7 +29,7 @@ export const plateWord: Words = (recording) => ({
       );
     }
     const copies = options.copies === undefined ? null : copiesOf(recording, call, options.copies, size);
-    const plate: Plate = { name, kind: "plate", size };
+    const plate: Plate = { name, kind: "plate", size, batch };
     const index = recording.placeholder(`plate.${name}`, [], "u32");
     const { frame, returned } = recording.inside(plate, index, () => body(index));
     return closePlate(recording, recording.top(), frame, { index, returned, batch: batch ?? null, copies });

@@ -1,5 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { bernoulli, beta, dirichlet, gamma, inverseGamma, model, multinomial, multivariateNormal, normal, type Tensor, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
+import {
+  bernoulli,
+  beta,
+  combine,
+  dirichlet,
+  gamma,
+  inverseGamma,
+  loadFit,
+  model,
+  multinomial,
+  multivariateNormal,
+  normal,
+  type Tensor,
+  wishart,
+} from "../../../src/index.ts";
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 
 const y = [2.1, 1.9, 3.2, 2.2, 2.8, 1.1, 2.6, 0.4];
@@ -12,7 +26,10 @@ async function both(body: ReturnType<typeof model>, all: number[] | number[][]) 
   const whole = await run(all);
   const first = await run(all.slice(0, 3) as typeof all);
   const second = await run(all.slice(3) as typeof all, first);
-  return { whole, first, second };
+  const apart = await run(all.slice(3) as typeof all);
+  const together = await combine(body as never, { y: all.slice(3) } as never, [loadFit(first.save()), apart]);
+  const again = await combine(body as never, { y: all } as never, [second, await run(all.slice(3) as typeof all, first)], { after: first }); // biome-ignore format: one line
+  return { whole, first, second, together, again };
 }
 
 type Words = Parameters<Parameters<typeof model>[0]>[0];
@@ -76,10 +93,24 @@ describe("the posterior of one batch as the prior of the next is the posterior o
   };
   for (const [name, [body, data]] of Object.entries(models)) {
     test(`${name}; and the bounds add up to the evidence`, async () => {
-      const { whole, first, second } = await both(model(body as never) as never, data);
+      const { whole, first, second, together, again } = await both(model(body as never) as never, data);
       expect(whole.exact).toBe(true);
       for (const [key, values] of whole.state) {
         for (const [i, v] of second.state.get(key)!.entries()) expect(v).toBeCloseTo(values[i]!, 9);
+      }
+      // Shards that were fitted apart, each from the prior, add up to the posterior of all; one that went through bytes, too.
+      for (const [key, values] of whole.state) {
+        for (const [i, v] of together.state.get(key)!.entries())
+          expect(Math.abs(v - values[i]!)).toBeLessThan(1e-10 * (1 + Math.abs(v)));
+      }
+      // And those that share a fit as their prior hold it once: twice the second half after the first is all after all but the first.
+      const threeTimes = await cavi(model(body as never) as never, { y: data.slice(3) } as never, {
+        after: whole,
+        tolerance: 1e-14,
+      });
+      for (const [key, values] of threeTimes.state) {
+        for (const [i, v] of again.state.get(key)!.entries())
+          expect(Math.abs(v - values[i]!)).toBeLessThan(1e-9 * (1 + Math.abs(v)));
       }
       expect(first.elbo + second.elbo).toBeCloseTo(whole.elbo, 9);
     });

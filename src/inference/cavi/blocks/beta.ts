@@ -21,6 +21,7 @@ export function betaBlock({ site, shape }: Variable): Block {
       if (own.kind !== "unit") throw new InternalError(`"${site}" is no probability`);
       return total(a!.mul(own.log).add(b!.mul(own.log1m)).add(a!.add(b!).lgamma()).sub(a!.lgamma()).sub(b!.lgamma()));
     },
+    averaged: null,
     logDensity: ({ a, b }, values) => total(beta.logProb(values[site]!, { a: a!, b: b! })),
   };
 }

@@ -33,6 +33,12 @@ export interface Block {
    * stands in place of the prior when the posterior of earlier data is the prior of these. Null where that is not offered.
    */
   readonly expectedLog: ((before: State, q: Expected["sites"]) => Tensor) | null;
+  /**
+   * Of a parameter that is estimated: the gradients that steps on parts of the data average, since its optimum is a function of all of
+   * them, with their shapes; the others are slopes at its value, which are 0 at the optimum. Null of factors, which are averaged
+   * themselves.
+   */
+  readonly averaged: Readonly<Record<string, Shape>> | null;
   /** log q in nats at values of its continuous sites; null for a factor of discrete ones. */
   readonly logDensity: ((state: State, values: State) => Tensor) | null;
 }

@@ -27,6 +27,7 @@ export function dirichletBlock({ site, shape }: Variable): Block {
         .add(total(a!.sum(-1).lgamma()))
         .sub(total(a!.lgamma()));
     },
+    averaged: null,
     logDensity: ({ concentration }, values) =>
       total(dirichlet.logProb(values[site]!, { concentration: concentration! })),
   };

@@ -68,6 +68,7 @@ export function discreteChainBlock({ variable, time, initial }: Chain, states: n
       return "site" in initial ? { [initial.site]: begin, [site]: all } : { [site]: all };
     },
     expectedLog: null,
+    averaged: null,
     logDensity: null,
   };
 }

@@ -1,3 +1,4 @@
+import { InternalError } from "../../../base/errors.ts";
 import { categorical } from "../../../distributions/categorical.ts";
 import { where } from "../../../tensor/functions.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
@@ -25,7 +26,12 @@ export function discreteBlock({ site, shape }: Variable, states: number): Block 
     draw: ({ logProbs }, key, count) => ({
       [site]: categorical.sample!(key.site(site), { probs: logProbs!.exp() }, [count, ...shape]),
     }),
-    expectedLog: null,
+    expectedLog: ({ logProbs }, q) => {
+      const own = q[site]!;
+      if (own.kind !== "discrete") throw new InternalError(`"${site}" is not discrete`);
+      return where<Tensor>(own.probs.gt(0), own.probs.mul(logProbs!), 0).sum();
+    },
+    averaged: null,
     logDensity: null,
   };
 }

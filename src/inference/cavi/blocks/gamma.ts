@@ -55,6 +55,7 @@ export function gammaBlock({ site, shape }: Variable, inverse: boolean): Block {
       return { [site]: inverse ? drawn.mul(0).add(1).div(drawn) : drawn };
     },
     expectedLog: ({ shape: a, rate: b }, q) => expectedLogGamma(q[site]!, a!, b!),
+    averaged: null,
     logDensity: ({ shape: a, rate: b }, values) => logGammas(values[site]!, a!, b!, inverse),
   };
 }

@@ -181,6 +181,7 @@ export function gaussianChainBlock({ variable, time, initial }: Chain): Block {
       };
     },
     expectedLog: null,
+    averaged: null,
     logDensity: ({ initialMean, initialPrecision, mean, precision, coupling }, values) => {
       const { logDet } = eliminate(initialPrecision!, precision!, coupling!);
       const away = flat(values[site]!.sub(mean!));

@@ -45,6 +45,7 @@ export function gaussianBlock(variable: Variable): Block {
         .add(total(logDet).mul(0.5))
         .sub(0.5 * n * sizeOf(batch) * LOG_2PI);
     },
+    averaged: null,
     logDensity: ({ mean, precision }, values) => {
       const { logDet } = inverseOf(precision!, n);
       const square = halfSquare(flat(values[site]!).sub(flat(mean!)), precision!);

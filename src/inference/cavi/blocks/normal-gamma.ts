@@ -92,6 +92,7 @@ export function normalGammaBlock(x: Variable, tau: Variable, positions: readonly
         .sub(0.5 * n * sizeOf(batch) * LOG_2PI);
       return gaussian.add(expectedLogGamma(held, a!, b!));
     },
+    averaged: null,
     logDensity: ({ mean, precision, shape: a, rate: b }, values) => {
       const value = values[tau.site]!;
       const each = perElement(inverse ? value.mul(0).add(1).div(value) : value);

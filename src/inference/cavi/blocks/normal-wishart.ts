@@ -75,6 +75,7 @@ export function normalWishartBlock(x: Variable, lambda: Variable): Block {
         .sub(0.5 * n * sizeOf(batch) * LOG_2PI);
       return gaussian.add(expectedLogWishart(held, df!, inverseScale!, n));
     },
+    averaged: null,
     logDensity: ({ mean, kappa, df, inverseScale }, values) => {
       const value = values[lambda.site]!;
       const square = halfSquare(values[x.site]!.sub(mean!), value).mul(kappa!);

@@ -12,6 +12,7 @@ import { layoutOf, solve, symmetric } from "./layout.ts";
 interface PointKind {
   statistics(value: Tensor): { readonly site: SiteStatistics; readonly wrt: State };
   maximise(value: Tensor, gradients: State): Tensor;
+  readonly averaged: Block["averaged"];
 }
 
 function pointBlock({ site, shape }: Variable, kind: PointKind): Block {
@@ -27,6 +28,7 @@ function pointBlock({ site, shape }: Variable, kind: PointKind): Block {
     update: ({ value }, _wrt, gradients) => ({ value: kind.maximise(value!, gradients) }),
     draw: ({ value }, _key, count) => ({ [site]: value!.broadcastTo([count, ...shape]) }),
     expectedLog: null,
+    averaged: kind.averaged,
     logDensity: null,
   };
 }
@@ -49,6 +51,7 @@ export function realPoint(variable: Variable): Block {
       const precision = symmetric(square(g.covariance!)).mul(-2);
       return sizeOf(shape) ? mean.add(whole(solve(precision, flat(g.mean!), n))) : mean;
     },
+    averaged: { covariance: [...batch, ...own, ...own] },
   });
 }
 
@@ -64,6 +67,7 @@ export const positivePoint = (variable: Variable, power: number): Block =>
       const best = log!.div(power).div(mean!.neg());
       return power === 1 ? best : best.pow(1 / power);
     },
+    averaged: { mean: variable.shape, log: variable.shape },
   });
 
 /** Probabilities that sum to 1: proportional to the coefficients of their logarithms. */
@@ -77,6 +81,7 @@ export const simplexPoint = (variable: Variable): Block =>
       const sum = log!.sum(-1);
       return log!.div(sum.reshape([...sum.shape, 1]));
     },
+    averaged: { log: variable.shape },
   });
 
 /** A probability. */
@@ -87,6 +92,7 @@ export const unitPoint = (variable: Variable): Block =>
       return { site: { kind: "unit", log, log1m, point: true }, wrt: { log, log1m } };
     },
     maximise: (_value, { log, log1m }) => log!.div(log!.add(log1m!)),
+    averaged: { log: variable.shape, log1m: variable.shape },
   });
 
 /** A precision matrix: a log |Λ| − tr(B Λ) is greatest at a B⁻¹. */
@@ -101,4 +107,5 @@ export const matrixPoint = (variable: Variable): Block =>
       const inverse = linalg.inverseFromCholesky(linalg.cholesky(symmetric(mean!).neg()));
       return inverse.mul(logDet!.reshape([...logDet!.shape, 1, 1]));
     },
+    averaged: { mean: variable.shape, logDet: variable.shape.slice(0, -2) },
   });

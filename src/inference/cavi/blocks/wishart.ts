@@ -60,6 +60,7 @@ export function wishartBlock({ site, shape }: Variable): Block {
       ]),
     }),
     expectedLog: ({ df, inverseScale }, q) => expectedLogWishart(q[site]!, df!, inverseScale!, n),
+    averaged: null,
     logDensity: ({ df, inverseScale }, values) =>
       total(wishart.logProb(values[site]!, { df: df!, scale: inverseOf(inverseScale!, n).inverse })),
   };

@@ -1,0 +1,373 @@
+import { NonFiniteError, OptionError } from "../../base/errors.ts";
+import { Generator } from "../../base/generator.ts";
+import { sizeOf } from "../../base/shape.ts";
+import type { Buffer } from "../../engine/runtime.ts";
+import type { DataFor } from "../../model/data.ts";
+import type { Model, Returned } from "../../model/model.ts";
+import { program } from "../../program/program.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import { type Block, writeNeutral } from "../cavi/blocks/block.ts";
+import { anyTensor, type CaviFit } from "../cavi/cavi.ts";
+import type { Bounds } from "../cavi/densities.ts";
+import { drawFactors } from "../cavi/draws.ts";
+import { carriedFrom } from "../cavi/earlier.ts";
+import { factorsOf } from "../cavi/factors.ts";
+import { perturb, startPoints } from "../cavi/start.ts";
+import { type StoredFit, type SviProgress, saveFit } from "../cavi/stored-fit.ts";
+import { structureOf } from "../cavi/structure.ts";
+import { inputsOf, priorStates, readyFor, type Setting, stateKey, stateShapes } from "../cavi/sweep.ts";
+import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
+import { Batches } from "./batches.ts";
+import { averageShapes, compileSteps, type Division, type Steps } from "./steps.ts";
+import { type SubsampledProblem, subsampledProblem } from "./subsampled-problem.ts";
+import { chooseSubsampling, type Subsampling, subsamplingOf } from "./subsampling.ts";
+import { mostChange, trendOf } from "./trend.ts";
+
+export interface SviOptions extends ProblemOptions {
+  /** Default 0. */
+  readonly seed?: number;
+  /**
+   * The outermost plate whose elements are drawn; plates that look at its elements by an index array go with it, as tokens with their
+   * documents. By default the plate for which the text says `batch`, or the one that makes most of what is unknown local.
+   */
+  readonly plate?: string;
+  /** Elements of it in a step. Default what the text says, or a 32nd of the plate within 32 and 1024. */
+  readonly batch?: number;
+  /** Step t moves the global factors by (t + delay)^−forgetting of the way, t from 1. Default 1. */
+  readonly delay?: number;
+  /** Above 0.5 and at most 1, so that the steps find their end (Robbins and Monro 1951). Default 0.7. */
+  readonly forgetting?: number;
+  /** Sweeps over the local factors of a batch at most. Default 50. */
+  readonly localSweeps?: number;
+  /** Of the relative change of their part of the bound, at which their sweeps stop. Default 1e-5. */
+  readonly localTolerance?: number;
+  /** Passes over the data at most. Default 100. */
+  readonly maxEpochs?: number;
+  /**
+   * It stops when the bound, averaged over each epoch, surely (95 %) changes by less than this of itself in an epoch. Default 1e-5.
+   */
+  readonly tolerance?: number;
+  /** How logistic likelihoods are bounded; by default they are refused, since they are conjugate to nothing. */
+  readonly logistic?: Bounds["logistic"];
+  /** A fit of the same model to earlier data, whose posterior is the prior of these. */
+  readonly after?: Pick<StoredFit, "state">;
+  /** A fit to go on with: of these data by svi, with the bits of a fit that never stopped; or a fit by cavi, as the start. */
+  readonly from?: Pick<StoredFit, "state" | "progress">;
+  readonly signal?: AbortSignal;
+  /** After each step: the bound as its batch has it, scaled to all data. */
+  readonly onStep?: (event: SviStep) => void;
+}
+
+export interface SviStep {
+  readonly epoch: number;
+  readonly step: number;
+  readonly steps: number;
+  /** As the batch has it, and averaged over the steps of this epoch. */
+  readonly noisyElbo: number;
+  readonly elbo: number;
+}
+
+/** q, fitted by stochastic steps. `elbo` is the bound on all data at the end, `elbos` the mean of each epoch's noisy ones. */
+export interface SviFit extends CaviFit {
+  readonly progress: SviProgress;
+}
+
+/**
+ * Stochastic variational inference (Hoffman, Blei, Wang and Paisley 2013) for any model that coordinate ascent can read: each step takes
+ * some elements of a plate, brings the factors inside it to their optima, and moves all others by a natural gradient.
+ *
+ *     const fit = await svi(lda, corpus, { plate: "document", batch: 64 });
+ *
+ * @throws OptionError    naming the term that has no closed form, or what keeps the plate's elements from being drawn apart
+ */
+export async function svi<D, R extends Returned>(
+  model: Model<D, R>,
+  data: DataFor<D>,
+  options: SviOptions = {},
+): Promise<SviFit> {
+  return (await sviWithSetting(await problemOf(model, data, options), options)).fit;
+}
+
+/** A fit, and all factors of q in memory. */
+export async function sviWithSetting<R extends Returned>(
+  given: Problem<R>,
+  options: SviOptions = {},
+): Promise<{ fit: SviFit; setting: Setting }> {
+  const started = performance.now();
+  const problem = given as unknown as Problem;
+  const { from, signal } = options;
+  const { delay = 1, forgetting = 0.7, localSweeps = 50, localTolerance = 1e-5, maxEpochs = 100, tolerance = 1e-5 } = options; // biome-ignore format: one line
+  checkRates(delay, forgetting);
+  for (const [name, value] of Object.entries({ localSweeps, maxEpochs })) {
+    if (!(Number.isInteger(value) && value >= 1))
+      throw new OptionError(`svi: ${name} is ${value}: an integer of at least 1`);
+  }
+  const before = from?.progress ?? null;
+  const plate = options.plate ?? before?.plate;
+  const sub = plate === undefined ? chooseSubsampling(problem) : subsamplingOf(problem, plate);
+  const { name, size } = sub.plates[0]!;
+  const batch = options.batch ?? before?.batch ?? sub.batch ?? Math.min(size, Math.max(32, Math.min(1024, Math.ceil(size / 32)))); // biome-ignore format: one line
+  if (!(Number.isInteger(batch) && batch >= 1 && batch <= size)) {
+    throw new OptionError(
+      `svi: batch is ${batch}, but it must be an integer from 1 to the size of plate("${name}"), ${size}`,
+    );
+  }
+  const seed = options.seed ?? before?.seed ?? 0;
+  const batches = new Batches(sub, batch, seed);
+  const machine = new Machine(problem, sub, options);
+  await machine.build(before?.sizes ?? batches.sizesFor(0));
+  if (from) machine.restore(from);
+  else await machine.begin(seed);
+
+  const slice = slicer(signal);
+  /** Local factors of a batch at their optima; their part of the bound. */
+  const solveLocal = (): number => {
+    const { steps, local } = machine;
+    steps.startLocal();
+    let part = steps.sweepLocal();
+    for (let n = 1; n < localSweeps && local.length > 1; n++) {
+      const last = part;
+      part = steps.sweepLocal();
+      if (Math.abs(part - last) <= localTolerance * Math.abs(part)) break;
+    }
+    return part;
+  };
+
+  const bounds = [...(before?.bounds ?? [])];
+  let step = before?.steps ?? 0;
+  let converged = false;
+  let reason = `it made its ${maxEpochs} epochs, and the bound still changed`;
+  while (bounds.length < maxEpochs) {
+    const epoch = bounds.length;
+    let total = 0;
+    for (let s = 0; s < batches.steps; s++) {
+      const rows = batches.rowsOf(epoch, s);
+      await machine.makeRoom(rows);
+      machine.problem.choose(batches.held(rows, machine.sizes, size / rows[0]!.length));
+      const local = solveLocal();
+      const noisyElbo = machine.steps.globalPart() + local;
+      if (!Number.isFinite(noisyElbo)) throw new NonFiniteError(notFinite(noisyElbo, step));
+      total += noisyElbo;
+      step++;
+      machine.steps.moveGlobal((step + delay) ** -forgetting);
+      options.onStep?.({ epoch, step, steps: batches.steps, noisyElbo, elbo: total / (s + 1) });
+      await slice();
+    }
+    bounds.push(total / batches.steps);
+    const trend = trendOf(bounds);
+    if (trend && mostChange(trend) <= tolerance * Math.abs(trend.level)) {
+      converged = true;
+      const rest = mostChange(trend);
+      reason = `over the last ${trend.count} epochs the bound changed by ${short(trend.slope)} an epoch, and surely by less than ${short(rest)}`;
+      break;
+    }
+    if (trend && bounds.length >= maxEpochs) {
+      reason += `: by ${short(trend.slope)} ± ${short(trend.se)} an epoch, where ${short(tolerance * Math.abs(trend.level))} was asked for`;
+    }
+  }
+
+  // Once more through all data, in order: the bound, and the factors inside the plates.
+  const whole = await wholeSetting(problem, sub, options);
+  const state = new Map(machine.kept());
+  for (const [key, shape] of Object.entries(stateShapes(whole.structure.blocks))) {
+    if (!state.has(key)) state.set(key, new Float64Array(sizeOf(shape)));
+  }
+  let elbo = 0;
+  for (let s = 0; s < batches.steps; s++) {
+    const rows = batches.inOrder(s);
+    await machine.makeRoom(rows);
+    machine.problem.choose(batches.held(rows, machine.sizes, 1));
+    elbo += solveLocal();
+    machine.collect(rows, state);
+    await slice();
+  }
+  elbo += machine.steps.globalPart();
+  const { blocks } = whole.structure;
+  const progress: SviProgress = { plate: name, batch, seed, steps: step, bounds, sizes: machine.sizes };
+  const stored = { elbo, elbos: bounds, sweeps: bounds.length, converged, reason, state, progress };
+  for (const [key, buffer] of Object.entries(whole.buffers)) buffer.write(state.get(key)!);
+  const fit: SviFit = {
+    ...stored,
+    factors: factorsOf(blocks, (block, array) => state.get(stateKey(block, array))!),
+    exact: false,
+    starts: [elbo],
+    seconds: (performance.now() - started) / 1000,
+    sample: (count, draws = seed) => drawFactors(whole, state, count, draws),
+    save: () => saveFit(stored, blocks),
+  };
+  return { fit, setting: whole };
+}
+
+function checkRates(delay: number, forgetting: number): void {
+  if (!(forgetting > 0.5 && forgetting <= 1)) {
+    throw new OptionError(
+      `svi: forgetting is ${forgetting}, but steps (t + delay)^−forgetting only find their end with 0.5 < forgetting ≤ 1`,
+    );
+  }
+  if (!(delay >= 0 && Number.isFinite(delay))) throw new OptionError(`svi: delay is ${delay}: a number of at least 0`);
+}
+
+const short = (x: number): string => x.toPrecision(2);
+const notFinite = (bound: number, step: number): string =>
+  `the bound became ${bound} in step ${step + 1}. Look for data outside a likelihood's support, and for priors that are not proper.`;
+
+/** A pause for the host where 50 ms have passed. */
+function slicer(signal: AbortSignal | undefined): () => Promise<void> {
+  let turn = performance.now();
+  return async () => {
+    signal?.throwIfAborted();
+    if (performance.now() - turn < 50) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    turn = performance.now();
+  };
+}
+
+/** The factors over all elements; its programs are not compiled. */
+async function wholeSetting(problem: Problem, sub: Subsampling, options: SviOptions): Promise<Setting> {
+  const all = subsampledProblem(problem, sub.plates, sub.plates.map((p) => p.size)); // biome-ignore format: short
+  const bounds: Bounds = { logistic: options.logistic ?? null };
+  const structure = structureOf(anyTensor(all), all.layout, { bounds });
+  const shapes = Object.entries(stateShapes(structure.blocks));
+  const buffers = Object.fromEntries(shapes.map(([key, shape]) => [key, problem.runtime.buffer("f64", shape)]));
+  return { problem: all, structure, bounds, buffers, earlier: new Map() };
+}
+
+/** The compiled steps of a fit, made anew where a batch needs more room. */
+class Machine {
+  problem!: SubsampledProblem;
+  steps!: Steps;
+  sizes: readonly number[] = [];
+  private division!: Division;
+  private setting!: Setting;
+  /** The global factors and what parameters remember: they stay where they are. */
+  private readonly lasting: Record<string, Buffer> = {};
+  private averages: Record<string, Buffer> = {};
+  private readonly whole: Problem;
+  private readonly sub: Subsampling;
+  private readonly options: SviOptions;
+
+  constructor(whole: Problem, sub: Subsampling, options: SviOptions) {
+    this.whole = whole;
+    this.sub = sub;
+    this.options = options;
+  }
+
+  get local(): readonly Block[] {
+    return this.division.local;
+  }
+
+  async build(sizes: readonly number[]): Promise<void> {
+    const { runtime } = this.whole;
+    this.sizes = sizes;
+    this.problem = subsampledProblem(this.whole, this.sub.plates, sizes);
+    const bounds: Bounds = { logistic: this.options.logistic ?? null };
+    const structure = structureOf(anyTensor(this.problem), this.problem.layout, { bounds });
+    this.division = divided(structure.blocks, this.problem, this.sub);
+    if (structure.intertwined.size) {
+      const [first] = structure.intertwined;
+      throw new OptionError(
+        `svi: elements of "${first}" depend on one another and take turns, which cavi does: use that`,
+      );
+    }
+    const { global, local } = this.division;
+    const make = (shape: readonly number[]) => runtime.buffer("f64", shape);
+    for (const [key, shape] of Object.entries(stateShapes(global))) this.lasting[key] ??= make(shape);
+    for (const [key, shape] of Object.entries(averageShapes(global))) this.averages[key] ??= make(shape);
+    const own = Object.fromEntries(Object.entries(stateShapes(local)).map(([key, shape]) => [key, make(shape)]));
+    const { after } = this.options;
+    this.setting = {
+      problem: this.problem,
+      structure,
+      bounds,
+      buffers: { ...this.lasting, ...own },
+      earlier: after ? carriedFrom(after, global) : new Map(),
+    };
+    this.steps = await compileSteps(this.setting, this.division, this.averages);
+  }
+
+  /** Compiles anew where a batch has more elements than are held. */
+  async makeRoom(rows: readonly Uint32Array[]): Promise<void> {
+    if (rows.every((r, p) => r.length <= this.sizes[p]!)) return;
+    await this.build(
+      rows.map((r, p) => Math.min(this.sub.plates[p]!.size, Math.max(this.sizes[p]!, Math.ceil(1.1 * r.length)))),
+    );
+  }
+
+  /** Global factors at their priors, moved off them as cavi does. */
+  async begin(seed: number): Promise<void> {
+    const { setting, division } = this;
+    const { blocks } = setting.structure;
+    const { runtime, deterministic } = this.whole;
+    for (const b of blocks) {
+      for (const array of Object.keys(b.state))
+        writeNeutral(b, array, setting.buffers[stateKey(b, array)]!.view() as Float64Array);
+    }
+    startPoints(blocks, this.problem.layout, setting.buffers, new Generator(seed, "cavi points", 0));
+    const { inputs, data } = inputsOf(setting);
+    const prior = await program({
+      runtime,
+      deterministic,
+      state: setting.buffers,
+      inputs,
+      body: ({ state, inputs }) => {
+        const like = Object.values(state)[0] as Tensor;
+        return { state: priorStates(readyFor(setting, like, inputs), state, division.global) };
+      },
+    });
+    prior.call(data as never);
+    if (!setting.earlier.size) perturb(division.global, setting.buffers, new Generator(seed, "cavi", 0), stateKey);
+  }
+
+  /** @throws OptionError where the fit is of another model */
+  restore({ state }: Pick<StoredFit, "state">): void {
+    for (const [key, buffer] of Object.entries(this.lasting)) {
+      const values = state.get(key);
+      if (values?.length !== sizeOf(buffer.shape)) {
+        throw new OptionError(
+          `svi: the fit to go on from has no "${key}" of this shape; it must be one of the same model`,
+        );
+      }
+      buffer.write(values);
+    }
+    for (const [key, buffer] of Object.entries(this.averages)) {
+      const values = state.get(key);
+      if (values) buffer.write(values);
+    }
+  }
+
+  /** What lasts from step to step. */
+  kept(): [string, Float64Array][] {
+    return Object.entries({ ...this.lasting, ...this.averages }).map(([key, b]) => [key, b.read() as Float64Array]);
+  }
+
+  /** The local factors of a batch, put where they stand in the whole. */
+  collect(rows: readonly Uint32Array[], state: Map<string, Float64Array>): void {
+    for (const block of this.local) {
+      const outer = this.problem.layout.sites.find((s) => s.name === block.sites[0])!.plates[0]!.name;
+      const own = rows[this.sub.plates.findIndex((p) => p.name === outer)]!;
+      for (const array of Object.keys(block.state)) {
+        const key = stateKey(block, array);
+        const buffer = this.setting.buffers[key]!;
+        const width = sizeOf(buffer.shape) / buffer.shape[0]!;
+        const values = buffer.view() as Float64Array;
+        const into = state.get(key)!;
+        for (const [i, r] of own.entries()) into.set(values.subarray(i * width, (i + 1) * width), r * width);
+      }
+    }
+  }
+}
+
+/** @throws OptionError naming a factor that steps cannot move */
+function divided(blocks: readonly Block[], { layout }: Problem, sub: Subsampling): Division {
+  const inside = layout.sites.filter((s) => sub.plates.some((p) => p.name === s.plates[0]?.name));
+  const sites = new Set(inside.map((s) => s.name));
+  const local = blocks.filter((b) => b.sites.every((s) => sites.has(s)));
+  const global = blocks.filter((b) => !local.includes(b));
+  for (const b of global) {
+    if (b.expectedLog || b.averaged) continue;
+    throw new OptionError(
+      `svi: the factor of "${b.name}" (${b.family}) stands outside of plate("${sub.plates[0]!.name}"), and steps cannot move one of its kind: use cavi`,
+    );
+  }
+  return { local, global, sites };
+}
