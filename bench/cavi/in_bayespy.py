@@ -60,7 +60,7 @@ def bernoulli(data):
     theta = Beta([0.5, 0.5], plates=(x.shape[1], 3))
     seen = Mixture(z, Bernoulli, theta)
     seen.observe(x)
-    theta.initialize_from_random()
+    z.initialize_from_random()
     return VB(seen, weights, theta, z)
 
 

@@ -128,7 +128,7 @@ async function lda(peers: readonly PeerProcess[]): Promise<void> {
   const rowsOut: string[][] = [];
   const ratios: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    const mine: Answered<Answer> = await ask(ours, { do: "lda", entries: place("entries.json"), sweeps: 4 * sweeps, seed: round, start: place("ours.f64") }); // biome-ignore format: one line
+    const mine: Answered<Answer> = await ask(ours, { do: "lda", entries: place("entries.json"), sweeps: 8 * sweeps, seed: round, start: place("ours.f64") }); // biome-ignore format: one line
     if (mine.absent) throw new Error(mine.absent);
     const last = mine.trajectory!.at(-1)!;
     rowsOut.push(["ansatz", String(round), short(last[0]), last[1].toFixed(0), ""]);

@@ -138,9 +138,14 @@ export async function problemOf<D, R extends Returned>(
     return { model: traced, terms, assignment, logJacobian, paramLogJacobian, values };
   };
 
+  let names: readonly string[] | null = null;
   return {
     dim,
-    names: coordinates.flatMap(coordinateNames),
+    // Made when they are asked for: there may be a million.
+    get names() {
+      names ??= coordinates.flatMap(coordinateNames);
+      return names;
+    },
     runtime,
     deterministic: options.deterministic ?? false,
     dtype,

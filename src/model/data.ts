@@ -25,24 +25,31 @@ export function arrayData(field: string, value: unknown): ArrayData {
   }
   const shape: number[] = [];
   for (let part: unknown = value; isArray(part); part = part[0]) shape.push(part.length);
-  const values: number[] = [];
-  const walk = (part: unknown, at: readonly number[]): void => {
-    const where = `data.${field}${at.map((i) => `[${i}]`).join("")}`;
+  const values = new Float64Array(shape.reduce((n, d) => n * d, 1));
+  let count = 0;
+  const at: number[] = [];
+  const where = () => `data.${field}${at.map((i) => `[${i}]`).join("")}`;
+  const walk = (part: unknown): void => {
     if (at.length < shape.length) {
-      if (!isArray(part)) throw new ShapeError(`${where} is ${shown(part)}, but ${field} begins as an array of shape ${showShape(shape)}`); // biome-ignore format: one sentence
+      if (!isArray(part)) throw new ShapeError(`${where()} is ${shown(part)}, but ${field} begins as an array of shape ${showShape(shape)}`); // biome-ignore format: one sentence
       if (part.length !== shape[at.length]) {
         throw new ShapeError(
-          `${where} has ${part.length} elements, but the rows before it have ${shape[at.length]}. Ragged data go into one flat ` +
+          `${where()} has ${part.length} elements, but the rows before it have ${shape[at.length]}. Ragged data go into one flat ` +
             "array with an index array beside it that names each element's group.",
         );
       }
-      for (let i = 0; i < part.length; i++) walk(part[i], [...at, i]);
-    } else if (typeof part === "number") values.push(part);
-    else if (typeof part === "boolean") values.push(Number(part));
-    else throw new DataError(`${where} is ${shown(part)}: a model's data are numbers. Leave out or impute what is missing.`); // biome-ignore format: one sentence
+      const depth = at.push(0) - 1;
+      for (let i = 0; i < part.length; i++) {
+        at[depth] = i;
+        walk(part[i]);
+      }
+      at.pop();
+    } else if (typeof part === "number") values[count++] = part;
+    else if (typeof part === "boolean") values[count++] = Number(part);
+    else throw new DataError(`${where()} is ${shown(part)}: a model's data are numbers. Leave out or impute what is missing.`); // biome-ignore format: one sentence
   };
-  walk(value, []);
-  return { shape, values: Float64Array.from(values) };
+  walk(value);
+  return { shape, values };
 }
 
 export const isArray = (x: unknown): x is ArrayLike<unknown> =>

@@ -136,7 +136,14 @@ export async function fitWithSetting<R extends Returned>(
     ? carriedFrom(options.after, lasting(structure, problem.layout))
     : new Map<string, Float64Array>();
   const noise = noiseFor(structure, runtime, seed);
-  const setting: Setting = { problem: problem as unknown as Problem, structure, bounds, buffers, earlier, noise };
+  let setting: Setting = {
+    problem: problem as unknown as Problem,
+    structure,
+    bounds: { ...bounds, tables: true },
+    buffers,
+    earlier,
+    noise,
+  };
   const { inputs: given, data } = inputsOf(setting);
   const shared = { runtime, deterministic, state: buffers };
   const likeOf = (state: Readonly<Record<string, Tensor>>) => Object.values(state)[0]!;
@@ -160,17 +167,21 @@ export async function fitWithSetting<R extends Returned>(
   const turns = await takeTurns(setting, seed);
   const heat = runtime.buffer("f64", []);
   const heated: Record<string, TensorSpec> = temperatures.length ? { temperature: f64([]) } : {};
-  const sweep = await program({
-    ...shared,
-    inputs: { ...given, ...turns.inputs, ...heated },
-    body: ({ state, inputs }) => {
-      const ready = readyFor(setting, likeOf(state), inputs, turns.of(inputs));
-      const temperature = temperatures.length ? (inputs.temperature as Tensor) : null;
-      const { next, elbo } = sweepOnce({ ...ready, temperature }, state);
-      return { state: next, outputs: { elbo } };
-    },
-  });
-  sweep.prepare({ ...data, ...turns.data, ...(temperatures.length ? { temperature: heat } : {}) } as never);
+  const compile = async () => {
+    const made = await program({
+      ...shared,
+      inputs: { ...given, ...turns.inputs, ...heated },
+      body: ({ state, inputs }) => {
+        const ready = readyFor(setting, likeOf(state), inputs, turns.of(inputs));
+        const temperature = temperatures.length ? (inputs.temperature as Tensor) : null;
+        const { next, elbo } = sweepOnce({ ...ready, temperature }, state);
+        return { state: next, outputs: { elbo } };
+      },
+    });
+    made.prepare({ ...data, ...turns.data, ...(temperatures.length ? { temperature: heat } : {}) } as never);
+    return made;
+  };
+  let sweep = await compile();
   const first = await firstSweeps(setting);
   const sweepNow = (temperature = 1): number => {
     (heat.view() as Float64Array)[0] = temperature;
@@ -195,7 +206,7 @@ export async function fitWithSetting<R extends Returned>(
   const starts: number[] = [];
   for (let restart = 0; restart < restarts; restart++) {
     beginBest(restart);
-    const elbos: number[] = [];
+    let elbos: number[] = [];
     let converged = false;
     let reason = `it made its ${maxSweeps} sweeps, and the bound still rose`;
     let turn = performance.now();
@@ -206,6 +217,15 @@ export async function fitWithSetting<R extends Returned>(
       // A bound that is the first at 1 may be less than the one before it.
       const annealed = n <= temperatures.length && n > 0 && temperatures.length > 0;
       const last = annealed ? undefined : elbos.at(-1);
+      if (!Number.isFinite(elbo) && setting.bounds.tables) {
+        // Perhaps a sum has underflowed: once more from this start without such shortcuts.
+        setting = { ...setting, bounds };
+        sweep = await compile();
+        beginBest(restart);
+        elbos = [];
+        n = -1;
+        continue;
+      }
       if (!Number.isFinite(elbo)) throw new NonFiniteError(await firstNonFinite(setting, before(), elbo, n));
       if (last !== undefined && elbo < last - FALL * (Math.abs(last) + size(problem))) {
         throw new AnsatzError(await blameFall(setting, before(), elbo, last, n));

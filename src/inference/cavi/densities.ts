@@ -32,6 +32,8 @@ import type { Reader } from "./read.ts";
 export interface Bounds {
   /** Of bernoulli({ logits }): the quadratic bound of Jaakkola and Jordan 2000. Default null: such a term is refused. */
   readonly logistic: "jaakkola-jordan" | null;
+  /** Sums over many pairs of looked-up logarithms by tables of exponentials: NaN where such a sum underflows. Default false. */
+  readonly tables?: boolean;
 }
 
 /** One site's term, its batch axes labelled. */
@@ -272,7 +274,7 @@ function logOfPositive(c: TermContext, form: Form): Named {
   const log = logOf(c.q, form);
   if (log) return log;
   if (!isKnown(form)) c.bounded();
-  return allocated(c.q, form);
+  return allocated(c.q, form, c.bounds.tables);
 }
 
 function bernoulliLogs(c: TermContext): { yes: Named; no: Named } | null {

@@ -1,4 +1,4 @@
-import { stack } from "../../tensor/functions.ts";
+import { stack, where } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Form, fresh, isKnown, type Leaf, leavesText, renameTerm, type Term } from "./form.ts";
 import {
@@ -14,6 +14,7 @@ import {
   multiply,
   type Named,
   plus,
+  product,
   resolve,
   scalar,
   union,
@@ -334,8 +335,10 @@ function logOfTerm(q: Statistics, term: Term): Named {
  * max over ρ of Σ_k ρ_k (E log r_k − log ρ_k) = log Σ_k exp E log r_k, for the form r = Σ_k r_k: what remains of E log r when each
  * count is allocated to the addends by an optimal factor of its own.
  */
-export function allocated(q: Statistics, form: Form): Named {
+export function allocated(q: Statistics, form: Form, byTables = false): Named {
   const parts = form.terms.map((term) => {
+    const fast = byTables ? fromTables(q, term) : null;
+    if (fast) return fast;
     const logs = logOfTerm(q, term);
     const over = term.sums.filter((a) => logs.axes.includes(a));
     const copies = term.sums.filter((a) => !logs.axes.includes(a)).reduce((n, a) => n * a.size, 1);
@@ -348,6 +351,38 @@ export function allocated(q: Statistics, form: Form): Named {
   const sizes = axes.map((a) => a.size);
   const tensor = stack(parts.map((p) => aligned(p, axes).broadcastTo(sizes))).logsumexp(0);
   return { tensor, axes };
+}
+
+/** Exponentials (rows × addends) from which on tables of them are worth their copies. */
+const MANY = 50_000;
+/** Sums of products of exponentials below this have lost digits. */
+const LEAST = 1e-290;
+
+/**
+ * log Σ_k exp(a_ik + b_jk) = log Σ_k e^(a_ik − max a_i) e^(b_jk − max b_j) + max a_i + max b_j for tables a and b that are looked up by
+ * (i, j): the exponentials are those of the tables, however many pairs there are. Where no addend is near both maxima the sum may
+ * underflow: then it is NaN, and the caller starts again without. Null where the logarithms are no such look-ups.
+ */
+function fromTables(q: Statistics, term: Term): Named | null {
+  const [sum, ...others] = term.sums;
+  if (!sum || others.length || term.factors.length || term.leaves.length < 2) return null;
+  const parts: { readonly exps: Named; readonly most: Named }[] = [];
+  for (const { site, labels, power } of term.leaves) {
+    const s = q.sites[site]!;
+    const log = s.kind === "positive" || s.kind === "simplex" || s.kind === "unit" ? s.log : null;
+    const along = labels.flatMap((l, p) => (axesOfLabel(l).includes(sum) ? [p] : []));
+    const label = labels[along[0]!];
+    if (!log || power !== 1 || along.length !== 1 || label?.kind !== "axis" || label.offset) return null;
+    const most = log.max(along[0]!).stopGradient();
+    const exps = log.sub(most.reshape(log.shape.with(along[0]!, 1))).exp();
+    parts.push({ exps: resolve(exps, labels), most: resolve(most, labels.toSpliced(along[0]!, 1)) });
+  }
+  const out = union(parts.map((p) => p.exps.axes)).filter((a) => a !== sum);
+  if (product(out) * sum.size < MANY) return null;
+  const total = contract(parts.map((p) => p.exps), out, [sum]); // biome-ignore format: short
+  // As a factor NaN reaches the gradient too.
+  const log = map(total, (t) => t.mul(where(t.gt(LEAST), 1, Number.NaN)).log());
+  return parts.reduce((value, { most }) => plus(value, most), log);
 }
 
 /** E log x and E log(1 − x) of a probability. */
