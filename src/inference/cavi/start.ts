@@ -65,9 +65,10 @@ export function perturb(
       const shape = block.state[name];
       if (!shape || sizeOf(shape) < 2) continue;
       const values = view(block, name);
-      // Of a sparse prior the start is not sparse: what an element has by chance alone it would keep.
-      const least = name === "rate" ? 0 : 1;
-      for (let i = 0; i < values.length; i++) values[i] = Math.max(least, values[i]!) * (0.5 + generator.uniform());
+      // Of a sparse prior the start is not sparse, nor far from even: what an element has by chance alone it would keep.
+      const [least, width] = name === "rate" ? [0, 1] : [1, 0.2];
+      for (let i = 0; i < values.length; i++)
+        values[i] = Math.max(least, values[i]!) * (1 + width * (generator.uniform() - 0.5));
     }
   }
 }

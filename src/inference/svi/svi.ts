@@ -129,7 +129,8 @@ export async function sviWithSetting<R extends Returned>(
     const { steps, local } = machine;
     steps.startLocal();
     let part = steps.sweepLocal();
-    for (let n = 1; n < localSweeps && local.length > 1; n++) {
+    // A single factor moves on as well, where a bound in its terms depends on it (counts that are allocated to addends).
+    for (let n = 1; n < localSweeps && local.length > 0; n++) {
       const last = part;
       part = steps.sweepLocal();
       if (Math.abs(part - last) <= localTolerance * Math.abs(part)) break;

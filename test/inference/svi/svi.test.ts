@@ -139,6 +139,28 @@ describe("elements that go with those of a plate", () => {
     expect(fit.factors.z!.parameters.probs!.shape).toEqual([entries.length, 2]);
   });
 
+  test("a lone local factor whose terms are a bound at itself is swept to its optimum all the same", async () => {
+    const [documents, words] = [
+      [0, 0, 0, 1, 1, 1, 2, 2, 2],
+      [0, 0, 1, 2, 3, 3, 0, 2, 3],
+    ];
+    const summed = model(({ sample, observe, plate }, { documents, words }: { documents: Tensor; words: Tensor }) => {
+      const phi = plate("topic", 2, () => sample("phi", dirichlet([0.5, 0.5, 0.5, 0.5])));
+      const theta = plate("document", 3, () => sample("theta", dirichlet([0.2, 0.2])));
+      plate("token", 9, (i) => {
+        const probs = theta.at(documents.at(i)).reshape([1, 2]).matmul(phi).reshape([4]);
+        observe("w", categorical(probs), words.at(i));
+      });
+    });
+    const options = { plate: "document", batch: 3, maxEpochs: 5, localTolerance: 1e-12 };
+    const bounds = [1, 3, 200].map(async (localSweeps) => {
+      const { state, progress } = await svi(summed, { documents, words }, { ...options, localSweeps: 200 });
+      return (await svi(summed, { documents, words }, { ...options, localSweeps, from: { state, progress } })).elbo;
+    });
+    const [one, three, many] = (await Promise.all(bounds)) as [number, number, number];
+    expect(three).toBeGreaterThan(one + 1e-4);
+    expect(many).toBeGreaterThan(three + 1e-6);
+  });
   test("by default it is the documents, since their topics then are local", async () => {
     const fit = await svi(topics, data, { maxEpochs: 1 });
     expect(fit.progress.plate).toBe("document");
