@@ -97,5 +97,5 @@ function plot(all: readonly Curve[]): string {
     return `<g transform="translate(${i * width} 0)">${grid.join("")}${ticks.join("")}${paths.join("")}${title}</g>`;
   });
   const size = `width="${width * optimizers.length}" height="${height}"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="12"><rect ${size} fill="#fff"/>${panels.join("")}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="12"><title>Test ELBO against images seen, by latent dimensions</title><rect ${size} fill="#fff"/>${panels.join("")}</svg>\n`;
 }
