@@ -153,13 +153,13 @@ export async function fitWithSetting<R extends Returned>(
     body: ({ state, inputs }) => ({ state: priorStates(readyFor(setting, likeOf(state), inputs), state) }),
   });
   prior.prepare(data as never);
+  // What was learned of earlier data tells apart what is to be told apart: only the other factors are moved off their priors.
   const fresh = blocks.filter((b) => !Object.keys(b.state).some((name) => earlier.has(stateKey(b, name))));
   const tries = temperatures.length ? 1 : triesOf(fresh);
   const begin = (restart: number, attempt = 0): void => {
     for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
     startPoints(blocks, problem.layout, buffers, new Generator(seed, "cavi points", restart));
     prior.step();
-    // What was learned of earlier data tells apart what is to be told apart.
     const seeded = tries === 1 || attempt < tries - 1;
     perturb(fresh, buffers, new Generator(seed, "cavi", restart * tries + attempt), stateKey, seeded);
   };
