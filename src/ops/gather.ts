@@ -4,7 +4,7 @@ import { showShape, sizeOf } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
 import type { Op, Trace } from "./vocabulary.ts";
 
-const clampIndex = (index: number, rows: number): number => Math.min(Math.max(index, 0), rows - 1);
+export const clampIndex = (index: number, rows: number): number => Math.min(Math.max(index, 0), rows - 1);
 
 function checkIndices(name: string, indices: Node): void {
   if (indices.dtype !== "i32" && indices.dtype !== "u32") {
@@ -13,7 +13,7 @@ function checkIndices(name: string, indices: Node): void {
 }
 
 /** Adds size·0, size·1, … to batched indices, so that rows of a flattened batch are addressed. */
-function offsetIndices(b: Trace, indices: Node, rows: number, size: number, batched: boolean): Node {
+export function offsetIndices(b: Trace, indices: Node, rows: number, size: number, batched: boolean): Node {
   const shape = batched ? indices.shape : [size, ...indices.shape];
   const grown = batched ? indices : b.broadcast(indices, shape, indices.shape.map((_, d) => d + 1)); // biome-ignore format: short
   const clamped = b.minimum(b.maximum(grown, 0), rows - 1);

@@ -7,6 +7,7 @@ import { Runtime } from "../../src/engine/runtime.ts";
 import type { Node } from "../../src/ir/node.ts";
 import { cumsumNode } from "../../src/ops/cumulative.ts";
 import { choleskyNode, solveNode } from "../../src/ops/linalg.ts";
+import { pairDotsNode, pairSumsNode } from "../../src/ops/pairs.ts";
 import { rowMomentsNode, rowSquaresNode } from "../../src/ops/rows.ts";
 import { ops } from "../../src/ops/table.ts";
 import { createTrace } from "../../src/ops/trace.ts";
@@ -16,6 +17,9 @@ import { vmap } from "../../src/transforms/vmap.ts";
 import { dominant } from "./linalg-ops.ts";
 import { conformance, type OpCase } from "./ops.ts";
 import { Random } from "./random.ts";
+
+/** Constant indices. */
+const at = (b: Trace, values: readonly number[]): Node => b.concat(values.map((v) => b.constant(v, "u32", [1])), 0); // biome-ignore format: short
 
 type Build = (b: Trace, ...xs: Node[]) => Node;
 
@@ -145,6 +149,8 @@ const functions: readonly Differentiable[] = [
   ),
   row("rowSquares", [[5, 3], [3, 2, 4], [2, 4]], (b, x, w, shift) => rowSquaresNode(b, x, w!, shift!)), // biome-ignore format: short
   row("rowMoments", [[5, 3], [5, 2]], (b, x, g) => rowMomentsNode(b, x, g!)), // biome-ignore format: short
+  row("pairDots", [[3, 4], [2, 4]], (b, x, y) => pairDotsNode(b, x, at(b, [0, 2, 2, 1, 0]), y!, at(b, [1, 1, 0, 0, 1]))), // biome-ignore format: short
+  row("pairSums", [[5], [2, 4]], (b, g, y) => pairSumsNode(b, g, at(b, [0, 2, 2, 1, 0]), y!, at(b, [1, 1, 0, 0, 1]), 3)), // biome-ignore format: short
   row("cumsum", [[3, 4, 2]], (b, x) => cumsumNode(b, x, { axis: 1, reverse: false, exclusive: false })),
   row("cumsum", [[5]], (b, x) => cumsumNode(b, x, { axis: 0, reverse: true, exclusive: true })),
   row("customVjp", [[5]], (b, x) =>

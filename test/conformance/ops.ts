@@ -4,6 +4,7 @@ import type { Node } from "../../src/ir/node.ts";
 import { binary, compare, shift, unary } from "../../src/ops/scalar.ts";
 import type { BinaryName, CompareName, ShiftName, Trace, UnaryName } from "../../src/ops/vocabulary.ts";
 import { linalgRows } from "./linalg-ops.ts";
+import { pairOpRows } from "./pair-ops.ts";
 import { Random } from "./random.ts";
 import { rowOpRows } from "./row-ops.ts";
 
@@ -541,4 +542,5 @@ export const conformance: Readonly<Record<string, OpRow>> = {
   matmul,
   ...linalgRows,
   ...rowOpRows,
+  ...pairOpRows,
 };

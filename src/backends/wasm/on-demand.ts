@@ -11,6 +11,8 @@ const modules: Readonly<
   choleskyGradient: () => import("./linalg/emitters.ts"),
   triangularSolve: () => import("./linalg/emitters.ts"),
   cumsum: () => import("./linalg/emitters.ts"),
+  pairDots: () => import("./pairs.ts"),
+  pairSums: () => import("./pairs.ts"),
   rowSquares: () => import("./rows/emitters.ts"),
   rowMoments: () => import("./rows/emitters.ts"),
   scan: () => import("./scan/emitter.ts"),

@@ -1,5 +1,4 @@
 import { AnsatzError, NonFiniteError, OptionError } from "../../base/errors.ts";
-import { Generator } from "../../base/generator.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Buffer, TensorSpec } from "../../engine/runtime.ts";
 import type { DataFor } from "../../model/data.ts";
@@ -10,21 +9,23 @@ import { f64, program } from "../../program/program.ts";
 import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
+import { slicer } from "../slicer.ts";
 import { blameFall, firstNonFinite } from "./blame.ts";
-import { type Block, writeNeutral } from "./blocks/block.ts";
+import type { Block } from "./blocks/block.ts";
 import type { Bounds } from "./densities.ts";
 import { drawFactors } from "./draws.ts";
 import { carriedFrom } from "./earlier.ts";
 import { type FactorArray, factorsOf } from "./factors.ts";
-import { firstSweeps } from "./first-sweeps.ts";
+import { type FirstSweeps, firstSweeps } from "./first-sweeps.ts";
 import { boundOnFreshDraws, type FreshBound, noiseFor } from "./fresh-draws.ts";
 import { readGradients } from "./gradient-sites.ts";
 import { readGroups } from "./groups.ts";
-import { perturb, startPoints, triesOf } from "./start.ts";
+import { type Openings, openingsOf } from "./openings.ts";
+import { startsOf, triesOf } from "./start.ts";
 import { type StoredFit, saveFit } from "./stored-fit.ts";
 import { type Structure, structureOf } from "./structure.ts";
-import { inputsOf, priorStates, readyFor, type Setting, stateKey, stateShapes, sweepOnce } from "./sweep.ts";
-import { takeTurns } from "./turns.ts";
+import { inputsOf, readyFor, type Setting, stateKey, stateShapes, sweepOnce } from "./sweep.ts";
+import { type Turns, takeTurns } from "./turns.ts";
 
 export interface CaviOptions extends ProblemOptions {
   /** Default 0. */
@@ -122,7 +123,7 @@ export async function fitWithSetting<R extends Returned>(
   const { temperatures = [] } = options;
   for (const t of temperatures)
     if (!(t > 0 && Number.isFinite(t))) throw new OptionError(`a temperature is ${t}: numbers above 0, as in [4, 2]`);
-  const { runtime, deterministic } = problem;
+  const { runtime } = problem;
   const bounds: Bounds = { logistic: options.logistic ?? null };
   const gradients = readGradients(problem.coordinates, options.gradient ?? [], options.gradientDraws);
   const structure = structureOf(anyTensor(problem), problem.layout, {
@@ -136,7 +137,7 @@ export async function fitWithSetting<R extends Returned>(
     ? carriedFrom(options.after, lasting(structure, problem.layout))
     : new Map<string, Float64Array>();
   const noise = noiseFor(structure, runtime, seed);
-  let setting: Setting = {
+  const setting: Setting = {
     problem: problem as unknown as Problem,
     structure,
     bounds: { ...bounds, tables: true },
@@ -144,122 +145,135 @@ export async function fitWithSetting<R extends Returned>(
     earlier,
     noise,
   };
-  const { inputs: given, data } = inputsOf(setting);
-  const shared = { runtime, deterministic, state: buffers };
-  const likeOf = (state: Readonly<Record<string, Tensor>>) => Object.values(state)[0]!;
-  const prior = await program({
-    ...shared,
-    inputs: given,
-    body: ({ state, inputs }) => ({ state: priorStates(readyFor(setting, likeOf(state), inputs), state) }),
-  });
-  prior.prepare(data as never);
   // What was learned of earlier data tells apart what is to be told apart: only the other factors are moved off their priors.
   const fresh = blocks.filter((b) => !Object.keys(b.state).some((name) => earlier.has(stateKey(b, name))));
-  const tries = temperatures.length ? 1 : triesOf(fresh);
-  const begin = (restart: number, attempt = 0): void => {
-    for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
-    startPoints(blocks, problem.layout, buffers, new Generator(seed, "cavi points", restart));
-    prior.step();
-    const seeded = tries === 1 || attempt < tries - 1;
-    perturb(fresh, buffers, new Generator(seed, "cavi", restart * tries + attempt), stateKey, seeded);
-  };
-  begin(0);
+  const starts = await startsOf(setting, fresh, { seed, tries: temperatures.length ? 1 : triesOf(fresh) });
+  starts.begin(0, 0);
   const turns = await takeTurns(setting, seed);
-  const heat = runtime.buffer("f64", []);
-  const heated: Record<string, TensorSpec> = temperatures.length ? { temperature: f64([]) } : {};
-  const compile = async () => {
-    const made = await program({
-      ...shared,
-      inputs: { ...given, ...turns.inputs, ...heated },
-      body: ({ state, inputs }) => {
-        const ready = readyFor(setting, likeOf(state), inputs, turns.of(inputs));
-        const temperature = temperatures.length ? (inputs.temperature as Tensor) : null;
-        const { next, elbo } = sweepOnce({ ...ready, temperature }, state);
-        return { state: next, outputs: { elbo } };
-      },
-    });
-    made.prepare({ ...data, ...turns.data, ...(temperatures.length ? { temperature: heat } : {}) } as never);
-    return made;
-  };
-  let sweep = await compile();
-  const first = await firstSweeps(setting);
-  const sweepNow = (temperature = 1): number => {
-    (heat.view() as Float64Array)[0] = temperature;
-    for (let t = 0; t < turns.count; t++) {
-      turns.set(t);
-      sweep.step();
-    }
-    return (sweep.outputs.elbo.view() as Float64Array)[0]!;
-  };
+  let ascent = await ascentOf(setting, turns, temperatures.length > 0);
+  const slice = slicer(signal);
   /** The start that a few sweeps bring furthest. */
-  const beginBest = (restart: number): void => {
-    const bounds = Array.from({ length: tries > 1 ? tries : 0 }, (_, attempt) => {
-      begin(restart, attempt);
+  const beginBest = async (restart: number): Promise<void> => {
+    const bounds: number[] = [];
+    for (let attempt = 0; starts.tries > 1 && attempt < starts.tries; attempt++) {
+      starts.begin(restart, attempt);
       let bound = -Infinity;
-      for (let n = 0; n < TRIAL && !signal?.aborted; n++) bound = sweepNow();
-      return Number.isFinite(bound) ? bound : -Infinity;
-    });
-    begin(restart, Math.max(0, bounds.indexOf(Math.max(...bounds))));
-    first?.run();
+      for (let n = 0; n < TRIAL; n++, await slice()) bound = ascent.sweep();
+      bounds.push(Number.isFinite(bound) ? bound : -Infinity);
+    }
+    starts.begin(restart, Math.max(0, bounds.indexOf(Math.max(...bounds))));
+    ascent.first?.run();
   };
-  let best: { elbos: number[]; state: Map<string, Float64Array>; converged: boolean; reason: string } | null = null;
-  const starts: number[] = [];
-  for (let restart = 0; restart < restarts; restart++) {
-    beginBest(restart);
-    let elbos: number[] = [];
-    let converged = false;
+  /** Sweeps from a start until the bound has converged. */
+  const climb = async (restart: number, isOpened: boolean): Promise<Climb> => {
+    await beginBest(restart);
+    const elbos: number[] = [];
     let reason = `it made its ${maxSweeps} sweeps, and the bound still rose`;
-    let turn = performance.now();
-    for (let n = 0; n < maxSweeps; n++) {
-      signal?.throwIfAborted();
+    let converged = false;
+    for (let n = 0; n < maxSweeps && !converged; n++, await slice()) {
+      const opening = isOpened && n < (ascent.openings?.count ?? 0) ? ascent.openings : null;
+      opening?.begin();
       const before = remember(buffers);
-      const elbo = sweepNow(temperatures[n]);
-      // A bound that is the first at 1 may be less than the one before it.
-      const annealed = n <= temperatures.length && n > 0 && temperatures.length > 0;
-      const last = annealed ? undefined : elbos.at(-1);
-      if (!Number.isFinite(elbo) && setting.bounds.tables) {
-        // Perhaps a sum has underflowed: once more from this start without such shortcuts.
-        setting = { ...setting, bounds };
-        sweep = await compile();
-        beginBest(restart);
-        elbos = [];
-        n = -1;
-        continue;
+      const elbo = ascent.sweep(temperatures[n]);
+      if (!Number.isFinite(elbo) && ascent.setting.bounds.tables) {
+        // Perhaps a sum has underflowed: once more from this start, and from here on, without such shortcuts.
+        ascent = await ascentOf({ ...setting, bounds }, turns, temperatures.length > 0);
+        return climb(restart, isOpened);
       }
-      if (!Number.isFinite(elbo)) throw new NonFiniteError(await firstNonFinite(setting, before(), elbo, n));
+      if (!Number.isFinite(elbo)) throw new NonFiniteError(await firstNonFinite(ascent.setting, before(), elbo, n));
+      // A bound that is the first at 1, or after local factors were begun anew, may be less than the one before it.
+      const annealed = n <= temperatures.length && n > 0 && temperatures.length > 0;
+      const last = annealed || opening ? undefined : elbos.at(-1);
       if (last !== undefined && elbo < last - FALL * (Math.abs(last) + size(problem))) {
-        throw new AnsatzError(await blameFall(setting, before(), elbo, last, n));
+        throw new AnsatzError(await blameFall(ascent.setting, before(), elbo, last, n));
       }
       elbos.push(elbo);
       options.onSweep?.({ restart, sweep: n + 1, elbo });
-      if (last !== undefined && Math.abs(elbo - last) <= tolerance * Math.abs(elbo)) {
-        converged = true;
-        reason = `the bound changed by less than ${tolerance} of itself in a sweep`;
-        break;
-      }
-      if (performance.now() - turn > SLICE_MS) {
-        await new Promise((resolve) => setTimeout(resolve));
-        turn = performance.now();
-      }
+      converged = last !== undefined && Math.abs(elbo - last) <= tolerance * Math.abs(elbo);
     }
-    starts.push(elbos.at(-1)!);
-    if (!best || elbos.at(-1)! > best.elbos.at(-1)!) best = { elbos, state: remember(buffers)(), converged, reason };
+    if (converged) reason = `the bound changed by less than ${tolerance} of itself in a sweep`;
+    return { elbos, elbo: elbos.at(-1)!, state: remember(buffers)(), converged, reason };
+  };
+  let best: Climb | null = null;
+  const reached: number[] = [];
+  for (let restart = 0; restart < restarts; restart++) {
+    // Openings find what mixes, plain sweeps what does not: of few data both are tried.
+    const ways = ascent.openings && size(problem) <= FEW_DATA ? [true, false] : [true];
+    let own = -Infinity;
+    for (const isOpened of ways) {
+      const found = await climb(restart, isOpened);
+      if (!best || found.elbo > best.elbo) best = found;
+      own = Math.max(own, found.elbo);
+    }
+    reached.push(own);
   }
-  const { elbos, state, converged, reason } = best!;
+  const { elbo, elbos, state, converged, reason } = best!;
   for (const [key, values] of state) buffers[key]!.write(values);
-  const stored = { elbo: elbos.at(-1)!, elbos, sweeps: elbos.length, converged, reason, state, progress: null };
+  const stored = { elbo, elbos, sweeps: elbos.length, converged, reason, state, progress: null };
   const fit: CaviFit = {
     ...stored,
     factors: factorsOf(blocks, (block, name) => state.get(stateKey(block, name))!),
     exact: blocks.length === 1 && !gradients.sites.size && !structure.inexact.bounded.length,
     quadrature: structure.inexact.quadrature,
-    monteCarlo: await boundOnFreshDraws(setting, seed),
-    starts,
+    monteCarlo: await boundOnFreshDraws(ascent.setting, seed),
+    starts: reached,
     seconds: (performance.now() - started) / 1000,
     sample: (count, from = seed) => drawFactors(setting, state, count, from),
     save: () => saveFit(stored, blocks),
   };
   return { fit, setting };
+}
+
+/** What came of one start. */
+interface Climb {
+  readonly elbos: readonly number[];
+  readonly elbo: number;
+  readonly state: Map<string, Float64Array>;
+  readonly converged: boolean;
+  readonly reason: string;
+}
+
+/** What brings q up from a start, compiled. */
+interface Ascent {
+  readonly setting: Setting;
+  /** The first sweeps of models that need others than ordinary ones. */
+  readonly first: FirstSweeps | null;
+  readonly openings: Openings | null;
+  /** Each factor in turn; returns the bound. */
+  sweep(temperature?: number): number;
+}
+
+async function ascentOf(setting: Setting, turns: Turns, isHeated: boolean): Promise<Ascent> {
+  const { inputs: given, data } = inputsOf(setting);
+  const { runtime, deterministic } = setting.problem;
+  const heat = runtime.buffer("f64", []);
+  const heated: Record<string, TensorSpec> = isHeated ? { temperature: f64([]) } : {};
+  const made = await program({
+    runtime,
+    deterministic,
+    state: setting.buffers,
+    inputs: { ...given, ...turns.inputs, ...heated },
+    body: ({ state, inputs }) => {
+      const ready = readyFor(setting, Object.values(state)[0]!, inputs, turns.of(inputs));
+      const temperature = isHeated ? (inputs.temperature as Tensor) : null;
+      const { next, elbo } = sweepOnce({ ...ready, temperature }, state);
+      return { state: next, outputs: { elbo } };
+    },
+  });
+  made.prepare({ ...data, ...turns.data, ...(isHeated ? { temperature: heat } : {}) } as never);
+  return {
+    setting,
+    first: await firstSweeps(setting),
+    openings: isHeated ? null : await openingsOf(setting),
+    sweep(temperature = 1) {
+      (heat.view() as Float64Array)[0] = temperature;
+      for (let t = 0; t < turns.count; t++) {
+        turns.set(t);
+        made.step();
+      }
+      return (made.outputs.elbo.view() as Float64Array)[0]!;
+    },
+  };
 }
 
 /** Factors of sites that stand in no plate with data: what is learned of them goes on to later data. */
@@ -271,8 +285,8 @@ export function lasting({ blocks }: Pick<Structure, "blocks">, layout: TracedMod
 
 /** Sweeps by which starts are compared. */
 const TRIAL = 10;
-/** A call does not block the host for longer. */
-const SLICE_MS = 50;
+/** Numbers in the data up to which a second climb costs little. */
+const FEW_DATA = 50_000;
 /** A bound that falls by more, relative to itself and to the number of data that are summed, did not fall by rounding. */
 const FALL = 1e-10;
 /** States up to this size are kept from before each sweep, so that a fall can be traced to a factor. */

@@ -3,10 +3,11 @@ import { LOG_2PI, logNormalCdf } from "../../distributions/normal-cdf.ts";
 import { iota } from "../../tensor/functions.ts";
 import * as linalg from "../../tensor/linalg.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { allocated } from "./allocation.ts";
 import { distances } from "./distances.ts";
 import type { Expectations } from "./expectations.ts";
 import { add, collapse, type Form, isKnown, type Leaf, leavesText, negate, power, type Term } from "./form.ts";
-import { allocated, covariance, logOf, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
+import { covariance, logOf, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
 import {
   type Axis,
   aligned,

@@ -1,10 +1,47 @@
-import type { Generator } from "../../base/generator.ts";
+import { Generator } from "../../base/generator.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Buffer } from "../../engine/runtime.ts";
 import type { TracedModel } from "../../model/site.ts";
 import { latentSites } from "../../model/terms.ts";
-import type { Block } from "./blocks/block.ts";
-import { stateKey } from "./sweep.ts";
+import { program } from "../../program/program.ts";
+import { type Block, writeNeutral } from "./blocks/block.ts";
+import { inputsOf, priorStates, readyFor, type Setting, stateKey } from "./sweep.ts";
+
+/** Where fits begin. */
+export interface Starts {
+  /** Starts of one restart that are worth a trial. */
+  readonly tries: number;
+  begin(restart: number, attempt: number): void;
+}
+
+/** Starts from the priors, of which `fresh` factors are moved off them. */
+export async function startsOf(
+  setting: Setting,
+  fresh: readonly Block[],
+  { seed, tries }: { readonly seed: number; readonly tries: number },
+): Promise<Starts> {
+  const { problem, buffers, structure } = setting;
+  const { blocks } = structure;
+  const { inputs, data } = inputsOf(setting);
+  const prior = await program({
+    runtime: problem.runtime,
+    deterministic: problem.deterministic,
+    state: buffers,
+    inputs,
+    body: ({ state, inputs }) => ({ state: priorStates(readyFor(setting, Object.values(state)[0]!, inputs), state) }),
+  });
+  prior.prepare(data as never);
+  return {
+    tries,
+    begin(restart, attempt) {
+      for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
+      startPoints(blocks, problem.layout, buffers, new Generator(seed, "cavi points", restart));
+      prior.step();
+      const seeded = tries === 1 || attempt < tries - 1;
+      perturb(fresh, buffers, new Generator(seed, "cavi", restart * tries + attempt), stateKey, seeded);
+    },
+  };
+}
 
 /** How far the start's Gaussian means are moved at most, whatever the prior's sd. */
 const FURTHEST = 1;

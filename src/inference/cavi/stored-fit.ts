@@ -19,6 +19,8 @@ export interface SviProgress {
   readonly bounds: readonly number[];
   /** Elements of each plate that are held in memory. */
   readonly sizes: readonly number[];
+  /** Whether sums over looked-up logarithms go by tables. */
+  readonly tables: boolean;
 }
 
 /** A fit by coordinate ascent or by stochastic steps, as far as it can be stored. */

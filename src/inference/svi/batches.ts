@@ -1,5 +1,5 @@
 import { Generator } from "../../base/generator.ts";
-import type { SampledPlate, Subsampling } from "./subsampling.ts";
+import type { SampledPlate, Subsampling } from "../subsampling.ts";
 
 /** Elements of one plate that stand for all in a step. */
 export interface BatchRows {

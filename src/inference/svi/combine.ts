@@ -22,7 +22,7 @@ import {
   updated,
 } from "../cavi/sweep.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
-import { subsamplingOf } from "./subsampling.ts";
+import { subsamplingOf } from "../subsampling.ts";
 import { boundsOf, structureOptions } from "./svi.ts";
 
 export interface CombineOptions extends ProblemOptions {

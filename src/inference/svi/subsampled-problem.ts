@@ -1,8 +1,8 @@
 import type { Buffer } from "../../engine/runtime.ts";
 import { f64, u32 } from "../../program/program.ts";
 import type { Problem } from "../problem.ts";
+import { rowInputs, rowsFrom, type SampledPlate, traceAtRows } from "../subsampling.ts";
 import type { BatchRows } from "./batches.ts";
-import { rowInputs, rowsFrom, type SampledPlate, traceAtRows } from "./subsampling.ts";
 
 /** A model of which only some elements of its plates are looked at: which, and for how many each stands, are inputs. */
 export interface SubsampledProblem extends Problem {

@@ -14,15 +14,17 @@ import { carriedFrom } from "../cavi/earlier.ts";
 import { factorsOf } from "../cavi/factors.ts";
 import { NO_GRADIENTS } from "../cavi/gradient-sites.ts";
 import { readGroups } from "../cavi/groups.ts";
+import { type Division, dividedBy } from "../cavi/local-sweeps.ts";
 import { perturb, startPoints } from "../cavi/start.ts";
 import { type StoredFit, type SviProgress, saveFit } from "../cavi/stored-fit.ts";
 import { type StructureOptions, structureOf } from "../cavi/structure.ts";
 import { inputsOf, priorStates, readyFor, type Setting, stateKey, stateShapes } from "../cavi/sweep.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
-import { Batches } from "./batches.ts";
-import { averageShapes, compileSteps, type Division, type Steps } from "./steps.ts";
+import { slicer } from "../slicer.ts";
+import { chooseSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
+import { Batches, type BatchRows } from "./batches.ts";
+import { averageShapes, compileSteps, type Steps } from "./steps.ts";
 import { type SubsampledProblem, subsampledProblem } from "./subsampled-problem.ts";
-import { chooseSubsampling, type Subsampling, subsamplingOf } from "./subsampling.ts";
 import { mostChange, trendOf } from "./trend.ts";
 
 export interface SviOptions extends ProblemOptions {
@@ -119,23 +121,24 @@ export async function sviWithSetting<R extends Returned>(
   const seed = options.seed ?? before?.seed ?? 0;
   const batches = new Batches(sub, batch, seed);
   const machine = new Machine(problem, sub, options);
+  machine.tables = before?.tables ?? true;
   await machine.build(before?.sizes ?? batches.sizesFor(0));
   if (from) machine.restore(from);
   else await machine.begin(seed);
 
   const slice = slicer(signal);
-  /** Local factors of a batch at their optima; their part of the bound. */
-  const solveLocal = (): number => {
-    const { steps, local } = machine;
-    steps.startLocal();
-    let part = steps.sweepLocal();
-    // A single factor moves on as well, where a bound in its terms depends on it (counts that are allocated to addends).
-    for (let n = 1; n < localSweeps && local.length > 0; n++) {
-      const last = part;
-      part = steps.sweepLocal();
-      if (Math.abs(part - last) <= localTolerance * Math.abs(part)) break;
-    }
-    return part;
+  /** The bound with the local factors of a batch at their optima. */
+  const boundOf = async (rows: readonly BatchRows[]): Promise<{ local: number; all: number }> => {
+    machine.problem.choose(rows);
+    const { local: sweeps } = machine.steps;
+    sweeps.start();
+    const local = sweeps.solve(localSweeps, localTolerance);
+    const all = local + sweeps.globalPart();
+    if (Number.isFinite(all) || !machine.tables) return { local, all };
+    // Perhaps a sum has underflowed: once more, and from here on, without such shortcuts.
+    machine.tables = false;
+    await machine.build(machine.sizes);
+    return boundOf(rows);
   };
 
   const bounds = [...(before?.bounds ?? [])];
@@ -148,9 +151,7 @@ export async function sviWithSetting<R extends Returned>(
     for (let s = 0; s < batches.steps; s++) {
       const rows = batches.rowsOf(epoch, s);
       await machine.makeRoom(rows);
-      machine.problem.choose(batches.held(rows, machine.sizes, size / rows[0]!.length));
-      const local = solveLocal();
-      const noisyElbo = machine.steps.globalPart() + local;
+      const { all: noisyElbo } = await boundOf(batches.held(rows, machine.sizes, size / rows[0]!.length));
       if (!Number.isFinite(noisyElbo)) throw new NonFiniteError(notFinite(noisyElbo, step));
       total += noisyElbo;
       step++;
@@ -181,14 +182,21 @@ export async function sviWithSetting<R extends Returned>(
   for (let s = 0; s < batches.steps; s++) {
     const rows = batches.inOrder(s);
     await machine.makeRoom(rows);
-    machine.problem.choose(batches.held(rows, machine.sizes, 1));
-    elbo += solveLocal();
+    elbo += (await boundOf(batches.held(rows, machine.sizes, 1))).local;
     machine.collect(rows, state);
     await slice();
   }
-  elbo += machine.steps.globalPart();
+  elbo += machine.steps.local.globalPart();
   const { blocks } = whole.structure;
-  const progress: SviProgress = { plate: name, batch, seed, steps: step, bounds, sizes: machine.sizes };
+  const progress: SviProgress = {
+    plate: name,
+    batch,
+    seed,
+    steps: step,
+    bounds,
+    sizes: machine.sizes,
+    tables: machine.tables,
+  };
   const stored = { elbo, elbos: bounds, sweeps: bounds.length, converged, reason, state, progress };
   for (const [key, buffer] of Object.entries(whole.buffers)) buffer.write(state.get(key)!);
   const fit: SviFit = {
@@ -216,17 +224,6 @@ const short = (x: number): string => x.toPrecision(2);
 const notFinite = (bound: number, step: number): string =>
   `the bound became ${bound} in step ${step + 1}. Look for data outside a likelihood's support, and for priors that are not proper.`;
 
-/** A pause for the host where 50 ms have passed. */
-function slicer(signal: AbortSignal | undefined): () => Promise<void> {
-  let turn = performance.now();
-  return async () => {
-    signal?.throwIfAborted();
-    if (performance.now() - turn < 50) return;
-    await new Promise((resolve) => setTimeout(resolve));
-    turn = performance.now();
-  };
-}
-
 export const boundsOf = ({ logistic }: Pick<SviOptions, "logistic">): Bounds => ({ logistic: logistic ?? null });
 
 /** How the factors of a fit by stochastic steps are laid out. */
@@ -253,6 +250,8 @@ class Machine {
   problem!: SubsampledProblem;
   steps!: Steps;
   sizes: readonly number[] = [];
+  /** Whether sums over looked-up logarithms go by tables. */
+  tables = true;
   private division!: Division;
   private setting!: Setting;
   /** The global factors and what parameters remember: they stay where they are. */
@@ -268,15 +267,10 @@ class Machine {
     this.options = options;
   }
 
-  get local(): readonly Block[] {
-    return this.division.local;
-  }
-
   async build(sizes: readonly number[]): Promise<void> {
     const { runtime } = this.whole;
     this.sizes = sizes;
     this.problem = subsampledProblem(this.whole, this.sub.plates, sizes);
-    const bounds = boundsOf(this.options);
     const structure = structureOf(
       anyTensor(this.problem),
       this.problem.layout,
@@ -303,7 +297,7 @@ class Machine {
     this.setting = {
       problem: this.problem,
       structure,
-      bounds,
+      bounds: { ...boundsOf(this.options), tables: this.tables },
       buffers: { ...this.lasting, ...own },
       earlier: after ? carriedFrom(after, global) : new Map(),
       noise: new Map(),
@@ -368,7 +362,7 @@ class Machine {
 
   /** The local factors of a batch, put where they stand in the whole. */
   collect(rows: readonly Uint32Array[], state: Map<string, Float64Array>): void {
-    for (const block of this.local) {
+    for (const block of this.division.local) {
       const outer = this.problem.layout.sites.find((s) => s.name === block.sites[0])!.plates[0]!.name;
       const own = rows[this.sub.plates.findIndex((p) => p.name === outer)]!;
       for (const array of Object.keys(block.state)) {
@@ -385,15 +379,12 @@ class Machine {
 
 /** @throws OptionError naming a factor that steps cannot move */
 function divided(blocks: readonly Block[], { layout }: Problem, sub: Subsampling): Division {
-  const inside = layout.sites.filter((s) => sub.plates.some((p) => p.name === s.plates[0]?.name));
-  const sites = new Set(inside.map((s) => s.name));
-  const local = blocks.filter((b) => b.sites.every((s) => sites.has(s)));
-  const global = blocks.filter((b) => !local.includes(b));
-  for (const b of global) {
+  const division = dividedBy(sub.plates.map((p) => p.name), blocks, layout); // biome-ignore format: one line
+  for (const b of division.global) {
     if (b.expectedLog || b.averaged) continue;
     throw new OptionError(
       `svi: the factor of "${b.name}" (${b.family}) stands outside of plate("${sub.plates[0]!.name}"), and steps cannot move one of its kind: use cavi`,
     );
   }
-  return { local, global, sites };
+  return division;
 }

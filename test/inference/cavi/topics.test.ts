@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { digamma, lgamma } from "../../../src/base/special.ts";
 import { categorical, dirichlet, full, model, type Tensor } from "../../../src/index.ts";
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
+import { svi } from "../../../src/inference/svi/svi.ts";
 import { generator } from "./monte-carlo-bound.ts";
 
 // Enough tokens that the exponentials are those of the tables, not of the tokens.
@@ -35,21 +36,53 @@ function dirichlets(concentration: ArrayLike<number>, n: number, prior: number) 
   return { logs, bound };
 }
 
+function boundOf(phi: ReturnType<typeof dirichlets>, theta: ReturnType<typeof dirichlets>): number {
+  let bound = phi.bound + theta.bound;
+  for (const [i, d] of documents.entries()) {
+    const logits = Array.from({ length: TOPICS }, (_, k) => theta.logs[d * TOPICS + k]! + phi.logs[k * WORDS + words[i]!]!); // biome-ignore format: one line
+    const top = Math.max(...logits);
+    bound += top + Math.log(logits.reduce((a, l) => a + Math.exp(l - top), 0));
+  }
+  return bound;
+}
+
 // 1e-4: expected logarithms near −10000, whose exponentials are 0.
 for (const prior of [0.3, 1e-4]) {
   test(`the bound of topics with prior concentrations ${prior} is the formula's, and each factor at its optimum`, async () => {
     const fit = await cavi(lda, { prior, documents, words }, { maxSweeps: 25, tolerance: 0 });
     const phi = dirichlets(fit.factors.phi!.parameters.concentration!.values, WORDS, prior);
     const theta = dirichlets(fit.factors.theta!.parameters.concentration!.values, TOPICS, prior);
-    let bound = phi.bound + theta.bound;
-    for (const [i, d] of documents.entries()) {
-      const logits = Array.from({ length: TOPICS }, (_, k) => theta.logs[d * TOPICS + k]! + phi.logs[k * WORDS + words[i]!]!); // biome-ignore format: one line
-      const top = Math.max(...logits);
-      bound += top + Math.log(logits.reduce((a, l) => a + Math.exp(l - top), 0));
-    }
-    expect(Math.abs(fit.elbo / bound - 1)).toBeLessThan(1e-10);
+    expect(Math.abs(fit.elbo / boundOf(phi, theta) - 1)).toBeLessThan(1e-10);
     // Each token counts once in the topics.
     const mass = fit.factors.phi!.parameters.concentration!.values.reduce((a, b) => a + b, 0);
     expect(Math.abs(mass - TOKENS - TOPICS * WORDS * prior)).toBeLessThan(1e-7);
   });
 }
+
+test("stochastic steps over documents reach the formula's bound, also where tables of exponentials would underflow", async () => {
+  for (const prior of [0.3, 1e-4]) {
+    const fit = await svi(lda, { prior, documents, words }, { plate: "document", batch: 30, maxEpochs: 3 });
+    const phi = dirichlets(fit.factors.phi!.parameters.concentration!.values, WORDS, prior);
+    const theta = dirichlets(fit.factors.theta!.parameters.concentration!.values, TOPICS, prior);
+    expect(Math.abs(fit.elbo / boundOf(phi, theta) - 1)).toBeLessThan(1e-10);
+  }
+});
+
+test("under sparse priors the first sweeps begin documents anew, and find the topics that plain sweeps lose", async () => {
+  const topics = Array.from({ length: DOCUMENTS }, () => Array.from({ length: 3 }, () => g.integer(TOPICS)));
+  const mixed = documents.map((d) => (5 * topics[d]![g.integer(3)]! + g.integer(7)) % WORDS);
+  const sparse = { prior: 0.02, documents, words: mixed };
+  // At given temperatures all sweeps are plain ones.
+  const plain = await cavi(lda, sparse, { temperatures: [1], maxSweeps: 100 });
+  const fit = await cavi(lda, sparse, { maxSweeps: 100 });
+  expect(fit.elbo).toBeGreaterThan(plain.elbo + 100);
+  for (let n = 16; n < fit.elbos.length; n++) {
+    expect(fit.elbos[n]!).toBeGreaterThanOrEqual(fit.elbos[n - 1]! - 1e-9 * Math.abs(fit.elbo));
+  }
+});
+
+test("where plain sweeps lead further, their end is kept", async () => {
+  const fit = await cavi(lda, { prior: 0.02, documents, words }, { maxSweeps: 100 });
+  const plain = await cavi(lda, { prior: 0.02, documents, words }, { temperatures: [1], maxSweeps: 100 });
+  expect(fit.elbo).toBeGreaterThan(plain.elbo - 1);
+});

@@ -1,5 +1,5 @@
 import { Tensor } from "../../tensor/tensor.ts";
-import type { Expected } from "../cavi/blocks/block.ts";
+import type { Expected } from "./blocks/block.ts";
 
 type Sites = Expected["sites"];
 type Tree = Readonly<Record<string, unknown>>;

@@ -1,15 +1,15 @@
-import { OptionError } from "../../base/errors.ts";
-import { sizeOf } from "../../base/shape.ts";
-import { reachable } from "../../ir/graph.ts";
-import type { Node } from "../../ir/node.ts";
-import type { Rows } from "../../model/frame.ts";
-import { isLatent, type Plate, plateSizes, type Site, type TracedModel } from "../../model/site.ts";
-import { dependents } from "../../model/substitute.ts";
-import { latentSites } from "../../model/terms.ts";
-import { createTrace } from "../../ops/trace.ts";
-import { Tensor } from "../../tensor/tensor.ts";
-import { valuesOf } from "../check-indices.ts";
-import type { Problem } from "../problem.ts";
+import { OptionError } from "../base/errors.ts";
+import { sizeOf } from "../base/shape.ts";
+import { reachable } from "../ir/graph.ts";
+import type { Node } from "../ir/node.ts";
+import type { Rows } from "../model/frame.ts";
+import { isLatent, type Plate, plateSizes, type Site, type TracedModel } from "../model/site.ts";
+import { dependents } from "../model/substitute.ts";
+import { latentSites } from "../model/terms.ts";
+import { createTrace } from "../ops/trace.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { valuesOf } from "./check-indices.ts";
+import type { Problem } from "./problem.ts";
 
 /** A plate some of whose elements stand for all in each step. */
 export interface SampledPlate {

@@ -1,0 +1,13 @@
+/** A call does not block the host for longer. */
+const SLICE_MS = 50;
+
+/** A pause for the host where some time has passed since the last; throws where the signal was given. */
+export function slicer(signal: AbortSignal | undefined): () => Promise<void> {
+  let turn = performance.now();
+  return async () => {
+    signal?.throwIfAborted();
+    if (performance.now() - turn < SLICE_MS) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    turn = performance.now();
+  };
+}
