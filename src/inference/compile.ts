@@ -1,6 +1,6 @@
 import { f64, gradient, program } from "../program/program.ts";
 import type { LogDensity } from "./log-density.ts";
-import { leapfrogModule } from "./mcmc/leapfrog-module.ts";
+import { transitionModule } from "./mcmc/transition-module.ts";
 import { linkMotion, type MotionCode } from "./mcmc/native-motion.ts";
 import type { Target } from "./target.ts";
 
@@ -59,7 +59,7 @@ export async function compileLogDensity(target: Target): Promise<LogDensity> {
     value: made.outputs.logDensity.address,
     gradient: made.outputs.gradient.address,
   };
-  let leapfrog: WebAssembly.Module | null = null;
+  let transitions: WebAssembly.Module | null = null;
   let code: MotionCode | null = null;
   return {
     dim,
@@ -74,17 +74,17 @@ export async function compileLogDensity(target: Target): Promise<LogDensity> {
         ...made.portable,
         ...places,
         image: runtime.memory.buffer.slice(0),
-        leapfrog,
+        transitions,
       },
     async prepareMotion() {
       const { portable } = made;
-      if (!portable || leapfrog || dim > MOST_IN_MEMORY) return;
+      if (!portable || transitions || dim > MOST_IN_MEMORY) return;
       const { memory } = runtime;
       const [module, density] = await Promise.all([
-        WebAssembly.compile(leapfrogModule({ ...places, table: portable.table })),
+        WebAssembly.compile(transitionModule({ ...places, table: portable.table })),
         WebAssembly.instantiate(portable.module, { env: { memory } }),
       ]);
-      leapfrog = module;
+      transitions = module;
       code = linkMotion(module, density, memory);
     },
     motion() {

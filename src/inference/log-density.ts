@@ -29,5 +29,5 @@ export interface PortableDensity {
   readonly value: number;
   readonly gradient: number;
   /** What `motion` gives out, where it was prepared. */
-  readonly leapfrog: WebAssembly.Module | null;
+  readonly transitions: WebAssembly.Module | null;
 }

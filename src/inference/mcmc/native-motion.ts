@@ -1,8 +1,11 @@
-/** What `leapfrogModule` exports: the functions of a phase space, of addresses. `dense` is 1 or 0. */
+import type { Generator } from "../../base/generator.ts";
+
+/** What `transitionModule` exports, and where its random choices come from. */
 export interface MotionCode {
-  complete(point: number, inverseMass: number, dense: number): void;
-  leapfrog(from: number, to: number, inverseMass: number, dense: number, stepSize: number): void;
-  join(first: number, before: number, after: number, last: number, rhoA: number, rhoB: number): number;
+  /** A transition of NUTS in the memory of a chain's trajectories, laid out as point-layout.ts has it; `dense` is 1 or 0. */
+  transition(trajectories: number, inverseMass: number, dense: number, stepSize: number): void;
+  /** Set before each transition. */
+  readonly choices: { generator: Generator | null };
 }
 
 /** Code that moves points in the memory of a compiled density, and regions of that memory for them. */
@@ -14,13 +17,23 @@ export interface NativeMotion {
   readonly allocate: (bytes: number) => number;
 }
 
-/** Links the code of `leapfrogModule` to a density's module, both on this memory. */
+export const logAddExp = (a: number, b: number): number =>
+  a > b ? a + Math.log1p(Math.exp(b - a)) : b === -Infinity ? b : b + Math.log1p(Math.exp(a - b));
+
+/** Links the code of `transitionModule` to a density's module, both on this memory. */
 export function linkMotion(
-  leapfrog: WebAssembly.Module,
+  transitions: WebAssembly.Module,
   density: WebAssembly.Instance,
   memory: WebAssembly.Memory,
 ): MotionCode {
+  const choices: MotionCode["choices"] = { generator: null };
+  const host = {
+    exp: Math.exp,
+    logAddExp,
+    takes: (logProbability: number): number => Number(Math.log(choices.generator!.uniform()) < logProbability),
+    forwards: (): number => Number(choices.generator!.word() < 0x80000000),
+  };
   const { run } = density.exports;
-  const { exports } = new WebAssembly.Instance(leapfrog, { env: { memory }, density: { run: run! } });
-  return exports as unknown as MotionCode;
+  const { exports } = new WebAssembly.Instance(transitions, { env: { memory }, density: { run: run! }, host });
+  return { choices, transition: exports.transition as MotionCode["transition"] };
 }

@@ -1,9 +1,9 @@
 import type { Generator } from "../../base/generator.ts";
 import type { LogDensity } from "../log-density.ts";
 import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, startAt } from "./kernel.ts";
-import { NativePhaseSpace } from "./native-phase-space.ts";
-import type { PhasePoint } from "./phase-point.ts";
-import { HostPhaseSpace, type MomentumSum, type PhaseSpace } from "./phase-space.ts";
+import { logAddExp } from "./native-motion.ts";
+import { NativeTrajectory } from "./native-trajectory.ts";
+import { completePoint, leapfrog, type PhasePoint, phasePoint } from "./phase-point.ts";
 
 export interface NutsOptions {
   /** Doublings of the trajectory at most: 2^maxDepth − 1 gradients. Default 10. */
@@ -23,11 +23,8 @@ interface Piece {
   /** Doublings that made it. */
   level: number;
   /** Sum of the momenta. */
-  readonly rho: MomentumSum;
+  readonly rho: Float64Array;
 }
-
-const logAddExp = (a: number, b: number): number =>
-  a > b ? a + Math.log1p(Math.exp(b - a)) : b === -Infinity ? b : b + Math.log1p(Math.exp(a - b));
 
 /**
  * The No-U-Turn sampler (Hoffman and Gelman, JMLR 15, 2014) with multinomial weights and the generalised criterion of Betancourt
@@ -39,21 +36,19 @@ const logAddExp = (a: number, b: number): number =>
  */
 export function nuts(logDensity: LogDensity, options: NutsOptions = {}): HamiltonianKernel {
   const motion = logDensity.motion?.();
-  const trajectory = new Trajectory(
-    motion ? new NativePhaseSpace(motion) : new HostPhaseSpace(logDensity),
-    logDensity.dim,
-    options,
-  );
+  const trajectory = motion ? new NativeTrajectory(motion, options) : new Trajectory(logDensity, options);
   return {
     init: (u) => startAt(logDensity, u),
     step: (state, generator) => trajectory.step(state, generator),
   };
 }
 
-/** The scratch memory of a chain's trajectories. A class, so that all chains run the same compiled methods. */
+/**
+ * The scratch memory of a chain's trajectories on the host, for any density. A class, so that all chains run the same compiled methods.
+ * What it does, transition-module.ts does in the memory of a compiled density.
+ */
 class Trajectory {
-  private readonly space: PhaseSpace;
-  private readonly dim: number;
+  private readonly logDensity: LogDensity;
   private readonly maxDepth: number;
   private readonly maxEnergyError: number;
   private readonly points: PhasePoint[] = [];
@@ -63,19 +58,19 @@ class Trajectory {
   private readonly stack: Piece[];
   private readonly whole: Piece;
 
-  constructor(space: PhaseSpace, dim: number, { maxDepth = 10, maxEnergyError = 1000 }: NutsOptions) {
-    this.space = space;
-    this.dim = dim;
+  constructor(logDensity: LogDensity, { maxDepth = 10, maxEnergyError = 1000 }: NutsOptions) {
+    const { dim } = logDensity;
+    this.logDensity = logDensity;
     this.maxDepth = maxDepth;
     this.maxEnergyError = maxEnergyError;
-    const nowhere = space.point();
+    const nowhere = phasePoint(dim);
     const piece = (): Piece => ({
       begin: nowhere,
       end: nowhere,
       drawn: nowhere,
       logWeight: 0,
       level: 0,
-      rho: space.sum(),
+      rho: new Float64Array(dim),
     });
     this.stack = Array.from({ length: maxDepth + 1 }, piece);
     this.whole = piece();
@@ -83,15 +78,14 @@ class Trajectory {
 
   step(state: HamiltonianState, generator: Generator): [HamiltonianState, HamiltonianInfo] {
     const { metric } = state;
-    const { space, whole, stack, maxDepth, maxEnergyError } = this;
-    space.begin(metric);
+    const { logDensity, whole, stack, maxDepth, maxEnergyError } = this;
     this.releaseAll();
     const start = this.take();
     start.u.set(state.u);
     start.gradient.set(state.gradient);
     start.logDensity = state.logDensity;
     metric.draw(generator, start.momentum);
-    space.complete(start);
+    completePoint(start, metric);
     const { energy } = start;
     this.setSingle(whole, start, 0);
 
@@ -116,7 +110,7 @@ class Trajectory {
       let from = whole.end;
       for (let left = 2 ** depth; left > 0 && going; left--) {
         const to = this.take();
-        space.leapfrog(from, to, stepSize);
+        leapfrog(logDensity, metric, from, to, stepSize);
         from = to;
         leapfrogs++;
         const change = energy - to.energy;
@@ -158,7 +152,7 @@ class Trajectory {
       point.references = 0;
       return point;
     }
-    const point = this.space.point();
+    const point = phasePoint(this.logDensity.dim);
     this.points.push(point);
     return point;
   }
@@ -178,20 +172,34 @@ class Trajectory {
     point.references = 3;
     target.logWeight = logWeight;
     target.level = 0;
-    const { values } = target.rho;
-    const { momentum } = point;
-    for (let i = 0; i < this.dim; i++) values[i] = momentum[i]!;
+    target.rho.set(point.momentum);
   }
 
-  /** Joins b, which begins where a ends, to a: ends, weights and momenta, not yet the draw. False when it turns back (`PhaseSpace.join`). */
+  /**
+   * Joins b, which begins where a ends, to a: ends, weights and momenta, not yet the draw. False when the joined trajectory turns back,
+   * or a with b's first point does, or a's last point with b: where vᵀρ ≤ 0 at an end, the next step would bring the ends together.
+   */
   private join(a: Piece, b: Piece): boolean {
-    const going = this.space.join(a.begin, a.end, b.begin, b.end, a.rho, b.rho);
-    this.release(a.end);
-    this.release(b.begin);
-    a.end = b.end;
+    const [first, before, after, last] = [a.begin, a.end, b.begin, b.end];
+    let [wholeFirst, wholeLast, leftFirst, leftLast, rightFirst, rightLast] = [0, 0, 0, 0, 0, 0];
+    for (let i = 0; i < a.rho.length; i++) {
+      const rho = a.rho[i]! + b.rho[i]!;
+      const left = a.rho[i]! + after.momentum[i]!;
+      const right = b.rho[i]! + before.momentum[i]!;
+      wholeFirst += first.velocity[i]! * rho;
+      wholeLast += last.velocity[i]! * rho;
+      leftFirst += first.velocity[i]! * left;
+      leftLast += after.velocity[i]! * left;
+      rightFirst += before.velocity[i]! * right;
+      rightLast += last.velocity[i]! * right;
+      a.rho[i] = rho;
+    }
+    this.release(before);
+    this.release(after);
+    a.end = last;
     a.logWeight = logAddExp(a.logWeight, b.logWeight);
     a.level++;
-    return going;
+    return wholeFirst > 0 && wholeLast > 0 && leftFirst > 0 && leftLast > 0 && rightFirst > 0 && rightLast > 0;
   }
 
   private choose(a: Piece, b: Piece, takeB: boolean): void {

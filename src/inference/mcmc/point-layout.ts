@@ -8,12 +8,62 @@ export interface PointLayout {
   readonly natural: number;
   readonly logDensity: number;
   readonly energy: number;
+  /** How many places of a trajectory refer to it. */
+  readonly references: number;
   readonly bytes: number;
 }
 
 export function layoutOf(dim: number): PointLayout {
   const vectorBytes = 16 * Math.ceil(dim / 2);
   const [u, gradient, momentum, velocity, natural, logDensity] = [0, 1, 2, 3, 4, 5].map((i) => i * vectorBytes) as [number, number, number, number, number, number]; // biome-ignore format: one line
-  const energy = logDensity + 8;
-  return { vectorBytes, u, gradient, momentum, velocity, natural, logDensity, energy, bytes: energy + 8 };
+  const [energy, references] = [logDensity + 8, logDensity + 16];
+  return { vectorBytes, u, gradient, momentum, velocity, natural, logDensity, energy, references, bytes: references + 16 }; // biome-ignore format: one line
+}
+
+/** Byte offsets within a piece of trajectory: addresses of points, doublings, log weight, and the sum of the momenta. */
+export interface PieceLayout {
+  readonly begin: number;
+  readonly end: number;
+  readonly drawn: number;
+  readonly level: number;
+  readonly logWeight: number;
+  readonly rho: number;
+  readonly bytes: number;
+}
+
+export const pieceLayout = (dim: number): PieceLayout => {
+  const rho = 32;
+  return { begin: 0, end: 4, drawn: 8, level: 12, logWeight: 16, rho, bytes: rho + layoutOf(dim).vectorBytes };
+};
+
+/**
+ * Byte offsets within the memory of a chain's trajectories. First what a transition is given: i32 the doublings at most, how many
+ * points there are and where they and the pieces begin, f64 the greatest energy error. Then what it was like: i32 doublings, steps,
+ * whether it diverged, the addresses of the point that was drawn and of the last one, f64 the sum of acceptance probabilities. Last the
+ * addresses of points that are not in use, as a stack, pieces (the whole trajectory, then a stack) and points, the first being where a
+ * transition starts.
+ */
+export const TRANSITION = {
+  maxDepth: 0,
+  pointCount: 4,
+  maxEnergyError: 8,
+  depth: 16,
+  leapfrogs: 20,
+  divergent: 24,
+  drawn: 28,
+  acceptance: 32,
+  last: 40,
+  freeCount: 44,
+  pieces: 48,
+  points: 52,
+  free: 64,
+} as const;
+
+/** Bytes of a chain's trajectories, and where the pieces and points begin. */
+export function trajectoryLayout(dim: number, maxDepth: number) {
+  // Three of the whole, three of each piece on the stack, and the one that comes next.
+  const pointCount = 3 * (maxDepth + 2) + 2;
+  const pieces = TRANSITION.free + 16 * Math.ceil(pointCount / 4);
+  const points = pieces + (maxDepth + 2) * pieceLayout(dim).bytes;
+  return { pointCount, pieces, points, bytes: points + pointCount * layoutOf(dim).bytes };
 }
