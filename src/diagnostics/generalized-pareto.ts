@@ -65,25 +65,43 @@ export const LEAST_TAIL = 5;
  * section 3). −∞ where the tail does not vary, and so is bounded; ∞ where there are too few draws to know.
  */
 export const tailIndex = (values: ArrayLike<number>, relativeEfficiency = 1): number =>
-  indexOfSorted(Float64Array.from(values).sort(), relativeEfficiency);
+  indexOfTail(values, 1, relativeEfficiency);
 
 /** The tail indices of draws and of their negatives: those of both tails. */
-export function tailIndices(values: ArrayLike<number>, relativeEfficiency = 1): [number, number] {
-  const sorted = Float64Array.from(values).sort();
-  const right = indexOfSorted(sorted, relativeEfficiency);
-  sorted.reverse();
-  for (let i = 0; i < sorted.length; i++) sorted[i] = -sorted[i]!;
-  // NaN sorts last, negated or not.
-  return [right, indexOfSorted(Number.isNaN(sorted[0]) ? sorted.sort() : sorted, relativeEfficiency)];
-}
+export const tailIndices = (values: ArrayLike<number>, relativeEfficiency = 1): [number, number] => [
+  indexOfTail(values, 1, relativeEfficiency),
+  indexOfTail(values, -1, relativeEfficiency),
+];
 
-function indexOfSorted(sorted: Float64Array, relativeEfficiency: number): number {
-  const size = tailSize(sorted.length, relativeEfficiency);
-  if (size < LEAST_TAIL || sorted.length <= size) return Infinity;
-  const cutoff = sorted[sorted.length - size - 1]!;
-  const exceedances = sorted.subarray(sorted.length - size).map((value) => value - cutoff);
+function indexOfTail(values: ArrayLike<number>, sign: 1 | -1, relativeEfficiency: number): number {
+  const size = tailSize(values.length, relativeEfficiency);
+  if (size < LEAST_TAIL || values.length <= size) return Infinity;
+  const sorted = greatest(values, sign, size + 1);
+  const cutoff = sorted[0]!;
+  const exceedances = sorted.subarray(1).map((value) => value - cutoff);
   if (!Number.isFinite(mean(exceedances))) return Infinity;
   if (exceedances[0] === exceedances[size - 1]) return -Infinity;
   const { k } = fitGeneralizedPareto(exceedances.filter((exceedance) => exceedance > 0));
   return Number.isNaN(k) ? Infinity : k;
+}
+
+/** The `count` greatest of the values times the sign, in rising order, NaN where one is: a heap with the least on top. */
+export function greatest(values: ArrayLike<number>, sign: 1 | -1, count: number): Float64Array {
+  const heap = new Float64Array(count);
+  for (let i = 0; i < count; i++) heap[i] = sign * values[i]!;
+  heap.sort();
+  for (let i = count; i < values.length; i++) {
+    const value = sign * values[i]!;
+    if (Number.isNaN(value)) return heap.fill(value);
+    if (value <= heap[0]!) continue;
+    let at = 0;
+    for (let child = 1; child < count; child = 2 * at + 1) {
+      if (child + 1 < count && !(heap[child + 1]! >= heap[child]!)) child++;
+      if (!(heap[child]! < value)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = value;
+  }
+  return heap.sort();
 }

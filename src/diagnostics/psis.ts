@@ -1,6 +1,7 @@
 import {
   fitGeneralizedPareto,
   generalizedParetoQuantile,
+  greatest,
   LEAST_TAIL,
   tailIndex,
   tailIndices,
@@ -30,14 +31,14 @@ export interface PsisOptions {
  */
 export function psis(logWeights: ArrayLike<number>, { relativeEfficiency = 1 }: PsisOptions = {}): SmoothedWeights {
   const size = logWeights.length;
-  const greatest = greatestOf(logWeights);
+  const most = greatestOf(logWeights);
   const shifted = new Float64Array(size);
-  for (let i = 0; i < size; i++) shifted[i] = logWeights[i]! - greatest;
-  if (!Number.isFinite(greatest)) return { logWeights: shifted, khat: Infinity };
+  for (let i = 0; i < size; i++) shifted[i] = logWeights[i]! - most;
+  if (!Number.isFinite(most)) return { logWeights: shifted, khat: Infinity };
 
   const tail = tailSize(size, relativeEfficiency);
   // Weights below the smallest normal number would be equal to 0 and give exceedances of 0.
-  const cutoff = Math.max(shifted.slice().sort()[Math.max(0, size - tail - 1)]!, Math.log(2 ** -1022));
+  const cutoff = Math.max(greatest(shifted, 1, Math.min(size, tail + 1))[0]!, Math.log(2 ** -1022));
   const smoothed = shifted.slice();
   /** Where the weights beyond the cutoff are, in rising order. */
   const order: number[] = [];
@@ -103,9 +104,9 @@ export function khatUnder(
   logWeights: ArrayLike<number>,
   { relativeEfficiency = 1 }: PsisOptions = {},
 ): (values: ArrayLike<number>) => number {
-  const greatest = greatestOf(logWeights);
+  const most = greatestOf(logWeights);
   const weights = new Float64Array(logWeights.length);
-  for (let i = 0; i < weights.length; i++) weights[i] = Math.exp(logWeights[i]! - greatest);
+  for (let i = 0; i < weights.length; i++) weights[i] = Math.exp(logWeights[i]! - most);
   const ofWeights = tailIndex(weights, relativeEfficiency);
   const products = new Float64Array(weights.length);
   return (values) => {

@@ -6,6 +6,8 @@ import { choleskyOf } from "./symmetric-solve.ts";
 
 const ROUNDS = 4;
 const DRAWS = 4000;
+/** A tail index at which the proposal fits: the moments of its draws are the last. */
+const FITS = 0.3;
 
 /** Mean [dim] of the rows of x under weights of sum 1. */
 function weightedMean(x: Float64Array, weights: Float64Array, dim: number): Float64Array {
@@ -60,7 +62,8 @@ export function adaptiveImportance(start: Approximation, density: LogDensity, se
       raw[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s]!;
     }
     evaluations += DRAWS;
-    const weights = psis(raw).logWeights.map(Math.exp);
+    const { logWeights, khat } = psis(raw);
+    const weights = logWeights.map(Math.exp);
     const next = weightedMean(x, weights, dim);
     const spread = weightedCovariance(x, weights, next);
     const better = next.every(Number.isFinite) ? choleskyOf(scaled(spread), dim) : null;
@@ -70,6 +73,7 @@ export function adaptiveImportance(start: Approximation, density: LogDensity, se
       break;
     }
     [mean, covariance, factor] = [next, spread, better];
+    if (khat <= FITS) break;
   }
   const q = studentT(mean, factor ?? Float64Array.from({ length: dim * dim }, (_, i) => (i % (dim + 1) === 0 ? 1 : 0)));
   const fresh = q.draw(256, seed);

@@ -58,13 +58,24 @@ function doubtOf({ name, draws, ofMean, ofSd, added = { ofMean: 0, ofSd: 0 }, ta
 }
 
 /** Whether a quantity is a yes or no: its sd says nothing that its mean does not. */
-const isIndicator = (values: Float64Array): boolean => values.every((x) => x === 0 || x === 1);
+function isIndicator(values: Float64Array): boolean {
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0 && values[i] !== 1) return false;
+  return true;
+}
 
 /** Whether a quantity is the same in all draws, rounding apart. */
 function isConstant(values: Float64Array): boolean {
   const first = values[0]!;
   const rounding = 1e-13 * Math.abs(first);
-  return values.every((x) => Math.abs(x - first) <= rounding);
+  for (let i = 1; i < values.length; i++) if (!(Math.abs(values[i]! - first) <= rounding)) return false;
+  return true;
+}
+
+/** One element of a quantity of `width` elements in each draw. */
+function elementOf(values: Float64Array, width: number, element: number, count: number): Float64Array {
+  const own = new Float64Array(count);
+  for (let d = 0, at = element; d < count; d++, at += width) own[d] = values[at]!;
+  return own;
 }
 
 /** (x − centre)² of each value. */
@@ -72,6 +83,15 @@ function squaredDistances(values: Float64Array, centre: number): Float64Array {
   const out = new Float64Array(values.length);
   for (let i = 0; i < out.length; i++) out[i] = (values[i]! - centre) ** 2;
   return out;
+}
+
+function fourthMoment(weights: Float64Array, values: Float64Array, centre: number): number {
+  let fourth = 0;
+  for (let i = 0; i < values.length; i++) {
+    const square = (values[i]! - centre) * (values[i]! - centre);
+    fourth += weights[i]! * square * square;
+  }
+  return fourth;
 }
 
 /** The worst of the doubts about all elements that vary. */
@@ -84,8 +104,7 @@ function worstOf(
   for (const [site, { shape, values }] of Object.entries(reported)) {
     const names = elementNames(site, shape);
     for (const [i, name] of names.entries()) {
-      const own = new Float64Array(count);
-      for (let d = 0; d < count; d++) own[d] = values[d * names.length + i]!;
+      const own = elementOf(values, names.length, i, count);
       if (isConstant(own)) continue;
       const bad = own.findIndex((x) => !Number.isFinite(x));
       const doubt = bad < 0 ? doubtAbout(name, own) : { reason: `${name} is ${own[bad]} in some draws.`, more: Number.POSITIVE_INFINITY }; // biome-ignore format: one line
@@ -123,11 +142,7 @@ export function doubtOfWeighted(logWeights: Float64Array, reported: ReportedDraw
     const moments = momentsUnder(weights, values);
     const { mean: centre, sd } = moments;
     const indicator = isIndicator(values);
-    let fourth = 0;
-    for (let i = 0; i < draws; i++) {
-      const square = (values[i]! - centre) * (values[i]! - centre);
-      fourth += weights[i]! * square * square;
-    }
+    const fourth = fourthMoment(weights, values, centre);
     return doubtOf({
       name,
       draws,

@@ -1,7 +1,7 @@
 import { f64, gradient, program } from "../program/program.ts";
 import type { LogDensity } from "./log-density.ts";
-import { transitionModule } from "./mcmc/transition-module.ts";
 import { linkMotion, type MotionCode } from "./mcmc/native-motion.ts";
+import { transitionModule } from "./mcmc/transition-module.ts";
 import type { Target } from "./target.ts";
 
 /** A vector of f64 in wasm memory, looked at anew only when the memory has grown. */

@@ -9,7 +9,7 @@ export const DEGREES = 8;
 /** What can be drawn from, and its log density. */
 export type Proposal = Pick<Approximation, "draw" | "logDensityOf">;
 
-/** A multivariate Student t with location `mean` and scale matrix L Lᵀ ([dim, dim], by its factor), on the host. */
+/** A multivariate Student t with location `mean` and scale matrix L Lᵀ ([dim, dim], by its factor), on the host; `degrees` is even. */
 export function studentT(mean: Float64Array, factor: Float64Array, degrees = DEGREES): Proposal {
   const dim = mean.length;
   let logDeterminant = 0;
@@ -20,12 +20,12 @@ export function studentT(mean: Float64Array, factor: Float64Array, degrees = DEG
     draw(n, seed) {
       const generator = new Generator(seed, "student t");
       const z = generator.normals(new Float64Array(n * dim));
-      const others = generator.normals(new Float64Array(n * degrees));
       const out = new Float64Array(n * dim);
       for (let s = 0; s < n; s++) {
-        let chi = 0;
-        for (let k = 0; k < degrees; k++) chi += others[s * degrees + k]! ** 2;
-        const stretch = Math.sqrt(degrees / chi);
+        // χ² of an even number of degrees: −2 times the logarithm of a product of half as many uniforms.
+        let product = 1;
+        for (let k = 0; k < degrees; k += 2) product *= generator.uniform();
+        const stretch = Math.sqrt(degrees / (-2 * Math.log(product)));
         for (let i = 0; i < dim; i++) {
           let sum = 0;
           for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * z[s * dim + j]!;
