@@ -10,6 +10,7 @@ import { lkjCholesky } from "../../src/distributions/lkj-cholesky.ts";
 import { multinomial } from "../../src/distributions/multinomial.ts";
 import { multivariateNormal } from "../../src/distributions/multivariate-normal.ts";
 import { negativeBinomial } from "../../src/distributions/negative-binomial.ts";
+import { normal } from "../../src/distributions/normal.ts";
 import { orderedLogistic } from "../../src/distributions/ordered-logistic.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
 import { truncated } from "../../src/distributions/truncated.ts";
@@ -170,6 +171,9 @@ describe("what cannot be is said with what would be right", () => {
     ["a probability above 1", () => bernoulli(1.2), "bernoulli: probs is 1.2, but it must be a number from 0 to 1. Usage: bernoulli(probs)"],
     ["a name of no parameterisation", () => poisson({ mean: 2 } as never), "poisson does not take { mean }: give { rate } or { logRate }"],
     ["probabilities that do not sum to 1", () => categorical([0.5, 0.6]), "categorical: probs = [0.5, 0.6] are no probabilities: they sum to 1.1"],
+    ["two scales", () => normal({ mean: 0, sd: 1, precision: 2 }), "normal: sd and precision are given, but the scale is one of them"],
+    ["a variance below 0", () => normal({ mean: 0, variance: -1 }), "normal: variance is -1, but it must be a number above 0"],
+    ["a precision that is not there", () => normal({ mean: 0, precision: undefined }), "normal: precision is undefined, but it must be a number above 0"],
     ["half a trial", () => binomial(2.5, 0.1), "binomial: total is 2.5, but it must be an integer of at least 0. Usage: binomial(total, probs)"],
     ["a matrix of no rows", () => lkjCholesky(1), "lkjCholesky: the size is 1, but it must be an integer of at least 2, the number of rows"],
     ["zeros twice", () => zeroInflated(zeroInflated(of(poisson(1)), 0.1), 0.1), "zeroInflated(zeroInflated poisson): it has an inflation already"],

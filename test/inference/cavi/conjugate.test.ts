@@ -45,6 +45,25 @@ describe("a conjugate model's posterior is exact", () => {
     same(parameters.rate!.values, [4.5]);
   });
 
+  test("normals by precision and by variance are those by sd", async () => {
+    const fits = [];
+    for (const [first, second] of [["precision", "precision"], ["variance", "variance"], ["sd", "sd"]] as const) // biome-ignore format: pairs
+      fits.push(await cavi(model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+        const tau = sample("tau", gamma(2, 3));
+        const power = { precision: 1, variance: -1, sd: -0.5 } as const;
+        const mu = sample("mu", normal({ mean: 1, [first]: first === "precision" ? 0.25 : first === "variance" ? 4 : 2 }));
+        plate("n", y.shape[0]!, (i) => {
+          observe("y", normal({ mean: mu, [second]: tau.pow(power[second]) }), y.at(i));
+        });
+      }), { y }, { tolerance: 1e-14 })); // biome-ignore format: short
+    const [byPrecision, byVariance, bySd] = fits;
+    for (const fit of [byPrecision!, byVariance!]) {
+      same([fit.elbo], [bySd!.elbo]);
+      same(fit.factors.mu!.parameters.mean!.values, [...bySd!.factors.mu!.parameters.mean!.values]);
+      same(fit.factors.tau!.parameters.rate!.values, [...bySd!.factors.tau!.parameters.rate!.values]);
+    }
+  });
+
   for (const offset of [0, 1e4]) {
     test(`mean and precision of normal data in one factor, the data at ${offset}`, async () => {
       const body = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
