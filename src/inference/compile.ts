@@ -1,3 +1,4 @@
+import { compileModule, linkModule } from "../backends/wasm/link.ts";
 import { f64, gradient, program } from "../program/program.ts";
 import type { LogDensity } from "./log-density.ts";
 import { linkMotion, type MotionCode } from "./mcmc/native-motion.ts";
@@ -81,8 +82,8 @@ export async function compileLogDensity(target: Target): Promise<LogDensity> {
       if (!portable || transitions || dim > MOST_IN_MEMORY) return;
       const { memory } = runtime;
       const [module, density] = await Promise.all([
-        WebAssembly.compile(transitionModule({ ...places, table: portable.table })),
-        WebAssembly.instantiate(portable.module, { env: { memory } }),
+        compileModule(transitionModule({ ...places, table: portable.table })),
+        linkModule(portable.module, { env: { memory } }),
       ]);
       transitions = module;
       code = linkMotion(module, density, memory);

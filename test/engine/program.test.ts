@@ -104,7 +104,7 @@ describe("equal programs", () => {
           outputs: {},
         }),
       });
-    const compile = vi.spyOn(WebAssembly, "compile");
+    const compile = vi.spyOn(WebAssembly, "Module");
     const first = await make();
     expect(compile).toHaveBeenCalledTimes(1);
     const second = await make();
@@ -116,7 +116,7 @@ describe("equal programs", () => {
   });
   test("that are made at once are compiled once", async () => {
     const unique = Math.random();
-    const compile = vi.spyOn(WebAssembly, "compile");
+    const compile = vi.spyOn(WebAssembly, "Module");
     await Promise.all(
       Array.from({ length: 5 }, () =>
         counter({ trace: (b, { t }) => ({ state: { t: b.add(t!, 1) }, outputs: { u: b.constant(unique, "f64") } }) }),
@@ -126,7 +126,7 @@ describe("equal programs", () => {
   });
   test("may have gradients of their own rule, which is another function each time", async () => {
     const unique = Math.random();
-    const compile = vi.spyOn(WebAssembly, "compile");
+    const compile = vi.spyOn(WebAssembly, "Module");
     for (let i = 0; i < 3; i++) {
       await counter({
         trace: (b, { sum }) => ({
@@ -143,7 +143,7 @@ describe("equal programs", () => {
       state: { t: b.add(t!, 1) },
       outputs: { u: b.constant(unique, "f64") },
     });
-    const compile = vi.spyOn(WebAssembly, "compile");
+    const compile = vi.spyOn(WebAssembly, "Module");
     await counter({ trace });
     await counter({ trace, deterministic: true });
     await counter({ trace, backend: reference });
@@ -153,7 +153,13 @@ describe("equal programs", () => {
     const unique = Math.random();
     const make = () =>
       counter({ trace: (b, { t }) => ({ state: { t: b.add(t!, 1) }, outputs: { u: b.constant(unique, "f64") } }) });
-    vi.spyOn(WebAssembly, "compile").mockRejectedValueOnce(new Error("no memory left"));
+    vi.spyOn(WebAssembly, "Module").mockImplementationOnce(
+      class {
+        constructor() {
+          throw new Error("no memory left");
+        }
+      } as never,
+    );
     await expect(make()).rejects.toThrow("no memory left");
     await expect(make()).resolves.toBeDefined();
   });

@@ -9,6 +9,7 @@ import type { Plan } from "../../passes/plan.ts";
 import { type Backend, type Executable, type NodeReport, ringOutputs } from "../backend.ts";
 import { call, type Expr, type FuncRef, f32, f64, i32, memory } from "./assembler/expr.ts";
 import { type FuncBuilder, ModuleBuilder } from "./assembler/module.ts";
+import { compileModule, linkModule } from "./link.ts";
 import { type EmittedKernel, emitLoop, placeAddress } from "./loop.ts";
 import type { LoopSpec, Source, Stream } from "./loop-spec.ts";
 import { loadSpecialMath, SPECIAL_NAMES } from "./math/index.ts";
@@ -30,7 +31,7 @@ export function wasmBackend(options: WasmOptions): Backend {
       const meeting = parts > 1 ? (await import("./meeting.ts")).meetingFunctions : null;
       const { module, nodes, scratchBytes, parallel } = emitModule(plan, options, meeting);
       const code = module.encode();
-      const compiled = await WebAssembly.compile(code);
+      const compiled = await compileModule(code);
       const executable: Executable = {
         backend: blas ? "wasm+blas" : "wasm",
         nodes,
@@ -39,7 +40,7 @@ export function wasmBackend(options: WasmOptions): Backend {
         imports: module.importNames,
         bind: async ({ memory, threads }) => {
           const withBlas = module.importNames.length > 0;
-          const instance = await WebAssembly.instantiate(compiled, {
+          const instance = await linkModule(compiled, {
             env: { memory },
             blas: withBlas ? { ...blas!.bind(memory) } : {},
           });

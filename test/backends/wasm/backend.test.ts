@@ -19,7 +19,7 @@ const STRICT: WasmOptions = { blas: null, relaxed: false, parts: 1, sharedMemory
 
 /** The bytes that the backend compiles for this graph. */
 async function codeOf(graph: Graph, options: WasmOptions): Promise<{ code: Uint8Array; imports: readonly string[] }> {
-  const compile = vi.spyOn(WebAssembly, "compile");
+  const compile = vi.spyOn(WebAssembly, "Module");
   try {
     const backend = wasmBackend(options);
     const { imports } = await backend.compile(planGraph(graph, backend), { deterministic: false });
@@ -72,9 +72,10 @@ describe("an independent decoder accepts what is emitted", () => {
   test("relaxed multiply-add where it is asked for, and only there", async () => {
     const { code } = await codeOf(layer("f64"), { ...STRICT, relaxed: false });
     expect(decode(code)).not.toContain("relaxed");
-    const compile = vi.spyOn(WebAssembly, "compile").mockResolvedValue({} as WebAssembly.Module);
+    const compile = vi.spyOn(WebAssembly, "Module");
     const backend = wasmBackend({ ...STRICT, relaxed: true });
-    await backend.compile(planGraph(layer("f64"), backend), { deterministic: false });
+    // This machine may not know the instruction.
+    await backend.compile(planGraph(layer("f64"), backend), { deterministic: false }).catch(() => null);
     const relaxed = compile.mock.calls[0]![0] as Uint8Array;
     compile.mockRestore();
     expect(decode(relaxed, true)).toContain("f64x2.relaxed_madd");
