@@ -8,6 +8,7 @@ import { type Problem, problemOf } from "../problem.ts";
 import { choleskyOf } from "../symmetric-solve.ts";
 import { baseOf } from "./base.ts";
 import { type EpOptions, settingsOf } from "./options.ts";
+import { type OtherPeak, otherPeak } from "./other-peaks.ts";
 import { type Failure, Propagation } from "./propagation.ts";
 import { readAffine } from "./read-affine.ts";
 import { sitesOf } from "./sites.ts";
@@ -47,6 +48,8 @@ export interface EpResult {
   /** Visits at which a site could not be updated, over all sweeps. */
   readonly skipped: number;
   readonly failures: readonly Failure[];
+  /** A place that q has no mass at, though the density is high there: then q is one of several peaks. Null where none was met with. */
+  readonly otherPeak: OtherPeak | null;
   readonly sites: readonly EpSite[];
   readonly approximation: EpApproximation;
 }
@@ -111,20 +114,25 @@ export async function epOf(problem: Problem, options: EpOptions = {}): Promise<E
   ]);
   const blocks = await sitesOf(problem, { read, origin: base.origin, alpha: settings.alpha });
   const found = new Propagation(base, blocks, settings).run(options.signal);
-  const { state, states, logZ, converged, reason, sweeps, residual } = found;
+  const { state, states, logZ, converged, sweeps, residual } = found;
   const mean = state.mean.map((m, i) => m + base.origin[i]!);
   const covariance = state.covariance.slice();
   const factor = choleskyOf(covariance, dim);
   const gaussian = hostGaussian(mean, factor ?? new Float64Array(dim).fill(1));
   const draws = gaussian.draw(settings.evaluationDraws, settings.seed);
   const logP = logDensities(draws).map((value) => (Number.isNaN(value) ? -Infinity : value));
+  const peak = converged ? otherPeak(state, states, base.origin, logDensities) : null;
+  const reason = peak
+    ? `${found.reason}; but where element ${peak.element + 1} of ${peak.term} has its peak, ${peak.distance.toFixed(1)} sd from the mean, ` +
+      `the density is ${Math.exp(peak.logRatio).toPrecision(2)} of that at the mean, and it is lower in between: q holds one of several peaks`
+    : found.reason;
   const approximation: EpApproximation = {
     family: "ep",
     dim,
     params: Float64Array.from([...mean, ...(factor ?? [])]),
     ...gaussian,
     ...negElboOf(gaussian.logDensityOf(draws), logP),
-    converged: converged && factor !== null,
+    converged: converged && factor !== null && !peak,
     reason,
     evaluations: settings.evaluationDraws,
     seconds: (performance.now() - started) / 1000,
@@ -144,5 +152,5 @@ export async function epOf(problem: Problem, options: EpOptions = {}): Promise<E
     });
   });
   const { skipped, failures } = found;
-  return { logZ, mean, covariance, names: problem.names, sweeps, converged, reason, residual, skipped, failures, sites, approximation }; // biome-ignore format: one line
+  return { logZ, mean, covariance, names: problem.names, sweeps, converged, reason, residual, skipped, failures, otherPeak: peak, sites, approximation }; // biome-ignore format: one line
 }
