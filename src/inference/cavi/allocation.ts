@@ -41,12 +41,12 @@ function fromTables(q: Statistics, term: Term): Named | null {
   const [sum, ...others] = term.sums;
   if (!sum || others.length || term.factors.length || term.leaves.length < 2) return null;
   const parts: LookedUp[] = [];
-  for (const { site, labels, power } of term.leaves) {
+  for (const { site, labels, power, complement } of term.leaves) {
     const s = q.sites[site]!;
     const log = s.kind === "positive" || s.kind === "simplex" || s.kind === "unit" ? s.log : null;
     const along = labels.flatMap((l, p) => (axesOfLabel(l).includes(sum) ? [p] : []));
     const label = labels[along[0]!];
-    if (!log || power !== 1 || along.length !== 1 || label?.kind !== "axis" || label.offset) return null;
+    if (!log || complement || power !== 1 || along.length !== 1 || label?.kind !== "axis" || label.offset) return null;
     const most = log.max(along[0]!).stopGradient();
     const table = log.sub(most.reshape(log.shape.with(along[0]!, 1))).exp();
     parts.push({ table, labels, at: along[0]!, most: resolve(most, labels.toSpliced(along[0]!, 1)) });

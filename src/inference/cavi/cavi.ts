@@ -3,13 +3,13 @@ import { sizeOf } from "../../base/shape.ts";
 import type { Buffer, TensorSpec } from "../../engine/runtime.ts";
 import type { DataFor } from "../../model/data.ts";
 import type { Model, Returned } from "../../model/model.ts";
-import type { TracedModel } from "../../model/site.ts";
 import { latentSites } from "../../model/terms.ts";
 import { f64, program } from "../../program/program.ts";
 import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { slicer } from "../slicer.ts";
+import { chooseSubsampling, subsamplingOf } from "../subsampling.ts";
 import { blameFall, firstNonFinite } from "./blame.ts";
 import type { Block } from "./blocks/block.ts";
 import type { Bounds } from "./densities.ts";
@@ -49,6 +49,12 @@ export interface CaviOptions extends ProblemOptions {
    * (streaming variational Bayes, Broderick et al. 2013). The bound is then on the log probability of these data given those.
    */
   readonly after?: Pick<StoredFit, "state">;
+  /**
+   * Under `after`: the plate whose elements are other ones than before, such as documents; plates that look at them by an index (their
+   * words) go along. By default the one that svi would draw its batches from. Name the observations' own plate where the elements that they
+   * look at are the same as before.
+   */
+  readonly plate?: string;
   /**
    * Structured mean field: names of sites that one factor holds together, `[["mu", "theta"], ["w", "b"]]`. Gaussian sites get one joint
    * Gaussian for each element of the plates that they share, together with the gamma precision that they all scale with where the group
@@ -134,7 +140,7 @@ export async function fitWithSetting<R extends Returned>(
   const { blocks } = structure;
   const buffers = Object.fromEntries(Object.entries(stateShapes(blocks)).map(([key, shape]) => [key, runtime.buffer("f64", shape)])); // biome-ignore format: one line
   const earlier = options.after
-    ? carriedFrom(options.after, lasting(structure, problem.layout))
+    ? carriedFrom(options.after, lasting(structure, problem as unknown as Problem, options.plate))
     : new Map<string, Float64Array>();
   const noise = noiseFor(structure, runtime, seed);
   const setting: Setting = {
@@ -276,11 +282,28 @@ async function ascentOf(setting: Setting, turns: Turns, isHeated: boolean): Prom
   };
 }
 
-/** Factors of sites that stand in no plate with data: what is learned of them goes on to later data. */
-export function lasting({ blocks }: Pick<Structure, "blocks">, layout: TracedModel): Block[] {
+/**
+ * Factors of sites that stand in no plate with data, nor in one whose elements are new with them (documents beside the plate of their
+ * words): what is learned of them goes on to later data.
+ */
+export function lasting({ blocks }: Pick<Structure, "blocks">, problem: Problem, plate?: string): Block[] {
+  const { layout } = problem;
   const local = new Set(layout.sites.filter((s) => s.kind === "observe").flatMap((s) => s.plates.map((p) => p.name)));
+  for (const name of newPlates(problem, plate)) local.add(name);
   const sites = latentSites(layout).filter((s) => !s.plates.some((p) => local.has(p.name)));
   return blocks.filter((b) => b.sites.every((name) => sites.some((s) => s.name === name)));
+}
+
+/** The plate that is named, or else the one that svi would draw from, with those that go along with it. */
+function newPlates(problem: Problem, plate: string | undefined): string[] {
+  try {
+    const { plates } = plate === undefined ? chooseSubsampling(problem) : subsamplingOf(problem, plate);
+    return plates.map((p) => p.name);
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    if (plate === undefined) return [];
+    throw new OptionError(error.message.replace(/^svi:/, "cavi:"));
+  }
 }
 
 /** Sweeps by which starts are compared. */

@@ -6,7 +6,7 @@ import type { Tensor } from "../../tensor/tensor.ts";
 import { allocated } from "./allocation.ts";
 import { distances } from "./distances.ts";
 import type { Expectations } from "./expectations.ts";
-import { add, collapse, type Form, isKnown, type Leaf, leavesText, negate, power, type Term } from "./form.ts";
+import { add, collapse, type Form, isKnown, known, type Leaf, leavesText, negate, power, type Term } from "./form.ts";
 import { covariance, logOf, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
 import {
   type Axis,
@@ -69,6 +69,9 @@ export function fixed(c: TermContext, form: Form, what: string): Named {
   if (!isKnown(form)) throw new NotConjugate(`its ${what} depends on ${leavesText(form)}`);
   return collapse(form);
 }
+
+/** Whether sites that are given to gradients stand in it. */
+const isGiven = (c: TermContext, form: Form): boolean => leavesOf(form).some((l) => c.expectations?.has(l.site));
 
 const leavesOf = (form: Form): Leaf[] => form.terms.flatMap((t) => [...t.leaves]);
 
@@ -143,7 +146,8 @@ function multivariateNormal(c: TermContext): Addend[] {
   let logDet: Named;
   const name = ["precision", "covariance", "cholesky"].find((k) => has(c, k))!;
   const scaled = reader.isRandom(c.params[name]!.node) ? scaledMatrix(c, name, d, e) : null;
-  const { tensor, labels } = scaled || (name === "precision" && reader.isRandom(c.params[name]!.node)) ? { tensor: null, labels: [] } : reader.peel(c.params[name]!, [...c.labels, along(d), along(e)]); // biome-ignore format: one line
+  const isOne = name === "covariance" && !scaled && isLatentMatrix(c, c.params[name]!, d, e);
+  const { tensor, labels } = scaled || isOne || (name === "precision" && reader.isRandom(c.params[name]!.node)) ? { tensor: null, labels: [] } : reader.peel(c.params[name]!, [...c.labels, along(d), along(e)]); // biome-ignore format: one line
   if (tensor) {
     if (labels.at(-1)?.kind !== "axis" || labels.at(-2)?.kind !== "axis") throw new NotConjugate(`its ${name} is looked up by elements`); // biome-ignore format: short
     const found = precisionAs(name, tensor);
@@ -159,7 +163,7 @@ function multivariateNormal(c: TermContext): Addend[] {
     const log = map(logValue(c, { terms: [scalar] }), (t) => t.mul(n));
     logDet = plus({ tensor: found.logDet, axes }, log);
   } else {
-    precision = at(c, "precision", along(d), along(e));
+    precision = power(at(c, name, along(d), along(e)), isOne ? -1 : 1);
     logDet = expectedLogDet(c, precision, n, d, e);
   }
   const addends: Addend[] = [[times(c, 0.5), logDet], [times(c, -0.5 * n * LOG_2PI)]];
@@ -211,6 +215,26 @@ function scaledMatrix(c: TermContext, name: string, d: Axis, e: Axis): { matrix:
   return { matrix: { tensor: aligned(product, axes), axes }, scalar: scalar! };
 }
 
+/** Whether a parameter is a number times one matrix site, of which −1 is then the inverse's power. */
+function isLatentMatrix(c: TermContext, tensor: Tensor, d: Axis, e: Axis): boolean {
+  const [term, ...others] = (readOr(() => c.reader.read(tensor, [...c.labels, along(d), along(e)])) ?? { terms: [] })
+    .terms;
+  const leaves = term?.leaves.filter((l) => c.q.sites[l.site]!.kind === "matrix") ?? [];
+  return leaves.length === 1 && !others.length && !term!.sums.length;
+}
+
+/** A matrix, known or a number times a latent one, or its inverse; and E log of the determinant. */
+function matrixAs(c: TermContext, given: Tensor, exponent: 1 | -1, d: Axis, e: Axis): { form: Form; logDet: Named } {
+  const seen = [...c.labels, along(d), along(e)];
+  if (c.reader.isRandom(given.node) && isLatentMatrix(c, given, d, e)) {
+    const form = power(c.reader.read(given, seen), exponent);
+    return { form, logDet: expectedLogDet(c, form, d.size, d, e) };
+  }
+  const { tensor, labels } = c.reader.peel(given, seen);
+  const found = precisionAs(exponent === 1 ? "precision" : "covariance", tensor);
+  return { form: known(resolve(found.precision, labels)), logDet: resolve(found.logDet, labels.slice(0, -2)) };
+}
+
 /** What is read, or null where it has no form. */
 function readOr(read: () => Form): Form | null {
   try {
@@ -228,16 +252,25 @@ function expectedLogDet(c: TermContext, precision: Form, n: number, d: Axis, e: 
   const s = leaf && c.q.sites[leaf.site]!;
   const rest = { ...term!, leaves: term!.leaves.filter((l) => l !== leaf) };
   const scalars = rest.factors.every((f) => !f.axes.includes(d) && !f.axes.includes(e));
-  if (others.length || s?.kind !== "matrix" || term!.sums.length || leaf!.power !== 1 || !scalars) {
+  if (others.length || s?.kind !== "matrix" || term!.sums.length || !scalars) {
     throw new NotConjugate(`its precision is not a number times a matrix with a Wishart prior, but holds ${leavesText(precision)}`); // biome-ignore format: one line
   }
-  const log = resolve(s.logDet, leaf!.labels.slice(0, -2));
+  if (leaf!.power !== s.power) throw new NotConjugate(`it needs the inverse of "${leaf!.site}": a precision has a wishart prior, a covariance or the scale of a wishart an inverseWishart one`); // biome-ignore format: one line
+  const log = map(resolve(s.logDet, leaf!.labels.slice(0, -2)), (t) => (s.power === 1 ? t : t.neg()));
   if (!rest.factors.length && !rest.leaves.length) return log;
   return plus(
     log,
     map(logValue(c, { terms: [rest] }), (t) => t.mul(n)),
   );
 }
+
+/** −½ tr(A B) */
+const halfTraces = (c: TermContext, a: Form, b: Form): Addend[] =>
+  productsOf(c.q, a).flatMap((p) => productsOf(c.q, b).map((r) => [times(c, -0.5), ...p.factors, ...r.factors]));
+
+/** −(ν n/2) log 2 − log Γ_n(ν/2) */
+const wishartNorm = (df: Named, n: number): Named =>
+  map(df, (v) => v.mul(-0.5 * n * Math.LN2).sub(multivariateLogGamma(v.mul(0.5), n)));
 
 const lgamma = (x: Named): Named => map(x, (t) => t.lgamma());
 const shifted = (x: Named, by: number): Named => map(x, (t) => t.add(by));
@@ -274,6 +307,8 @@ export function gammaTerm(c: TermContext, shape: Form, rate: Form, value: Form):
 function logOfPositive(c: TermContext, form: Form): Named {
   const log = logOf(c.q, form);
   if (log) return log;
+  if (form.terms.some((t) => (c.reader.numberOf(t) ?? 1) < 0))
+    throw new NotConjugate(`it needs the logarithm of a difference that holds ${leavesText(form)}`);
   if (!isKnown(form)) c.bounded();
   return allocated(c.q, form, c.bounds.tables);
 }
@@ -325,9 +360,19 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     return addends;
   },
   beta: (c) => {
-    const [a, b] = [fixed(c, at(c, "a"), "a"), fixed(c, at(c, "b"), "b")];
     const value = valueAt(c);
     const { yes, no } = logsOfProbability(c.q, value, () => collapse(value));
+    for (const [one, other, log, rest] of [
+      ["a", "b", no, yes],
+      ["b", "a", yes, no],
+    ] as const) {
+      const shape = at(c, other);
+      if (c.reader.constant(c.params[one]!) !== 1 || isKnown(shape) || isGiven(c, shape)) continue;
+      // Of beta(1, b) there remains log b + (b − 1) log(1 − x), which is conjugate to a gamma prior of b.
+      const powers = productsOf(c.q, shape).map((p): Addend => [...p.factors, log]);
+      return [[logValue(c, shape)], ...powers, isPrior(c, value) ? [rest] : [times(c, -1), log]];
+    }
+    const [a, b] = [fixed(c, at(c, "a"), "a"), fixed(c, at(c, "b"), "b")];
     const norm = join(a, b, (a, b) => a.add(b).lgamma().sub(a.lgamma()).sub(b.lgamma()));
     const prior = isPrior(c, value);
     return [[prior ? a : shifted(a, -1), yes], [prior ? b : shifted(b, -1), no], [norm]];
@@ -342,21 +387,31 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     const norm = contract([lgamma(full)], full.axes.filter((x) => x !== k)); // biome-ignore format: short
     return [[isPrior(c, value) ? full : shifted(full, -1), log], [lgamma(total)], [times(c, -1), norm]];
   },
+  // (ν − n − 1)/2 log|X| − ½ tr(S⁻¹ X) − ν/2 log|S| − (ν n/2) log 2 − log Γ_n(ν/2)
   wishart: (c) => {
     const n = c.value.shape.at(-1)!;
     const [d, e] = [newAxis(n), newAxis(n)];
     const df = fixed(c, at(c, "df"), "df");
-    const { tensor, labels } = c.reader.peel(c.params.scale!, [...c.labels, along(d), along(e)]);
-    const lower = linalg.cholesky(tensor);
-    const inverse = resolve(linalg.inverseFromCholesky(lower), labels);
-    const logDetScale = resolve(linalg.logDetCholesky(lower), labels.slice(0, -2));
-    const value = valueAt(c, along(d), along(e));
-    const log = expectedLogDet(c, value, n, d, e);
-    const norm = join(df, logDetScale, (v, l) =>
-      v.mul(n * Math.LN2).add(v.mul(l)).mul(-0.5).sub(multivariateLogGamma(v.mul(0.5), n))); // biome-ignore format: short
-    const addends: Addend[] = [[map(df, (t) => t.sub(n + 1).mul(0.5)), log], [norm]];
-    for (const x of productsOf(c.q, value)) addends.push([times(c, -0.5), inverse, ...x.factors]);
-    return addends;
+    const [x, inverse] = [matrixAs(c, c.value, 1, d, e), matrixAs(c, c.params.scale!, -1, d, e)];
+    return [
+      [map(df, (t) => t.sub(n + 1).mul(0.5)), x.logDet],
+      [map(df, (t) => t.mul(0.5)), inverse.logDet],
+      ...halfTraces(c, inverse.form, x.form),
+      [wishartNorm(df, n)],
+    ];
+  },
+  // The same of X⁻¹ and S⁻¹, but −(ν + n + 1)/2 log|X|
+  inverseWishart: (c) => {
+    const n = c.value.shape.at(-1)!;
+    const [d, e] = [newAxis(n), newAxis(n)];
+    const df = fixed(c, at(c, "df"), "df");
+    const [inverse, scale] = [matrixAs(c, c.value, -1, d, e), matrixAs(c, c.params.scale!, 1, d, e)];
+    return [
+      [map(df, (t) => t.add(n + 1).mul(0.5)), inverse.logDet],
+      [map(df, (t) => t.mul(0.5)), scale.logDet],
+      ...halfTraces(c, scale.form, inverse.form),
+      [wishartNorm(df, n)],
+    ];
   },
   bernoulli: (c) => {
     const y = fixed(c, valueAt(c), "value");

@@ -63,13 +63,16 @@ export function expectedJoint(
   const { trace } = like;
   const latent = latentSites(model);
   const roots = new Map<Node, Latent>(
-    latent.map((site) => [site.value.node, { site: site.name, previous: false, states: statesFor(site) }]),
+    latent.map((site) => [
+      site.value.node,
+      { site: site.name, previous: false, states: statesFor(site), isUnit: site.support.kind === "unitInterval" },
+    ]),
   );
   const replaced = new Map<Node, Node>();
   for (const chain of model.chains) {
     const owner = latent.find((s) => s.value.node === chain.next.node);
     if (owner && chains.has(owner.name)) {
-      roots.set(chain.previous.node, { site: owner.name, previous: true, states: statesFor(owner) });
+      roots.set(chain.previous.node, { site: owner.name, previous: true, states: statesFor(owner), isUnit: false });
     } else replaced.set(chain.previous.node, substitute(trace, [chain.shifted.node], replaced)[0]!);
   }
   const closed = (t: Tensor): Tensor => new Tensor(trace, substitute(trace, [t.node], replaced)[0]!);

@@ -21,6 +21,8 @@ export interface Leaf {
   readonly previous: boolean;
   readonly labels: readonly Label[];
   readonly power: number;
+  /** That it is 1 − x of a site x between 0 and 1. */
+  readonly complement?: boolean;
 }
 
 /** Σ over `sums` of the product of known factors and latent leaves. */
@@ -55,7 +57,10 @@ export const known = (x: Named): Form => ({ terms: [{ factors: [x], leaves: [], 
 export const isKnown = (form: Form): boolean => form.terms.every((t) => t.leaves.length === 0);
 
 export const sameLeaf = (a: Leaf, b: Leaf): boolean =>
-  a.site === b.site && a.previous === b.previous && labelsKey(a.labels) === labelsKey(b.labels);
+  a.site === b.site &&
+  a.previous === b.previous &&
+  !a.complement === !b.complement &&
+  labelsKey(a.labels) === labelsKey(b.labels);
 
 export const renameLeaf = (leaf: Leaf, to: ReadonlyMap<Axis, Axis>): Leaf => ({
   ...leaf,

@@ -52,7 +52,8 @@ export type SiteStatistics =
     }
   | { readonly kind: "simplex"; readonly log: Tensor; readonly point?: true }
   | { readonly kind: "unit"; readonly log: Tensor; readonly log1m: Tensor; readonly point?: true }
-  | { readonly kind: "matrix"; readonly mean: Tensor; readonly logDet: Tensor }
+  /** E X^power and E log |X| */
+  | { readonly kind: "matrix"; readonly mean: Tensor; readonly logDet: Tensor; readonly power: 1 | -1 }
   | {
       readonly kind: "discrete";
       readonly probs: Tensor;
@@ -98,25 +99,25 @@ function leafMean(q: Statistics, leaf: Leaf): Named {
   q.seen?.(site);
   if (s.kind === "gaussian" && power === 1) return resolve(previous ? s.before!.mean : s.mean, labels);
   if (s.kind === "positive" && power === s.power) return resolve(s.mean, labels);
-  if (s.kind === "matrix" && power === 1) return resolve(s.mean, labels);
+  if (s.kind === "matrix" && power === s.power) return resolve(s.mean, labels);
   const statistics = {
     gaussian: "x and x²",
     positive: s.kind === "positive" && s.power !== 1 ? `x^${s.power} and log x` : "x and log x",
     simplex: "log x",
     unit: "log x and log(1 − x)",
-    matrix: "x and log |x|",
+    matrix: s.kind === "matrix" && s.power === -1 ? "x⁻¹ and log |x|" : "x and log |x|",
     discrete: "its states' indicators",
   }[s.kind];
   throw new NotConjugate(
-    `it needs E[${site}${exponent(power)}], but the statistics of "${site}" that its factor keeps are ${statistics}`,
+    `it needs E[${leaf.complement ? `1 − ${site}` : site}${exponent(power)}], but the statistics of "${site}" that its factor keeps are ${statistics}`,
   );
 }
 
 /** E log of a leaf. */
 function leafLog(q: Statistics, leaf: Leaf): Named {
-  const { site, labels, power } = leaf;
+  const { site, labels, power, complement } = leaf;
   const s = q.sites[site]!;
-  const log = s.kind === "positive" || s.kind === "simplex" || s.kind === "unit" ? s.log : null;
+  const log = s.kind === "unit" && complement ? s.log1m : s.kind === "positive" || s.kind === "simplex" || s.kind === "unit" ? s.log : null; // biome-ignore format: one line
   if (!log) throw new NotConjugate(`it needs E[log ${site}], which is no statistic of its factor`);
   return map(resolve(log, labels), (t) => (power === 1 ? t : t.mul(power)));
 }
@@ -339,7 +340,8 @@ export function logsOfProbability(q: Statistics, form: Form, known: () => Named)
   const [leaf] = term!.leaves;
   const s = leaf && q.sites[leaf.site]!;
   if (!others.length && term!.leaves.length === 1 && !term!.factors.length && s?.kind === "unit" && leaf!.power === 1) {
-    return { yes: resolve(s.log, leaf!.labels), no: resolve(s.log1m, leaf!.labels) };
+    const [log, log1m] = leaf!.complement ? [s.log1m, s.log] : [s.log, s.log1m];
+    return { yes: resolve(log, leaf!.labels), no: resolve(log1m, leaf!.labels) };
   }
   throw new NotConjugate(`its probability is a function of ${leavesText(form)} that is not that site itself`);
 }

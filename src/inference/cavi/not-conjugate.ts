@@ -29,7 +29,6 @@ const INSTEAD: Readonly<Record<string, string>> = {
   halfStudentT: "for a scale: a precision tau with a gamma prior, and tau.pow(-0.5) as the sd",
   logNormal: "for a scale: a precision tau with a gamma prior, and tau.pow(-0.5) as the sd; for data: a normal of their logarithms", // biome-ignore format: one line
   chiSquared: "gamma(df / 2, 1 / 2)",
-  inverseWishart: "a wishart for the precision matrix",
   uniform: "on (0, 1): beta(1, 1); elsewhere a normal or gamma that is as wide",
 };
 

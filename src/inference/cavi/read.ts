@@ -16,6 +16,7 @@ import {
   power,
   scale,
   sumForm,
+  type Term,
   times,
 } from "./form.ts";
 import {
@@ -40,6 +41,8 @@ export interface Latent {
   readonly previous: boolean;
   /** The values of a discrete site; null of a continuous one. */
   readonly states: readonly number[] | null;
+  /** Whether it lies between 0 and 1. */
+  readonly isUnit: boolean;
 }
 
 /** A discrete latent quantity that a term looks at: the term carries its states as one more axis, weighted by their probabilities. */
@@ -58,6 +61,7 @@ export class Reader {
   readonly gates: Gate[] = [];
   private readonly trace: Trace;
   private readonly latents: ReadonlyMap<Node, Latent>;
+  private readonly unit: ReadonlySet<string>;
   /** Nodes that latent sites decide. */
   private readonly random: ReadonlySet<Node>;
   private readonly found = new Map<string, Form>();
@@ -73,6 +77,7 @@ export class Reader {
     this.expectations = expectations;
     this.trace = trace;
     this.latents = latents;
+    this.unit = new Set([...latents.values()].filter((l) => l.isUnit).map((l) => l.site));
     this.random = random;
     this.like = new Tensor(trace, trace.constant(0, "f64"));
   }
@@ -177,9 +182,9 @@ export class Reader {
         if (!this.random.has(node)) break;
         return at(x, labels);
       case "add":
-        return add(at(x, labels), at(y, labels));
+        return this.complemented(add(at(x, labels), at(y, labels)));
       case "sub":
-        return add(at(x, labels), negate(this.like, at(y, labels)));
+        return this.complemented(add(at(x, labels), negate(this.like, at(y, labels))));
       default:
     }
     if (UNARY.has(op) || BINARY.has(op)) {
@@ -227,6 +232,25 @@ export class Reader {
     let at = node;
     while (at.op === "broadcast" || at.op === "reshape") at = at.inputs[0]!;
     return at.op === "const" ? (at.attrs.value as number) : null;
+  }
+
+  /** 1 − x of a site between 0 and 1 as one leaf, which has a logarithm of its own; any other form as it is. */
+  private complemented(form: Form): Form {
+    if (form.terms.length !== 2) return form;
+    const [one, other] = [...form.terms].sort((a, b) => a.leaves.length - b.leaves.length) as [Term, Term];
+    const [leaf, ...more] = other.leaves;
+    if (!leaf || more.length || one.leaves.length || leaf.power !== 1) return form;
+    if (!this.unit.has(leaf.site) || one.sums.length || other.sums.length) return form;
+    if (this.numberOf(one) !== 1 || this.numberOf(other) !== -1) return form;
+    return { terms: [{ factors: [], leaves: [{ ...leaf, complement: !leaf.complement }], sums: [] }] };
+  }
+
+  /** The number by which a term is multiplied; null where it is not the same constant everywhere. */
+  numberOf({ factors }: Term): number | null {
+    return factors.reduce<number | null>((product, f) => {
+      const value = this.constant(f.tensor);
+      return product === null || value === null ? null : product * value;
+    }, 1);
   }
 
   /** An elementwise op on values. */
@@ -293,6 +317,8 @@ export class Reader {
         seen = [this.index(y, seen.slice(0, rank)), ...seen.slice(rank)];
       } else {
         const moved = this.moved(node, seen);
+        const site = this.latents.get(node)?.site;
+        if (site) throw new NotConjugate(`a matrix that must be known is "${site}"`);
         if (!moved) throw new NotConjugate(`a matrix is computed from a latent site by "${node.op}"`);
         seen = moved;
       }
@@ -426,8 +452,8 @@ export class Reader {
     }
     // A piece counts where the index falls into it; outside it is looked at somewhere inside, and counts 0.
     const whole = indexOf(this.like, label);
-    return add(
-      ...parts.map(({ part, from, size }) => {
+    return choose(
+      parts.map(({ part, from, size }) => {
         const one = map(whole, (t) =>
           t
             .ge(from)
@@ -442,7 +468,7 @@ export class Reader {
               .minimum(size - 1),
           );
         const moved: Label = size === 1 ? { kind: "at", at: 0 } : { kind: "index", index: clamped() };
-        return scale(this.node(part, labels.with(p, moved)), one);
+        return { where: one, form: this.node(part, labels.with(p, moved)) };
       }),
     );
   }

@@ -19,7 +19,7 @@ import { normalGammaBlock } from "./blocks/normal-gamma.ts";
 import { normalWishartBlock } from "./blocks/normal-wishart.ts";
 import { matrixPoint, positivePoint, realPoint, simplexPoint, unitPoint } from "./blocks/point.ts";
 import { pointByGradient } from "./blocks/point-by-gradient.ts";
-import { wishartBlock } from "./blocks/wishart.ts";
+import { inverseWishartBlock, wishartBlock } from "./blocks/wishart.ts";
 import type { Bounds } from "./densities.ts";
 import { type ExpectedTerm, expectedJoint, statesFor, wholeShape } from "./expected-joint.ts";
 import type { Gradients } from "./gradient-sites.ts";
@@ -52,10 +52,12 @@ function blockFor(site: RandomSite, events: readonly number[], power: number): B
       return dirichletBlock(variable);
     case "wishart":
       return wishartBlock(variable);
+    case "inverseWishart":
+      return inverseWishartBlock(variable);
     default:
       throw new OptionError(
         `${site.kind}("${site.name}") is a ${site.family?.name ?? "parameter without a prior"}: coordinate ascent has factors for ` +
-          `normal, multivariateNormal, gamma, exponential, chiSquared, inverseGamma, beta, dirichlet, wishart and discrete sites.${insteadOf(site.family?.name)} Give it ` +
+          `normal, multivariateNormal, gamma, exponential, chiSquared, inverseGamma, beta, dirichlet, wishart, inverseWishart and discrete sites.${insteadOf(site.family?.name)} Give it ` +
           `such a prior, or ${gradientWay([site.name])}a method of gradients for the whole model (method: "fullrank", "nuts").`,
       );
   }

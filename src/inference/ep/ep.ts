@@ -1,12 +1,16 @@
 import type { DataFor } from "../../model/data.ts";
 import type { Model, Returned } from "../../model/model.ts";
+import { f64, program } from "../../program/program.ts";
 import { type Approximation, hostGaussian, negElboOf } from "../approximation.ts";
-import { compileLogDensity } from "../compile.ts";
+import { logDensityOfRows } from "../density-batch.ts";
+import type { LogDensity } from "../log-density.ts";
 import { type Problem, problemOf } from "../problem.ts";
 import { choleskyOf } from "../symmetric-solve.ts";
 import { baseOf } from "./base.ts";
 import { type EpOptions, settingsOf } from "./options.ts";
+import { type OtherPeak, otherPeak } from "./other-peaks.ts";
 import { type Failure, Propagation } from "./propagation.ts";
+import { readAffine } from "./read-affine.ts";
 import { sitesOf } from "./sites.ts";
 
 /** The approximation of one site: exp(ν·t − ½ tᵀ τ t) in the projections t that it sees of z. */
@@ -44,6 +48,8 @@ export interface EpResult {
   /** Visits at which a site could not be updated, over all sweeps. */
   readonly skipped: number;
   readonly failures: readonly Failure[];
+  /** A place that q has no mass at, though the density is high there: then q is one of several peaks. Null where none was met with. */
+  readonly otherPeak: OtherPeak | null;
   readonly sites: readonly EpSite[];
   readonly approximation: EpApproximation;
 }
@@ -63,35 +69,70 @@ export async function ep<D, R extends Returned>(
   return epOf((await problemOf(model, data)) as unknown as Problem, options);
 }
 
+/** Draws whose log densities are computed together. */
+const TOGETHER = 64;
+
+/** The log densities of the rows of x [count, dim]: by the one that is there already, or by a program for many rows. */
+async function densitiesOf(problem: Problem, known?: LogDensity): Promise<(x: Float64Array) => Float64Array> {
+  const { dim, runtime, deterministic } = problem;
+  if (known) {
+    const gradient = new Float64Array(dim);
+    return (x) =>
+      Float64Array.from({ length: x.length / dim }, (_, s) =>
+        known.evaluate(x.slice(s * dim, (s + 1) * dim), gradient),
+      );
+  }
+  const made = await program({
+    runtime,
+    deterministic,
+    inputs: { ...problem.inputs, "batch.x": f64([TOGETHER, dim]) },
+    body: ({ inputs }) => ({ outputs: { values: logDensityOfRows(problem, inputs["batch.x"]!, inputs) } }),
+  });
+  const place = runtime.buffer("f64", [TOGETHER, dim]);
+  made.prepare({ ...problem.data, "batch.x": place } as never);
+  return (x) => {
+    const found = new Float64Array(x.length / dim);
+    for (let first = 0; first < found.length; first += TOGETHER) {
+      const rows = x.subarray(first * dim, (first + TOGETHER) * dim);
+      (place.view() as Float64Array).set(rows);
+      made.step();
+      found.set((made.outputs.values.view() as Float64Array).subarray(0, rows.length / dim), first);
+    }
+    return found;
+  };
+}
+
 /** The same for a problem that was read before. */
 export async function epOf(problem: Problem, options: EpOptions = {}): Promise<EpResult> {
   const started = performance.now();
   const settings = settingsOf(options);
   const { dim } = problem;
-  const [base, blocks, density] = await Promise.all([
+  const [base, read, logDensities] = await Promise.all([
     baseOf(problem),
-    sitesOf(problem),
-    options.density ?? compileLogDensity(problem),
+    readAffine(problem),
+    densitiesOf(problem, options.density),
   ]);
+  const blocks = await sitesOf(problem, { read, origin: base.origin, alpha: settings.alpha });
   const found = new Propagation(base, blocks, settings).run(options.signal);
-  const { state, states, logZ, converged, reason, sweeps, residual } = found;
+  const { state, states, logZ, converged, sweeps, residual } = found;
   const mean = state.mean.map((m, i) => m + base.origin[i]!);
   const covariance = state.covariance.slice();
   const factor = choleskyOf(covariance, dim);
   const gaussian = hostGaussian(mean, factor ?? new Float64Array(dim).fill(1));
   const draws = gaussian.draw(settings.evaluationDraws, settings.seed);
-  const gradient = new Float64Array(dim);
-  const logP = Float64Array.from({ length: settings.evaluationDraws }, (_, s) => {
-    const value = density.evaluate(draws.slice(s * dim, (s + 1) * dim), gradient);
-    return Number.isNaN(value) ? -Infinity : value;
-  });
+  const logP = logDensities(draws).map((value) => (Number.isNaN(value) ? -Infinity : value));
+  const peak = converged ? otherPeak(state, states, base.origin, logDensities) : null;
+  const reason = peak
+    ? `${found.reason}; but where element ${peak.element + 1} of ${peak.term} has its peak, ${peak.distance.toFixed(1)} sd from the mean, ` +
+      `the density is ${Math.exp(peak.logRatio).toPrecision(2)} of that at the mean, and it is lower in between: q holds one of several peaks`
+    : found.reason;
   const approximation: EpApproximation = {
     family: "ep",
     dim,
     params: Float64Array.from([...mean, ...(factor ?? [])]),
     ...gaussian,
     ...negElboOf(gaussian.logDensityOf(draws), logP),
-    converged: converged && factor !== null,
+    converged: converged && factor !== null && !peak,
     reason,
     evaluations: settings.evaluationDraws,
     seconds: (performance.now() - started) / 1000,
@@ -111,5 +152,5 @@ export async function epOf(problem: Problem, options: EpOptions = {}): Promise<E
     });
   });
   const { skipped, failures } = found;
-  return { logZ, mean, covariance, names: problem.names, sweeps, converged, reason, residual, skipped, failures, sites, approximation }; // biome-ignore format: one line
+  return { logZ, mean, covariance, names: problem.names, sweeps, converged, reason, residual, skipped, failures, otherPeak: peak, sites, approximation }; // biome-ignore format: one line
 }

@@ -39,11 +39,12 @@ export class GaussianState {
     const [from, to] = [a.starts[row]!, a.starts[row + 1]!];
     let variance = 0;
     if (to - from === dim) {
-      for (let i = 0; i < dim; i++) {
+      const { values } = a;
+      for (let i = 0, at = 0; i < dim; i++, at += dim) {
         let sum = 0;
-        for (let j = 0; j < dim; j++) sum += covariance[i * dim + j]! * a.values[from + j]!;
+        for (let j = 0; j < dim; j++) sum += covariance[at + j]! * values[from + j]!;
         into[i] = sum;
-        variance += sum * a.values[from + i]!;
+        variance += sum * values[from + i]!;
       }
       return variance;
     }
@@ -58,8 +59,10 @@ export class GaussianState {
 
   /** a · mean */
   meanAlong(a: Sparse, row: number): number {
+    const { columns, values } = a;
+    const to = a.starts[row + 1]!;
     let sum = 0;
-    for (let e = a.starts[row]!; e < a.starts[row + 1]!; e++) sum += a.values[e]! * this.mean[a.columns[e]!]!;
+    for (let e = a.starts[row]!; e < to; e++) sum += values[e]! * this.mean[columns[e]!]!;
     return sum;
   }
 
@@ -71,10 +74,10 @@ export class GaussianState {
     const { dim, covariance } = this;
     const shrink = tau / (1 + tau * variance);
     const move = (b - tau * mean) / (1 + tau * variance);
-    for (let i = 0; i < dim; i++) {
+    for (let i = 0, at = 0; i < dim; i++, at += dim) {
       this.mean[i]! += move * column[i]!;
       const factor = shrink * column[i]!;
-      if (factor !== 0) for (let j = 0; j < dim; j++) covariance[i * dim + j]! -= factor * column[j]!;
+      if (factor !== 0) for (let j = 0; j < dim; j++) covariance[at + j]! -= factor * column[j]!;
     }
   }
 }
@@ -105,4 +108,28 @@ export function sparseRows(dense: Float64Array, dim: number): Sparse {
     starts[r + 1] = columns.length;
   }
   return { starts, columns: Int32Array.from(columns), values: Float64Array.from(values) };
+}
+
+/** into += factor · a, a row of `rows`. */
+export function addRow({ starts, columns, values }: Sparse, row: number, factor: number, into: Float64Array): void {
+  const to = starts[row + 1]!;
+  for (let e = starts[row]!; e < to; e++) into[columns[e]!]! += factor * values[e]!;
+}
+
+/** into += factor · a bᵀ, two rows of `rows`, on and below the diagonal of `into`, [dim, dim]. */
+export function addProduct(rows: Sparse, a: number, b: number, factor: number, into: Float64Array, dim: number): void {
+  const { starts, columns, values } = rows;
+  const [first, from, to] = [starts[a]!, starts[b]!, starts[b + 1]!];
+  if (starts[a + 1]! - first === dim && to - from === dim) {
+    for (let i = 0, at = 0; i < dim; i++, at += dim) {
+      const x = factor * values[first + i]!;
+      for (let j = 0; j <= i; j++) into[at + j]! += x * values[from + j]!;
+    }
+    return;
+  }
+  for (let e = first; e < starts[a + 1]!; e++) {
+    const i = columns[e]!;
+    const x = factor * values[e]!;
+    for (let f = from; f < to && columns[f]! <= i; f++) into[i * dim + columns[f]!]! += x * values[f]!;
+  }
 }

@@ -1,8 +1,16 @@
 import { choleskyOf } from "../symmetric-solve.ts";
 import type { Base } from "./base.ts";
-import { GaussianState } from "./gaussian-state.ts";
+import { addProduct, addRow, GaussianState } from "./gaussian-state.ts";
 import type { Settings } from "./options.ts";
-import { type BlockState, blockState, type Fault, type Update, updateJoint, updatesAlong } from "./site-updates.ts";
+import {
+  type BlockState,
+  blockState,
+  type Fault,
+  type Update,
+  updateJoint,
+  updateQuickly,
+  updatesAlong,
+} from "./site-updates.ts";
 import type { SiteBlock } from "./sites.ts";
 import { eigenOf } from "./small-symmetric.ts";
 
@@ -51,7 +59,7 @@ export class Propagation {
     this.settings = settings;
     this.dim = base.origin.length;
     this.step = 1 - settings.damping;
-    this.states = blocks.filter((b) => b.k > 0).map((b) => blockState(b, this.dim, base.origin));
+    this.states = blocks.filter((b) => b.k > 0).map((b) => blockState(b, this.dim));
     this.constant = constantOf(blocks.filter((b) => b.k === 0));
     this.state = new GaussianState(this.dim);
   }
@@ -118,26 +126,20 @@ export class Propagation {
 
   /** Base and sites as natural parameters. */
   private natural(): { precision: Float64Array; linear: Float64Array } {
-    const { dim } = this;
     const precision = this.base.precision.slice();
     const linear = this.base.linear.slice();
     for (const { block, rows, tau, nu } of this.states) {
       const { k, count } = block;
       for (let site = 0; site < count; site++) {
         for (let a = 0; a < k; a++) {
-          const ra = site * k + a;
-          for (let e = rows.starts[ra]!; e < rows.starts[ra + 1]!; e++) {
-            const [i, x] = [rows.columns[e]!, rows.values[e]!];
-            linear[i]! += x * nu[ra]!;
-            for (let b = 0; b < k; b++) {
-              const [rb, t] = [site * k + b, tau[(site * k + a) * k + b]! * x];
-              for (let f = rows.starts[rb]!; f < rows.starts[rb + 1]!; f++) {
-                precision[i * dim + rows.columns[f]!]! += t * rows.values[f]!;
-              }
-            }
-          }
+          const row = site * k + a;
+          addRow(rows, row, nu[row]!, linear);
+          for (let b = 0; b < k; b++) addProduct(rows, row, site * k + b, tau[row * k + b]!, precision, this.dim);
         }
       }
+    }
+    for (let i = 0; i < this.dim; i++) {
+      for (let j = 0; j < i; j++) precision[j * this.dim + i] = precision[i * this.dim + j]!;
     }
     return { precision, linear };
   }
@@ -164,7 +166,8 @@ export class Propagation {
         }
         const variance = this.state.project(s.rows, site);
         const mean = this.state.meanAlong(s.rows, site);
-        const [found] = updatesAlong(s, [site], [[mean, variance]], alpha) as [Update | Fault];
+        const found =
+          updateQuickly(s, site, mean, variance, alpha) ?? updatesAlong(s, [site], [[mean, variance]], alpha)[0]!;
         if (typeof found === "string") {
           this.fail(s, site, found);
           continue;

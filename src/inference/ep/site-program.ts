@@ -1,5 +1,5 @@
 import { sizeOf } from "../../base/shape.ts";
-import type { TensorSpec } from "../../engine/runtime.ts";
+import type { Buffer, TensorSpec } from "../../engine/runtime.ts";
 import { reachable } from "../../ir/graph.ts";
 import type { Node } from "../../ir/node.ts";
 import type { Trace } from "../../ops/vocabulary.ts";
@@ -83,23 +83,30 @@ export async function positionsOf(problem: Problem, read: Read, at: number): Pro
   return Int32Array.from(made.outputs.positions.view() as Float64Array);
 }
 
-/** A function of elements and of what they read, for up to `rows` rows in one call. */
+/** Functions of elements and of what they read, for up to `rows` rows in one call. */
 export interface RowProgram {
   readonly rows: number;
-  /** Numbers that each row gives. */
-  readonly size: number;
-  /** Row r is element `elements[r]` reading `values` [rows, width]; fills `into` [count, size]. */
-  run(elements: Int32Array, count: number, fill: (values: Float64Array) => void, into: Float64Array, at: number): void;
+  /** Critical expressions of a row. */
+  readonly criticals: number;
+  /** Row r is element `elements[r]` reading `values` [rows, width]; fills `into`, [count] or [count, criticals], from `at` on. */
+  run(
+    what: "density" | "critical",
+    elements: Int32Array,
+    count: number,
+    fill: (values: Float64Array) => void,
+    into: Float64Array,
+    at: number,
+  ): void;
 }
 
-/** The log density of a term's elements, or their critical expressions; null where there are none of these. */
+/** The log density of a term's elements and, where asked for, their critical expressions. */
 export async function compileRows(
   problem: Problem,
   read: Read,
-  { term, width, rows, what }: { term: number; width: number; rows: number; what: "density" | "critical" },
-): Promise<RowProgram | null> {
+  { term, width, rows, isCritical }: { term: number; width: number; rows: number; isCritical: boolean },
+): Promise<RowProgram> {
   const { shape } = read.divided.sites[term]!.root;
-  let size = 1;
+  let criticals = 0;
   const made = await program({
     runtime: problem.runtime,
     deterministic: problem.deterministic,
@@ -116,22 +123,27 @@ export async function compileRows(
         replaced.set(node, values.narrow(1, from, wide).reshape([rows, ...node.shape]).node);
         from += wide;
       }
-      const wanted = what === "density" ? element.value : criticalOf(b, element);
-      size = wanted ? sizeOf(wanted.shape) : 0;
-      const lifted = wanted ? vmap(b, [wanted], replaced, rows)[0]! : values.node;
-      return { outputs: { result: new Tensor(b, lifted) } };
+      const critical = isCritical ? criticalOf(b, element) : null;
+      criticals = critical ? sizeOf(critical.shape) : 0;
+      const wanted = critical ? [element.value, critical] : [element.value];
+      const [density, bends] = vmap(b, wanted, replaced, rows).map((n) => new Tensor(b, n));
+      return { outputs: { density: density!, ...(bends ? { critical: bends } : {}) } };
     },
   });
-  if (!size) return null;
   const place = problem.runtime.buffer("f64", [rows, width]);
   const places = shape.map(() => problem.runtime.buffer("u32", [rows]));
   const given = Object.fromEntries(places.map((p, axis) => [`index.${axis}`, p]));
   made.prepare({ ...read.data, ...given, "ep.values": place } as never);
-  const [values, result] = [new MemoryVector(place), new MemoryVector(made.outputs.result)];
+  const values = new MemoryVector(place);
+  const outputs = made.outputs as Readonly<Record<"density" | "critical", Buffer>>;
+  const results = {
+    density: new MemoryVector(outputs.density),
+    critical: criticals ? new MemoryVector(outputs.critical) : null,
+  };
   return {
     rows,
-    size,
-    run(elements, count, fill, into, at) {
+    criticals,
+    run(what, elements, count, fill, into, at) {
       if (places.length === 1) (places[0]!.view() as Uint32Array).set(elements.subarray(0, count));
       else {
         const indices = places.map((p) => p.view() as Uint32Array);
@@ -139,7 +151,8 @@ export async function compileRows(
       }
       fill(values.values);
       made.step();
-      into.set(result.values.subarray(0, count * size), at);
+      const size = what === "density" ? 1 : criticals;
+      if (size) into.set(results[what]!.values.subarray(0, count * size), at);
     },
   };
 }

@@ -2,7 +2,7 @@ import { choleskyOf, inverseFromCholesky, solveCholesky, symmetrised } from "../
 import { type Sparse, sparseRows } from "./gaussian-state.ts";
 import { type JointMoments, tiltedOnGrid } from "./grid.ts";
 import { type Task, tiltedByQuadrature, tiltedNearby, workspace } from "./quadrature.ts";
-import { type Character, characterise } from "./recognise.ts";
+import type { Character } from "./recognise.ts";
 import type { SiteBlock } from "./sites.ts";
 import { type Tilted, tiltedClosed } from "./tilted-form.ts";
 
@@ -18,24 +18,14 @@ export interface BlockState {
   readonly lastJoint: (JointMoments | null)[];
 }
 
-export function blockState(block: SiteBlock, dim: number, shift: Float64Array): BlockState {
-  const { count, k, directions, width, slopes, offsets } = block;
-  // The projections are of z − shift from here on.
-  const moved = offsets.slice();
-  for (let site = 0; site < count; site++) {
-    for (let j = 0; j < k; j++) {
-      let along = 0;
-      for (let i = 0; i < dim; i++) along += directions[(site * k + j) * dim + i]! * shift[i]!;
-      for (let w = 0; w < width; w++) moved[site * width + w]! += slopes[(site * width + w) * k + j]! * along;
-    }
-  }
-  offsets.set(moved);
+export function blockState(block: SiteBlock, dim: number): BlockState {
+  const { count, k, directions } = block;
   return {
     block,
     rows: sparseRows(directions, dim),
     tau: new Float64Array(count * k * k),
     nu: new Float64Array(count * k),
-    characters: k === 1 ? characterise(block) : null,
+    characters: block.characters,
     last: Array(count).fill(null),
     lastJoint: Array(count).fill(null),
   };
@@ -46,8 +36,8 @@ export type Fault = "its cavity has no positive variance" | "its tilted distribu
 
 /** What one visit of a site asks for: its undamped change, how large that is, and the tilted normaliser. */
 export interface Update {
-  readonly deltaTau: Float64Array;
-  readonly deltaNu: Float64Array;
+  readonly deltaTau: ArrayLike<number>;
+  readonly deltaNu: ArrayLike<number>;
   readonly size: number;
   readonly logNormaliser: number;
   /** log ∫ cavity · (site approximation)^α: what the tilted normaliser is compared with. */
@@ -60,6 +50,34 @@ const tilted: Tilted = { logNormaliser: 0, mean: 0, variance: 0 };
 /** Relative precision that a cavity must keep of the marginal's. */
 const LEAST_CAVITY = 1e-10;
 
+const cavity = { mean: 0, variance: 0 };
+
+/**
+ * The update of a site with one projection, whose marginal under q is N(mean, variance), where it takes no adaptive integral: null
+ * where it does, with what is left without the site in `cavity`.
+ */
+export function updateQuickly(
+  state: BlockState,
+  site: number,
+  mean: number,
+  variance: number,
+  alpha: number,
+): Update | Fault | null {
+  const { tau, nu, last, block } = state;
+  const rest = 1 - alpha * tau[site]! * variance;
+  if (!(rest > LEAST_CAVITY) || !Number.isFinite(mean)) return "its cavity has no positive variance";
+  cavity.variance = variance / rest;
+  cavity.mean = (mean - alpha * nu[site]! * variance) / rest;
+  const { form, landmarks } = state.characters![site]!;
+  if (form && tiltedClosed(form, cavity.mean, cavity.variance, alpha, tilted)) {
+    return updateFrom(state, site, mean, variance, cavity, tilted, alpha);
+  }
+  const guess = last[site];
+  if (!guess || landmarks.breaks.length || !tiltedNearby(block, { site, ...cavity, guess }, alpha, tilted)) return null;
+  last[site] = { ...tilted };
+  return updateFrom(state, site, mean, variance, cavity, tilted, alpha);
+}
+
 /** Updates of sites with one projection, whose marginals under q are (mean, variance): integrals of all of them together. */
 export function updatesAlong(
   state: BlockState,
@@ -67,36 +85,17 @@ export function updatesAlong(
   marginals: readonly (readonly [mean: number, variance: number])[],
   alpha: number,
 ): (Update | Fault)[] {
-  const { tau, nu, characters, last, block } = state;
-  const found: (Update | Fault)[] = new Array(sites.length);
+  const { last, block } = state;
   const tasks: Task[] = [];
   const places: number[] = [];
-  const cavities: (readonly [number, number])[] = [];
-  for (const [i, site] of sites.entries()) {
+  const found = sites.map((site, i): Update | Fault => {
     const [mean, variance] = marginals[i]!;
-    const rest = 1 - alpha * tau[site]! * variance;
-    if (!(rest > LEAST_CAVITY) || !Number.isFinite(mean)) {
-      found[i] = "its cavity has no positive variance";
-      cavities.push([0, 0]);
-      continue;
-    }
-    const cavityVariance = variance / rest;
-    const cavityMean = (mean - alpha * nu[site]! * variance) / rest;
-    cavities.push([cavityMean, cavityVariance]);
-    const { form } = characters![site]!;
-    if (form && tiltedClosed(form, cavityMean, cavityVariance, alpha, tilted)) {
-      found[i] = updateFrom(state, site, marginals[i]!, cavities[i]!, tilted, alpha);
-    } else {
-      const task = { site, mean: cavityMean, variance: cavityVariance, guess: last[site] ?? null };
-      if (!characters![site]!.landmarks.breaks.length && tiltedNearby(block, task, alpha, tilted)) {
-        last[site] = { ...tilted };
-        found[i] = updateFrom(state, site, marginals[i]!, cavities[i]!, tilted, alpha);
-        continue;
-      }
-      tasks.push(task);
-      places.push(i);
-    }
-  }
+    const quick = updateQuickly(state, site, mean, variance, alpha);
+    if (quick) return quick;
+    tasks.push({ site, ...cavity, guess: last[site] ?? null });
+    places.push(i);
+    return "its tilted distribution has no finite moments";
+  });
   // In groups, so that memory stays bounded.
   for (let first = 0; first < tasks.length; first += GROUP) {
     const group = tasks.slice(first, first + GROUP);
@@ -104,7 +103,7 @@ export function updatesAlong(
     for (const [g, moments] of tiltedByQuadrature(block, group, landmarks, alpha, room).entries()) {
       const i = places[first + g]!;
       const site = sites[i]!;
-      found[i] = updateFrom(state, site, marginals[i]!, cavities[i]!, moments, alpha);
+      found[i] = updateFrom(state, site, ...marginals[i]!, group[g]!, moments, alpha);
       last[site] = typeof found[i] === "string" ? null : moments;
     }
   }
@@ -125,8 +124,9 @@ function landmarksOf({ characters }: BlockState): readonly Character["landmarks"
 function updateFrom(
   { tau, nu }: BlockState,
   site: number,
-  [mean, variance]: readonly [number, number],
-  [cavityMean, cavityVariance]: readonly [number, number],
+  mean: number,
+  variance: number,
+  { mean: cavityMean, variance: cavityVariance }: { readonly mean: number; readonly variance: number },
   moments: Tilted,
   alpha: number,
 ): Update | Fault {
@@ -141,8 +141,8 @@ function updateFrom(
   const grown = 1 + t * cavityVariance;
   const shifted = cavityMean + b * cavityVariance;
   return {
-    deltaTau: Float64Array.of(deltaTau),
-    deltaNu: Float64Array.of(deltaNu),
+    deltaTau: [deltaTau],
+    deltaNu: [deltaNu],
     size: Math.max(Math.abs(deltaTau) * variance, Math.abs(deltaNu - deltaTau * mean) * Math.sqrt(variance)),
     logNormaliser,
     logOwn:

@@ -3,6 +3,7 @@ import { sizeOf } from "../../base/shape.ts";
 import type { Problem } from "../problem.ts";
 import { MOST_PROJECTIONS, type Projected, project } from "./projections.ts";
 import { type Read, readAffine } from "./read-affine.ts";
+import { type Character, characterise } from "./recognise.ts";
 import { compileRows, positionsOf, type RowProgram } from "./site-program.ts";
 
 /** Fills `into` at the rows of `t` [rows, k]; row r is of site `sites[r]` of the block. */
@@ -16,6 +17,16 @@ export interface SiteBlock extends Projected {
   /** Expressions, affine in t, at whose zeros the density may jump or bend, [rows, criticals]. */
   readonly criticals: number;
   readonly criticalAt: SiteFunction;
+  /** Of sites with one projection: closed forms and where to look; null for others. */
+  readonly characters: readonly Character[] | null;
+}
+
+export interface SiteOptions {
+  readonly read?: Read;
+  /** The projections are of z − origin. Default 0. */
+  readonly origin?: Float64Array;
+  /** The power that EP is to use. Default 1. */
+  readonly alpha?: number;
 }
 
 /** Rows of the small program, for one site at a time, and of the large one. */
@@ -23,25 +34,25 @@ const FEW = 64;
 const MANY = 2048;
 
 /** All sites of a problem: every element of every term that is not quadratic in z. */
-export async function sitesOf(problem: Problem, read?: Read): Promise<SiteBlock[]> {
-  const known = read ?? (await readAffine(problem));
-  const blocks = await Promise.all(known.divided.sites.map((_, term) => blocksOf(problem, known, term)));
+export async function sitesOf(problem: Problem, options: SiteOptions = {}): Promise<SiteBlock[]> {
+  const read = options.read ?? (await readAffine(problem));
+  const blocks = await Promise.all(read.divided.sites.map((_, term) => blocksOf(problem, read, term, options)));
   return blocks.flat();
 }
 
-async function blocksOf(problem: Problem, read: Read, term: number): Promise<SiteBlock[]> {
+async function blocksOf(
+  problem: Problem,
+  read: Read,
+  term: number,
+  { origin, alpha = 1 }: SiteOptions,
+): Promise<SiteBlock[]> {
   const { name, root } = read.divided.sites[term]!;
   const count = sizeOf(root.shape);
   const positions = await positionsOf(problem, read, term);
   const width = positions.length / count;
-  const compile = (rows: number, what: "density" | "critical") =>
-    compileRows(problem, read, { term, width, rows, what });
-  const [few, many, critical] = await Promise.all([
-    compile(FEW, "density"),
-    count > 8 ? compile(MANY, "density") : null,
-    compile(FEW, "critical"),
-  ]);
-  return project(read, positions, count, problem.dim).map((projected) => {
+  const few = await compileRows(problem, read, { term, width, rows: FEW, isCritical: true });
+  const programs = [few];
+  const blocks = project(read, positions, count, problem.dim).map((projected): SiteBlock => {
     const { k } = projected;
     if (k > MOST_PROJECTIONS) {
       throw new OptionError(
@@ -49,42 +60,68 @@ async function blocksOf(problem: Problem, read: Read, term: number): Promise<Sit
           `expectation propagation takes no more. Write it as terms of fewer unknowns each, or use another method.`,
       );
     }
-    return {
-      ...projected,
+    const moved = origin ? movedTo(projected, origin) : projected;
+    const functions = {
+      ...moved,
       term: name,
-      logDensity: siteFunction(projected, many ? [few!, many] : [few!]),
-      criticals: critical?.size ?? 0,
-      criticalAt: critical ? siteFunction(projected, [critical]) : () => {},
+      logDensity: siteFunction(moved, programs, "density"),
+      criticals: few.criticals,
+      criticalAt: siteFunction(moved, [few], "critical"),
     };
+    return { ...functions, characters: k === 1 ? characterise(functions) : null };
   });
+  // Integrals of all sites together want many rows at a time; closed forms want none.
+  const isClosed = ({ k, characters }: SiteBlock): boolean =>
+    k === 0 || (characters?.every(({ form }) => form && (form.kind === "step" || alpha === 1)) ?? false);
+  if (count > 8 && !blocks.every(isClosed)) {
+    programs.push(await compileRows(problem, read, { term, width, rows: MANY, isCritical: false }));
+  }
+  return blocks;
+}
+
+/** The same with projections of z − origin. */
+function movedTo(projected: Projected, origin: Float64Array): Projected {
+  const { count, k, directions, width, slopes } = projected;
+  const dim = origin.length;
+  const offsets = projected.offsets.slice();
+  for (let site = 0; site < count; site++) {
+    for (let j = 0; j < k; j++) {
+      let along = 0;
+      for (let i = 0; i < dim; i++) along += directions[(site * k + j) * dim + i]! * origin[i]!;
+      for (let w = 0; w < width; w++) offsets[site * width + w]! += slopes[(site * width + w) * k + j]! * along;
+    }
+  }
+  return { ...projected, offsets };
 }
 
 /** A function of t from one of what the elements read, in calls of the size that fits. */
 function siteFunction(
   { k, width, slopes, offsets, elements }: Projected,
   programs: readonly RowProgram[],
+  what: "density" | "critical",
 ): SiteFunction {
-  const most = programs.at(-1)!.rows;
-  const which = new Int32Array(most);
-  return (sites, t, rows, into) => {
-    for (let first = 0; first < rows; ) {
+  const which = new Int32Array(MANY);
+  let sites: Int32Array = which;
+  let t: Float64Array = new Float64Array(0);
+  let [first, count] = [0, 0];
+  const fill = (values: Float64Array): void => {
+    for (let r = 0, to = 0; r < count; r++) {
+      const from = sites[first + r]! * width;
+      for (let w = from; w < from + width; w++) {
+        let value = offsets[w]!;
+        for (let j = 0; j < k; j++) value += slopes[w * k + j]! * t[(first + r) * k + j]!;
+        values[to++] = value;
+      }
+    }
+  };
+  return (asked, at, rows, into) => {
+    [sites, t] = [asked, at];
+    for (first = 0; first < rows; first += count) {
       const left = rows - first;
       const used = programs.find((p) => p.rows >= left) ?? programs.at(-1)!;
-      const count = Math.min(left, used.rows);
+      count = Math.min(left, used.rows);
       for (let r = 0; r < count; r++) which[r] = elements[sites[first + r]!]!;
-      const fill = (values: Float64Array): void => {
-        for (let r = 0; r < count; r++) {
-          const site = sites[first + r]!;
-          for (let w = 0; w < width; w++) {
-            const from = site * width + w;
-            let value = offsets[from]!;
-            for (let j = 0; j < k; j++) value += slopes[from * k + j]! * t[(first + r) * k + j]!;
-            values[r * width + w] = value;
-          }
-        }
-      };
-      used.run(which, count, fill, into, first * used.size);
-      first += count;
+      used.run(what, which, count, fill, into, what === "density" ? first : first * used.criticals);
     }
   };
 }

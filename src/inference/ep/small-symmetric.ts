@@ -1,6 +1,6 @@
 /** Eigenvalues [k] and eigenvectors (columns, [k, k]) of a small symmetric matrix, by Jacobi's rotations. */
-export function eigenOf(given: Float64Array, k: number): { values: Float64Array; vectors: Float64Array } {
-  const a = given.slice();
+export function eigenOf(given: ArrayLike<number>, k: number): { values: Float64Array; vectors: Float64Array } {
+  const a = Float64Array.from(given);
   const v = Float64Array.from({ length: k * k }, (_, i) => (i % (k + 1) === 0 ? 1 : 0));
   for (let sweep = 0; sweep < 30; sweep++) {
     let off = 0;

@@ -118,7 +118,7 @@ export async function combine<D, R extends Returned>(
 }
 
 function commonBlocks(blocks: readonly Block[], problem: Problem, plate: string | undefined): readonly Block[] {
-  if (plate === undefined) return lasting({ blocks }, problem.layout);
+  if (plate === undefined) return lasting({ blocks }, problem);
   const { plates } = subsamplingOf(problem, plate);
   const inside = problem.layout.sites.filter((s) => plates.some((p) => p.name === s.plates[0]?.name));
   return blocks.filter((b) => !b.sites.some((name) => inside.some((s) => s.name === name)));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { digamma } from "../../../src/base/special.ts";
-import { bernoulli, categorical, cauchy, dirichlet, erf, gamma, halfCauchy, infer, model, normal, poisson, problemOf, type Tensor } from "../../../src/index.ts"; // biome-ignore format: one import
+import { bernoulli, beta, categorical, cauchy, dirichlet, erf, gamma, halfCauchy, infer, model, multivariateNormal, normal, poisson, problemOf, stack, type Tensor, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { fixedDraws } from "../../../src/inference/fixed-draws.ts";
 import { integrate } from "../../quadrature.ts";
@@ -170,6 +170,16 @@ describe("what is not conjugate is refused, by name and with the ways out", () =
     refused(({ sample, observe }) => {
       observe("y", normal(0, sample("s", halfCauchy(1))), 1);
     }, /"s".*halfCauchy.*gamma.*pow\(-0.5\)/s));
+  test("a probability that is a difference", () =>
+    refused(({ sample, observe }) => {
+      const p = sample("p", beta(1, 1));
+      observe("y", categorical(stack([p.mul(0.5), p.mul(-0.5).add(1)])), 1);
+    }, /"y".*logarithm of a difference that holds "p"/s));
+  test("a covariance that has the prior of a precision", () =>
+    refused(({ sample, observe }) => {
+      const lambda = sample("lambda", wishart(3, [[1, 0], [0, 1]])); // biome-ignore format: short
+      observe("y", multivariateNormal([0, 0], lambda), [1, 2]);
+    }, /"y".*the inverse of "lambda".*inverseWishart/s));
   test("a prior that no factor belongs to", () =>
     refused(({ sample, observe }) => {
       observe("y", normal(sample("w", cauchy(0, 1)), 1), 1);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { beta, binomial, chiSquared, exponential, gamma, geometric, inverseGamma, laplace, logNormal, model, multivariateNormal, negativeBinomial, normal, pareto, poisson, studentT, type Tensor, weibull, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
+import { beta, binomial, chiSquared, exponential, gamma, geometric, inverseGamma, inverseWishart, laplace, logNormal, model, multivariateNormal, negativeBinomial, normal, pareto, poisson, studentT, type Tensor, weibull, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { monteCarloBound } from "./monte-carlo-bound.ts";
 
@@ -118,6 +118,49 @@ describe("the posterior of a conjugate pair", () => {
     const outer = (i: number, j: number) => sum(x.map((r) => (r[i]! - [2, 0][i]!) * (r[j]! - [2, 0][j]!)));
     same(found.inverseScale!.values, [1 + outer(0, 0), outer(0, 1), outer(1, 0), 2 + outer(1, 1)]);
   });
+});
+
+describe("a covariance with an inverse Wishart prior", () => {
+  for (const offset of [0, 1e4]) {
+    test(`around a known mean it has its posterior, and the bound is the evidence: data at ${offset}`, async () => {
+      const centre = [offset + 2, -offset];
+      const x = y.map((v, i) => [v + offset, Math.sin(i) - offset]);
+      const body = model(({ sample, observe, plate }, { x }: { x: Tensor }) => {
+        const sigma = sample("sigma", inverseWishart(4, [[1, 0], [0, 0.5]])); // biome-ignore format: short
+        plate("n", n, (i) => {
+          observe("x", multivariateNormal(centre, sigma), x.at(i));
+        });
+      });
+      const fit = await cavi(body, { x });
+      const { df, scale } = fit.factors.sigma!.parameters;
+      same(df!.values, [4 + n]);
+      const outer = (i: number, j: number) => sum(x.map((r) => (r[i]! - centre[i]!) * (r[j]! - centre[j]!)));
+      const after = [1 + outer(0, 0), outer(0, 1), outer(1, 0), 0.5 + outer(1, 1)] as const;
+      same(scale!.values, after);
+      // Γ_2((ν+n)/2) / Γ_2(ν/2) |Ψ|^(ν/2) / |Ψ + S|^((ν+n)/2) π^−n; for ν = 4 and n = 7 by Γ(5.5) Γ(5) and Γ(2) Γ(1.5)
+      const logDet = Math.log(after[0] * after[3] - after[1] * after[2]);
+      const gammas = Math.log((52.34277778455352 * 24) / 0.886226925452758);
+      expect(fit.exact).toBe(true);
+      expect(fit.elbo).toBeCloseTo(gammas + 2 * Math.log(0.5) - 5.5 * logDet - n * Math.log(Math.PI), 8);
+    });
+  }
+});
+
+test("of a beta prior whose other shape is 1, the concentration is a gamma", async () => {
+  const p = [0.1, 0.4, 0.25, 0.03];
+  const logs = sum(p.map((v) => Math.log1p(-v)));
+  for (const isFirst of [true, false]) {
+    const body = model(({ sample, observe }, { p }: { p: Tensor }) => {
+      const alpha = sample("alpha", gamma(2, 3));
+      if (isFirst) observe("p", beta(1, alpha), p);
+      else observe("p", beta(alpha, 1), p.neg().add(1));
+    });
+    const fit = await cavi(body, { p });
+    same(fit.factors.alpha!.parameters.shape!.values, [6]);
+    same(fit.factors.alpha!.parameters.rate!.values, [3 - logs]);
+    // ∫ α⁴ Π (1 − p)^(α − 1) Gamma(α; 2, 3) dα
+    expect(fit.elbo).toBeCloseTo(2 * Math.log(3) + Math.log(120) - 6 * Math.log(3 - logs) - logs, 9);
+  }
 });
 
 describe("errors that are mixtures of normals: each observation has a precision of its own, at its optimum", () => {

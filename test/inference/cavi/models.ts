@@ -5,9 +5,11 @@ import {
   dirichlet,
   full,
   gamma,
+  inverseWishart,
   model,
   multivariateNormal,
   normal,
+  stack,
   type Tensor,
   where,
   wishart,
@@ -303,6 +305,50 @@ export const cases: readonly Case[] = [
       });
     }) as never,
     { y: y.map((v) => v + 1e4), groups, others: groups.map((_, i) => i % 4) },
+  ),
+  of(
+    "a Dirichlet process cut off after five sticks, its concentration unknown",
+    (({ sample, observe, plate }: Words, { sequence }: Data) => {
+      const alpha = sample("alpha", gamma(1, 1));
+      const v = sample("v", beta(1, alpha), [4]);
+      let rest: Tensor = full(v, [], 1);
+      const weights = [0, 1, 2, 3].map((k) => {
+        const weight = v.at(k).mul(rest);
+        rest = rest.mul(v.at(k).neg().add(1));
+        return weight;
+      });
+      const mean = sample("mean", normal(0, 5), [5]);
+      plate("n", 25, (i) => {
+        const z = sample("z", categorical(stack([...weights, rest])));
+        observe("y", normal(mean.at(z), 0.5), sequence!.at(i));
+      });
+    }) as never,
+    { sequence },
+  ),
+  of(
+    "covariances of groups around an unknown scale",
+    (({ sample, observe, plate }: Words, { clusters, groups }: Data) => {
+      const eye = [[1, 0], [0, 1]]; // biome-ignore format: short
+      const scale = sample("scale", wishart(3, eye));
+      const sigma = plate("group", 5, () => sample("sigma", inverseWishart({ df: 5, scale })));
+      const mu = sample("mu", multivariateNormal([0, 0], [[25, 0], [0, 25]])); // biome-ignore format: short
+      plate("n", N, (i) => {
+        observe("x", multivariateNormal(mu, sigma.at(groups!.at(i)).mul(2)), clusters!.at(i));
+      });
+    }) as never,
+    { clusters, groups },
+  ),
+  of(
+    "vectors of groups whose precisions have a scale with an inverse Wishart prior",
+    (({ sample, observe, plate }: Words, { clusters, groups }: Data) => {
+      const scale = sample("scale", inverseWishart(5, [[1, 0.2], [0.2, 1]])); // biome-ignore format: short
+      const lambda = sample("lambda", wishart({ df: 4, scale }));
+      const mu = plate("group", 5, () => sample("mu", multivariateNormal({ mean: [0, 0], precision: lambda })));
+      plate("n", N, (i) => {
+        observe("x", normal(mu.at(groups!.at(i)), 0.5), clusters!.at(i));
+      });
+    }) as never,
+    { clusters, groups },
   ),
 ];
 

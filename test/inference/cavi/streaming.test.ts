@@ -2,10 +2,12 @@ import { describe, expect, test } from "vitest";
 import {
   bernoulli,
   beta,
+  categorical,
   combine,
   dirichlet,
   gamma,
   inverseGamma,
+  inverseWishart,
   loadFit,
   model,
   multinomial,
@@ -75,6 +77,15 @@ describe("the posterior of one batch as the prior of the next is the posterior o
       }) as never,
       pairs,
     ],
+    "a covariance matrix": [
+      (({ sample, observe, plate }: Words, { y }: { y: Tensor }) => {
+        const sigma = sample("sigma", inverseWishart(4, [[1, 0.2], [0.2, 1]])); // biome-ignore format: short
+        plate("n", y.shape[0]!, (i) => {
+          observe("y", multivariateNormal([2, 1], sigma), y.at(i));
+        });
+      }) as never,
+      pairs,
+    ],
     "a probability": [
       (({ sample, observe }: Words, { y }: { y: Tensor }) => {
         observe("y", bernoulli(sample("p", beta(1, 2))), y);
@@ -115,4 +126,53 @@ describe("the posterior of one batch as the prior of the next is the posterior o
       expect(first.elbo + second.elbo).toBeCloseTo(whole.elbo, 9);
     });
   }
+});
+
+describe("elements that observations look at by an index", () => {
+  // Two kinds of words and documents of both.
+  const corpus = (documents: number, shift: number) => ({
+    documents,
+    document: Array.from({ length: 30 * documents }, (_, i) => Math.floor(i / 30)),
+    word: Array.from({ length: 30 * documents }, (_, i) => {
+      const isFirst = (Math.floor(i / 30) + shift) % 2 === 0;
+      return (isFirst ? 0 : 3) + ((i * 7) % 3);
+    }),
+  });
+  interface Corpus {
+    readonly documents: number;
+    readonly document: Tensor;
+    readonly word: Tensor;
+  }
+  const topics = model(({ sample, observe, plate }, { documents, document, word }: Corpus) => {
+    const phi = plate("topic", 2, () => sample("phi", dirichlet([0.5, 0.5, 0.5, 0.5, 0.5, 0.5])));
+    const theta = plate("document", documents, () => sample("theta", dirichlet([0.5, 0.5])));
+    plate("token", word.shape[0]!, (i) => {
+      observe("word", categorical(phi.at(sample("z", categorical(theta.at(document.at(i)))))), word.at(i));
+    });
+  });
+
+  test("documents are new, topics last: those of the other half have no trace of the first documents' shares", async () => {
+    const first = await cavi(topics, corpus(24, 0), { seed: 1 });
+    const next = await cavi(topics, corpus(24, 1), { after: first });
+    const shares = (fit: typeof first) => fit.factors.theta!.parameters.concentration!.values;
+    // Each document has 30 words and a prior of ½ + ½, however many came before.
+    for (let d = 0; d < 24; d++) {
+      const [a, b] = [shares(next)[2 * d]!, shares(next)[2 * d + 1]!];
+      expect(a + b).toBeCloseTo(31, 8);
+    }
+    const words = (fit: typeof first) => fit.factors.phi!.parameters.concentration!.values.reduce((s, v) => s + v, 0);
+    expect(words(first)).toBeCloseTo(24 * 30 + 6, 8);
+    expect(words(next)).toBeCloseTo(2 * 24 * 30 + 6, 8);
+  });
+
+  test("another number of documents, and documents that are named as the same", async () => {
+    const first = await cavi(topics, corpus(24, 0), { seed: 1 });
+    const next = await cavi(topics, corpus(3, 1), { after: first, plate: "document" });
+    expect(next.factors.theta!.parameters.concentration!.values.reduce((s, v) => s + v, 0)).toBeCloseTo(93, 8);
+    const same = await cavi(topics, corpus(24, 0), { after: first, plate: "token" });
+    expect(same.factors.theta!.parameters.concentration!.values[0]! + same.factors.theta!.parameters.concentration!.values[1]!).toBeCloseTo(61, 8); // biome-ignore format: one line
+    await expect(cavi(topics, corpus(3, 1), { after: first, plate: "page" })).rejects.toThrow(
+      /cavi: there is no plate\("page"\)/,
+    );
+  });
 });

@@ -70,6 +70,23 @@ describe("what does not work is said", () => {
       /factor\("all"\) sees the latent variables through more than 3 linear projections/,
     );
   });
+  test("of two peaks EP holds one: it says so, and is not trusted; of one peak with heavy tails it says nothing", async () => {
+    const located = model(({ sample, observe }, { y }: { y: Tensor }) => {
+      observe("y", studentT(1, sample("z", normal(0, 20)), 1), y);
+    });
+    // Off the middle, so that EP does not stay between them.
+    const two = { y: [-10.5, -10, -9.6, 9.8, 10, 10.3] };
+    const found = await ep(located, two);
+    expect(found.converged).toBe(true);
+    expect(Math.abs(Math.abs(found.mean[0]!) - 10)).toBeLessThan(1);
+    expect(found.otherPeak!.at[0]! * found.mean[0]!).toBeLessThan(-80);
+    expect(found.reason).toMatch(/observe\("y"\) has its peak, .* q holds one of several peaks/);
+    const posterior = await infer(located, two, { method: "ep", draws: 200 });
+    expect(posterior.trusted).toBe(false);
+    for (const y of [[-0.5, 0, 0.2, 0.9, 1.1, 60], [0.3], [1, 2, 3, 4, 5, 30, -40]]) {
+      expect((await ep(located, { y })).otherPeak).toBeNull();
+    }
+  });
   test("options outside their range", async () => {
     await expect(ep(logistic, data, { alpha: 0 })).rejects.toThrow(/alpha is 0/);
     await expect(ep(logistic, data, { damping: 1 })).rejects.toThrow(/damping is 1/);

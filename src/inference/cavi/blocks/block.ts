@@ -66,8 +66,8 @@ export interface Variable {
 
 /** What every element of an array is in a state that says nothing: means and potentials 0, precisions the unit matrix, shapes 1. */
 function neutral(name: string, { state }: Block): number | "identity" {
-  if (/precision|inverseScale/i.test(name)) return "identity";
-  if (name === "df") return state.inverseScale!.at(-1)! + 1;
+  if (/precision|inverseScale|^scale$/i.test(name)) return "identity";
+  if (name === "df") return (state.inverseScale ?? state.scale)!.at(-1)! + 1;
   return /mean|coupling|pairs|initial$/i.test(name) ? 0 : 1;
 }
 

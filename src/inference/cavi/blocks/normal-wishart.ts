@@ -38,7 +38,7 @@ export function normalWishartBlock(x: Variable, lambda: Variable): Block {
             relativeTo: { site: lambda.site, positions: batch.map((_, p) => p) },
             before: null,
           },
-          [lambda.site]: { kind: "matrix", mean: parts.mean, logDet: parts.logDet },
+          [lambda.site]: { kind: "matrix", mean: parts.mean, logDet: parts.logDet, power: 1 },
         },
         wrt: { mean: mean!, spread, lambda: parts.mean, logDet: parts.logDet },
         entropy: gaussian.add(parts.entropy),

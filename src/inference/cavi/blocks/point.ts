@@ -101,7 +101,7 @@ export const matrixPoint = (variable: Variable): Block =>
     statistics: (value) => {
       const mean = value.mul(1);
       const logDet = linalg.logDetCholesky(linalg.cholesky(value));
-      return { site: { kind: "matrix", mean, logDet }, wrt: { mean, logDet } };
+      return { site: { kind: "matrix", mean, logDet, power: 1 }, wrt: { mean, logDet } };
     },
     maximise: (_value, { mean, logDet }) => {
       const inverse = linalg.inverseFromCholesky(linalg.cholesky(symmetric(mean!).neg()));

@@ -1,4 +1,5 @@
 import { InternalError } from "../../../base/errors.ts";
+import { inverseWishart } from "../../../distributions/inverse-wishart.ts";
 import { wishart } from "../../../distributions/wishart.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
 import { multivariateLogGamma } from "../densities.ts";
@@ -23,16 +24,17 @@ export function wishartParts(df: Tensor, b: Tensor, n: number): WishartParts {
   return { mean: perMatrix.mul(inverse), logDet, entropy };
 }
 
-/** E log of W(df, B⁻¹). */
+/** E log of W(df, B⁻¹), of a matrix or of the inverse of one. */
 export function expectedLogWishart(own: SiteStatistics, df: Tensor, b: Tensor, n: number): Tensor {
   if (own.kind !== "matrix") throw new InternalError("a Wishart factor has lost its site");
   const { logDet } = inverseOf(b, n);
+  const logDetOwn = own.power < 0 ? own.logDet.neg() : own.logDet;
   const norm = df.mul(logDet).mul(0.5).sub(df.mul(0.5 * n * Math.LN2)).sub(multivariateLogGamma(df.mul(0.5), n)); // biome-ignore format: the formula
   return total(
     df
       .sub(n + 1)
       .mul(0.5)
-      .mul(own.logDet)
+      .mul(logDetOwn)
       .add(norm),
   ).sub(total(b.mul(own.mean)).mul(0.5));
 }
@@ -47,7 +49,7 @@ export function wishartBlock({ site, shape }: Variable): Block {
     state: { df: shape.slice(0, -2), inverseScale: shape },
     expected: ({ df, inverseScale }) => {
       const { mean, logDet, entropy } = wishartParts(df!, inverseScale!, n);
-      return { sites: { [site]: { kind: "matrix", mean, logDet } }, wrt: { mean, logDet }, entropy };
+      return { sites: { [site]: { kind: "matrix", mean, logDet, power: 1 } }, wrt: { mean, logDet }, entropy };
     },
     update: (_state, _wrt, { mean, logDet }) => ({
       df: logDet!.mul(2).add(n + 1),
@@ -63,5 +65,41 @@ export function wishartBlock({ site, shape }: Variable): Block {
     averaged: null,
     logDensity: ({ df, inverseScale }, values) =>
       total(wishart.logProb(values[site]!, { df: df!, scale: inverseOf(inverseScale!, n).inverse })),
+  };
+}
+
+/** InverseWishart(df, scale), statistics X⁻¹, which is Wishart(df, scale⁻¹), and log |X|. */
+export function inverseWishartBlock({ site, shape }: Variable): Block {
+  const n = shape.at(-1)!;
+  return {
+    name: site,
+    sites: [site],
+    family: "inverseWishart",
+    state: { df: shape.slice(0, -2), scale: shape },
+    expected: ({ df, scale }) => {
+      const parts = wishartParts(df!, scale!, n);
+      const logDet = parts.logDet.neg();
+      // dX = |X|^(n + 1) d(X⁻¹)
+      const entropy = parts.entropy.add(logDet.mul(n + 1));
+      return {
+        sites: { [site]: { kind: "matrix", mean: parts.mean, logDet, power: -1 } },
+        wrt: { mean: parts.mean, logDet },
+        entropy,
+      };
+    },
+    update: (_state, _wrt, { mean, logDet }) => ({
+      df: logDet!.mul(-2).sub(n + 1),
+      scale: symmetric(mean!).mul(-2),
+    }),
+    draw: ({ df, scale }, key, count) => ({
+      [site]: inverseWishart.sample!(key.site(site), { df: df!, scale: scale! }, [count, ...shape.slice(0, -2)]),
+    }),
+    expectedLog: ({ df, scale }, q) => {
+      const own = q[site]!;
+      if (own.kind !== "matrix") throw new InternalError("an inverse Wishart factor has lost its site");
+      return expectedLogWishart(own, df!, scale!, n).sub(total(own.logDet).mul(n + 1));
+    },
+    averaged: null,
+    logDensity: ({ df, scale }, values) => total(inverseWishart.logProb(values[site]!, { df: df!, scale: scale! })),
   };
 }
