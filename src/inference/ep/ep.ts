@@ -2,6 +2,7 @@ import type { DataFor } from "../../model/data.ts";
 import type { Model, Returned } from "../../model/model.ts";
 import { type Approximation, hostGaussian, negElboOf } from "../approximation.ts";
 import { compileLogDensity } from "../compile.ts";
+import { refuseMissing } from "../missing.ts";
 import { type Problem, problemOf } from "../problem.ts";
 import { choleskyOf } from "../symmetric-solve.ts";
 import { baseOf } from "./base.ts";
@@ -54,6 +55,7 @@ export interface EpResult {
  * depends on (found from the model's graph). Power EP by `alpha` (Minka 2004).
  *
  * @throws OptionError  when an option is outside its range, or a site depends on more than three projections: names the term
+ * @throws DataError    when a value is missing
  */
 export async function ep<D, R extends Returned>(
   model: Model<D, R>,
@@ -67,6 +69,7 @@ export async function ep<D, R extends Returned>(
 export async function epOf(problem: Problem, options: EpOptions = {}): Promise<EpResult> {
   const started = performance.now();
   const settings = settingsOf(options);
+  refuseMissing(problem);
   const { dim } = problem;
   const [base, blocks, density] = await Promise.all([
     baseOf(problem),
