@@ -96,6 +96,18 @@ cases("a site that is written wrongly", [
   },
 ]);
 
+cases("arithmetic with what is no tensor", [
+  {
+    says: "TypeError: mul takes tensors and numbers, but was given undefined",
+    body: ({ sample }, { x }) => sample("mu", normal(0, 1)).mul((x as unknown as { slope: Tensor }).slope),
+    data: { x: { slop: 2 } },
+  },
+  {
+    says: "TypeError: sub takes tensors and numbers, but was given an array: arrays become tensors as fields of the model's data",
+    body: ({ sample }) => sample("mu", normal(0, 1)).sub([1, 2] as never),
+  },
+]);
+
 cases("a plate or chain that is written wrongly", [
   {
     says: 'OptionError: plate("i") takes a size, an integer of at least 1, not 0',
