@@ -53,8 +53,8 @@ function complaint(text: string, message: string): string {
   const odd = firstOutsideStrings(text, /[+-]?\b(?:NaN|nan|Infinity|inf)\b/y);
   if (odd) {
     return (
-      `line ${lineAt(text, odd.index)} has ${odd.text}, which JSON has no number for. Leave out or impute what is missing, and ` +
-      "write large finite numbers for bounds."
+      `line ${lineAt(text, odd.index)} has ${odd.text}, which JSON has no number for. Write null for what is missing, and ` +
+      "large finite numbers for bounds."
     );
   }
   const position = positionOf(text, message);

@@ -3,6 +3,7 @@ import { where } from "../tensor/functions.ts";
 import { uniform } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { distribution, parameterisations } from "./distribution.ts";
+import { logProbability } from "./special/log-probability.ts";
 
 /** −∞ where x is neither 0 nor 1. */
 const onBinary = (x: Tensor, logProb: Tensor): Tensor =>
@@ -13,7 +14,7 @@ const byProbs = distribution({
   name: "bernoulli",
   params: { probs: { support: unitInterval, rank: 0 } },
   support: () => binary,
-  logProb: (x, { probs }) => onBinary(x, where<Tensor>(x.eq(1), probs, probs.neg().add(1)).log()),
+  logProb: (x, { probs }) => onBinary(x, logProbability(where<Tensor>(x.eq(1), probs, probs.neg().add(1)))),
   sample: (key, { probs }, batch) => uniform(key, batch, "f64").lt(probs).cast("f64"),
   mean: ({ probs }) => probs,
   variance: ({ probs }) => probs.mul(probs.neg().add(1)),

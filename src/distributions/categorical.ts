@@ -3,13 +3,14 @@ import { softmax } from "../tensor/functions.ts";
 import { drawCategory, entryAt, meanCategory, varianceOfCategory } from "./category-table.ts";
 import { distribution, parameterisations } from "./distribution.ts";
 import { onIntegers } from "./integers.ts";
+import { logProbability } from "./special/log-probability.ts";
 
 // P(x) = probs[x]
 const byProbs = distribution({
   name: "categorical",
   params: { probs: { support: simplex, rank: 1 } },
   support: ({ probs }) => categories(probs.shape.at(-1)!),
-  logProb: (x, { probs }) => onIntegers(x, 0, probs.shape.at(-1)! - 1, (x) => entryAt(probs, x).log()),
+  logProb: (x, { probs }) => onIntegers(x, 0, probs.shape.at(-1)! - 1, (x) => logProbability(entryAt(probs, x))),
   sample: (key, { probs }, batch) => drawCategory(key, probs, batch),
   mean: ({ probs }) => meanCategory(probs),
   variance: ({ probs }) => varianceOfCategory(probs),

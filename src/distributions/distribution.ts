@@ -165,6 +165,9 @@ function readParams<P extends string>(f: Family<P>, args: Arguments<P>): Given<P
   const given: Partial<Record<P, ParamValue>> = {};
   for (const [i, name] of names.entries()) {
     const value = byName ? byName[name] : (args as readonly ParamValue[])[i];
+    const isGiven = byName ? Object.hasOwn(byName, name) : i < args.length;
+    // A default is for what the call leaves out: what is there and undefined is mostly a misspelt name.
+    if (isGiven && (value ?? null) === null) throw new OptionError(`${f.name}: ${name} is ${value}. Usage: ${usage}`);
     const used = value ?? f.params[name].default;
     if (used === undefined) throw new OptionError(`${f.name} needs "${name}": ${usage}`);
     checkNumbers(f.name, name, f.params[name], used, usage);

@@ -11,7 +11,10 @@ import { eventRankOf } from "./event-rank.ts";
  * @param shape  of one event, needed where the support is one of vectors or matrices: `flat(ordered, [3])`
  * @throws OptionError for a discrete support, and for a shape that is no event of the support
  */
-export function flat(support: Support = real, shape: Shape = []): Distribution<never> {
+export function flat(...given: readonly [support?: Support, shape?: Shape]): Distribution<never> {
+  if (given.length > 0 && !given[0])
+    throw new OptionError(`flat: support is ${given[0]}. Leave it out for the real line.`);
+  const [support = real, shape = []] = given;
   const rank = eventRankOf(support);
   if (isDiscrete(support)) {
     throw new OptionError(

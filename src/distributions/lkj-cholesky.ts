@@ -70,12 +70,12 @@ const ofSize = (n: number): Callable<"concentration"> =>
  */
 export function lkjCholesky(
   size: number,
-  concentration: ParamValue | Partial<Given<"concentration">> = 1,
+  ...concentration: readonly [(ParamValue | Partial<Given<"concentration">>)?]
 ): Distribution<"concentration"> {
   if (!Number.isInteger(size) || size < 2) {
     throw new OptionError(
       `lkjCholesky: the size is ${size}, but it must be an integer of at least 2, the number of rows`,
     );
   }
-  return ofSize(size)(concentration as ParamValue);
+  return ofSize(size)(...(concentration as readonly ParamValue[]));
 }

@@ -146,6 +146,7 @@ function weightCount(weights: ParamValue): number | null {
  * @throws OptionError where the numbers of weights and components differ, or supports or events do not go together
  */
 export function mixture(weights: ParamValue, components: Distribution | readonly Distribution[]): Distribution {
+  if ((weights ?? null) === null) throw new OptionError(`mixture: weights is ${weights}, but it must be probabilities`);
   const count = weightCount(weights);
   const list = "family" in components ? null : components;
   if (list && !list.length) throw new OptionError("mixture: there are no components");

@@ -87,7 +87,10 @@ const call = (first: ParamValue | Named, ...rest: readonly ParamValue[]) => {
   }
   const named = first as Named;
   const vector = vectorOf(named.mean, named.covariance ?? named.precision ?? named.cholesky);
-  return byAny({ ...named, mean: vector } as { mean: ParamValue; covariance: ParamValue });
+  return byAny({ ...named, ...(vector !== undefined && { mean: vector }) } as {
+    mean: ParamValue;
+    covariance: ParamValue;
+  });
 };
 Object.defineProperty(call, "name", { value: byAny.name });
 

@@ -67,9 +67,14 @@ function draw(base: Family, params: Params, ends: Found, cuts: Found, key: Key<T
  *
  * @throws OptionError where no end is given, or the base has no distribution function or is one of vectors
  */
-export function truncated(base: Distribution, { low, high }: Ends): Distribution {
+export function truncated(base: Distribution, given: Ends): Distribution {
+  const { low, high } = given;
   const f = base.family;
   const name = `truncated ${f.name}`;
+  for (const [end, value] of Object.entries(given)) {
+    if ((value ?? null) === null)
+      throw new OptionError(`truncated(${f.name}): ${end} is ${value}: leave it out where there is no end`);
+  }
   if (low === undefined && high === undefined) {
     throw new OptionError(`truncated(${f.name}): give an end, as in truncated(${f.name}(…), { low: 0 })`);
   }

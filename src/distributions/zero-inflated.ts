@@ -18,7 +18,7 @@ export function zeroInflated(base: Distribution, inflation: ParamValue): Distrib
   const name = `zeroInflated ${f.name}`;
   if (f.eventRank > 0) throw new OptionError(`zeroInflated takes a distribution of numbers, not ${f.name}`);
   if ("inflation" in f.params) throw new OptionError(`zeroInflated(${f.name}): it has an inflation already`);
-  if (typeof inflation === "number" && !(inflation >= 0 && inflation <= 1)) {
+  if ((inflation ?? null) === null || (typeof inflation === "number" && !(inflation >= 0 && inflation <= 1))) {
     throw new OptionError(
       `zeroInflated(${f.name}): inflation is ${inflation}, but it must be a probability from 0 to 1`,
     );

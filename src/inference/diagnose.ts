@@ -3,7 +3,8 @@ import type { Support } from "../constraints/support.ts";
 import { isLatent } from "../model/site.ts";
 import { termsOf } from "../model/terms.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { indexText, type Problem } from "./problem.ts";
+import { indexText } from "./index-text.ts";
+import type { Problem } from "./problem.ts";
 import { compileReporter } from "./reported.ts";
 
 /** How a support is told to people; `named` has words for an end that is another quantity. */
@@ -119,7 +120,8 @@ export async function explainNonFinite(problem: Problem, unconstrained: ArrayLik
     }
     if (site.kind === "observe" && values.length && !Number.isFinite(values[bad])) {
       return new SupportError(
-        `${call}: element ${where || "(a single number)"} is ${values[bad]}. Data must be finite numbers: leave out or impute what is missing.`,
+        `${call}: element ${where || "(a single number)"} is ${values[bad]}. Data must be finite numbers: leave out or impute what is missing` +
+          `${Number.isNaN(values[bad]) ? ', or fit by coordinate ascent (method: "cavi"), for which it counts for nothing' : ""}.`,
       );
     }
     const outside = Object.entries(site.family!.params).find(([name, { support, rank }]) => rank === 0 && support.kind === "positive" && ofParam(name) <= 0); // biome-ignore format: one line

@@ -35,7 +35,8 @@ export async function infer<D, R extends Returned>(
     throw new OptionError(`q names a family for each site, which method "sites" fits; the method is "${method}"`);
   }
   const started = performance.now();
-  const problem = await hoistData(await problemOf(model, data, options));
+  const skipMissing = method === "cavi" || method === "svi";
+  const problem = await hoistData(await problemOf(model, data, { ...options, skipMissing }));
   if (problem.dim === 0) {
     throw new OptionError(
       "the model has no continuous latent site: there is nothing to infer by gradients. sample(...) what is unknown.",

@@ -15,6 +15,8 @@ import { full } from "../tensor/functions.ts";
 import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { checkIndices } from "./check-indices.ts";
+import { indexText } from "./index-text.ts";
+import { withoutMissing } from "./missing.ts";
 import { runtimeOf } from "./runtime.ts";
 import type { Target } from "./target.ts";
 
@@ -76,12 +78,13 @@ export interface ProblemOptions {
 /**
  * Reads the data, traces the model once to learn its sites, and lays them out as one unconstrained vector.
  *
+ * @param options.skipMissing  whether observed values that are NaN count for nothing in the log density
  * @throws OptionError, ShapeError, DataError, SupportError as the model's text or the data have it
  */
 export async function problemOf<D, R extends Returned>(
   model: Model<D, R>,
   given: DataFor<D>,
-  options: ProblemOptions = {},
+  options: ProblemOptions & { readonly skipMissing?: boolean } = {},
 ): Promise<Problem<R>> {
   if ((model as Partial<Model> | null)?.kind !== "model") {
     throw new OptionError("this takes a model first: model(({ sample, observe }, data) => …)");
@@ -116,7 +119,8 @@ export async function problemOf<D, R extends Returned>(
     );
 
   const realise = (unconstrained: Tensor, all: Inputs, rng?: Key<Tensor>): Realised => {
-    const traced = trace(unconstrained, all, { rng });
+    const raw = trace(unconstrained, all, { rng });
+    const traced = options.skipMissing ? withoutMissing(raw, arrays, all) : raw;
     const terms = sumOut(unconstrained.trace, traced, termsOf(traced));
     const assignment = new Assignment(traced);
     const values: Record<string, Tensor> = {};
@@ -253,15 +257,4 @@ function coordinateNames({ name, size, unconstrainedShape, support }: Coordinate
   const prefix = prefixes[support.kind] ?? "";
   if (unconstrainedShape.length === 0) return [prefix + name];
   return Array.from({ length: size }, (_, i) => `${prefix}${name}[${indexText(i, unconstrainedShape)}]`);
-}
-
-/** Row-major position as indices counted from 1: `2,3`. */
-export function indexText(position: number, shape: Shape): string {
-  const index: number[] = [];
-  let rest = position;
-  for (const size of [...shape].reverse()) {
-    index.unshift((rest % size) + 1);
-    rest = Math.floor(rest / size);
-  }
-  return index.join(",");
 }

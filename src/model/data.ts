@@ -2,8 +2,8 @@ import { DataError, ShapeError } from "../base/errors.ts";
 import { type Shape, showShape } from "../base/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** Numbers as users have them: nested arrays, typed arrays, booleans for 0 and 1. */
-export type Numbers = ArrayLike<number> | readonly boolean[] | readonly Numbers[];
+/** Numbers as users have them: nested arrays, typed arrays, booleans for 0 and 1, null for what is missing. */
+export type Numbers = ArrayLike<number | null> | readonly boolean[] | readonly Numbers[];
 
 /** What `infer` takes for the data that a model's body declares: numbers in arrays for tensors, the rest as it is. */
 export type DataFor<D> = { readonly [K in keyof D]: D[K] extends Tensor ? Numbers : D[K] };
@@ -14,7 +14,7 @@ export interface ArrayData {
 }
 
 /**
- * A field of the data as one array.
+ * A field of the data as one array; null, as JSON has it, becomes NaN.
  *
  * @throws DataError, ShapeError naming the field, the place and what was found
  */
@@ -46,7 +46,8 @@ export function arrayData(field: string, value: unknown): ArrayData {
       at.pop();
     } else if (typeof part === "number") values[count++] = part;
     else if (typeof part === "boolean") values[count++] = Number(part);
-    else throw new DataError(`${where()} is ${shown(part)}: a model's data are numbers. Leave out or impute what is missing.`); // biome-ignore format: one sentence
+    else if (part === null) values[count++] = Number.NaN;
+    else throw new DataError(`${where()} is ${shown(part)}: a model's data are numbers, and null where one is missing.`); // biome-ignore format: one sentence
   };
   walk(value);
   return { shape, values };

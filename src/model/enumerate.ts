@@ -1,5 +1,6 @@
 import { OptionError } from "../base/errors.ts";
 import { isDiscrete, type Support } from "../constraints/support.ts";
+import { logProbability } from "../distributions/special/log-probability.ts";
 import type { Node } from "../ir/node.ts";
 import type { Trace } from "../ops/vocabulary.ts";
 import { broadcastTo, full, iota, stack, transpose, where } from "../tensor/functions.ts";
@@ -121,7 +122,7 @@ function logSumExp(parts: readonly Tensor[]): Tensor {
   const most = parts.reduce((a, x) => a.maximum(x));
   // Where all are −∞ the shift must stay finite.
   const shift = where(most.gt(-Infinity), most, 0).stopGradient();
-  return parts.map((x) => x.sub(shift).exp()).reduce((a, x) => a.add(x)).log().add(shift); // biome-ignore format: short
+  return logProbability(parts.map((x) => x.sub(shift).exp()).reduce((a, x) => a.add(x))).add(shift);
 }
 
 const tilted = (logProb: Tensor, tilt: Tensor | null, state: number): Tensor =>

@@ -28,6 +28,14 @@ function broadcastNode({ node, trace }: Value, shape: Shape): Node {
 
 /** Several operands, of which some may be numbers, at one common shape. */
 function aligned<T extends Value>(op: string, operands: readonly (T | number)[]): { like: T; nodes: Node[] } {
+  for (const x of operands as readonly unknown[]) {
+    if (typeof x === "number" || (x as Value | null | undefined)?.node) continue;
+    const what =
+      Array.isArray(x) || ArrayBuffer.isView(x)
+        ? "an array: arrays become tensors as fields of the model's data"
+        : String(x);
+    throw new TypeError(`${op} takes tensors and numbers, but was given ${what}`);
+  }
   const like = operands.find((x): x is T => typeof x !== "number");
   if (!like) throw new TypeError(`${op} of numbers alone: compute it in JavaScript`);
   let shape: Shape = [];

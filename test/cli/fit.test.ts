@@ -71,6 +71,20 @@ describe("fit", () => {
     expect(cavi).toMatchObject({ elbo: expect.closeTo(evidence, 10), sweeps: expect.any(Number) });
     const ep = lastJson(await ansatz.run([...words, "ep", "--method", "ep"]));
     expect(ep).toMatchObject({ logZ: expect.closeTo(evidence, 8), sweeps: expect.any(Number) });
+    write("holes.json", JSON.stringify({ y: [3, null, -1], scale: 2 }));
+    const holes = await ansatz.run([
+      "fit",
+      "plated.ts",
+      "--data",
+      "holes.json",
+      "--json",
+      "--method",
+      "cavi",
+      "--out",
+      "holes",
+    ]);
+    expect(lastJson(holes).elbo).toBeCloseTo(evidence, 10);
+
     const wrong = await ansatz.run([...words, "no", "--method", "cavi", "--batch", "2"]);
     expect(wrong.code).toBe(2);
     expect(wrong.stderr + wrong.stdout).toContain("--batch: only --method svi takes this");

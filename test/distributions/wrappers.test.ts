@@ -7,6 +7,7 @@ import { type Distribution, paramsOf } from "../../src/distributions/distributio
 import { exponential } from "../../src/distributions/exponential.ts";
 import { flat } from "../../src/distributions/flat.ts";
 import { halfNormal } from "../../src/distributions/half-normal.ts";
+import { lkjCholesky } from "../../src/distributions/lkj-cholesky.ts";
 import { logNormal } from "../../src/distributions/log-normal.ts";
 import { mixture } from "../../src/distributions/mixture.ts";
 import { multivariateNormal } from "../../src/distributions/multivariate-normal.ts";
@@ -20,6 +21,7 @@ import { transformed } from "../../src/distributions/transformed.ts";
 import { truncated } from "../../src/distributions/truncated.ts";
 import { uniform } from "../../src/distributions/uniform.ts";
 import { weibull } from "../../src/distributions/weibull.ts";
+import { zeroInflated } from "../../src/distributions/zero-inflated.ts";
 import { gradient } from "../../src/program/program.ts";
 import { full } from "../../src/tensor/functions.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -267,5 +269,33 @@ describe("terms of constant parameters", () => {
       expect(settled(x.log()).node.op).toBe("log");
       return { x };
     });
+  });
+});
+
+describe("what is given and undefined is no default:", () => {
+  const none = undefined as never;
+  const calls: readonly (readonly [string, () => unknown])[] = [
+    ["normal: sd is undefined", () => normal(0, none)],
+    ["normal: mean is undefined", () => normal(none)],
+    ["normal: sd is null", () => normal({ mean: 0, sd: null as never })],
+    ["weibull: scale is undefined", () => weibull({ shape: 1, scale: none })],
+    ["lkjCholesky(3): concentration is undefined", () => lkjCholesky(3, none)],
+    ["multivariateNormal: covariance is undefined", () => multivariateNormal([0, 0], none)],
+    ['multivariateNormal needs "mean"', () => multivariateNormal({ covariance: [[1]] } as never)],
+    ["flat: support is undefined", () => flat(none)],
+    ["truncated(normal): high is undefined", () => truncated(of(normal(0, 1)), { low: 0, high: none })],
+    ["zeroInflated(poisson): inflation is undefined", () => zeroInflated(of(poisson(1)), none)],
+    ["mixture: weights is undefined", () => mixture(none, of(normal([0, 1], 1)))],
+  ];
+  test.each(calls)("%s", (message, call) => {
+    expect(call).toThrow(OptionError);
+    expect(call).toThrow(message);
+  });
+
+  test("defaults are for what is left out", () => {
+    expect(normal().given).toEqual({ mean: 0, sd: 1 });
+    expect(normal({ mean: 2 }).given).toEqual({ mean: 2, sd: 1 });
+    expect(lkjCholesky(3).given).toEqual({ concentration: 1 });
+    expect(lkjCholesky(3, { concentration: 2 }).given).toEqual({ concentration: 2 });
   });
 });

@@ -5,7 +5,7 @@ import { categorical } from "../../src/distributions/categorical.ts";
 import { normal } from "../../src/distributions/normal.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
 import { model } from "../../src/model/model.ts";
-import { softmax, stack, where } from "../../src/tensor/functions.ts";
+import { full, softmax, stack, where } from "../../src/tensor/functions.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { logSumExp, normalLog, poissonLog, sequences, sigmoid, sum } from "./formulas.ts";
 import { expectGradient, logJoint } from "./log-joint.ts";
@@ -109,6 +109,21 @@ describe("discrete sites are summed out exactly", () => {
     expect(density.value([0.3])).toBeCloseTo(normalLog(0.3, 0, 1) + normalLog(0.5, 0.3, 1), 10);
     expectGradient(density, [0.3]);
   });
+
+  test("nor do probabilities that are zero in some states only, as of an animal that is seen when dead", async () => {
+    const seen = model(({ sample, observe }) => {
+      const p = sample("p", normal(0, 1)).sigmoid();
+      const alive = sample("alive", bernoulli(0.8));
+      const young = sample("young", categorical(stack([alive.mul(p), alive.mul(p).neg().add(1)])));
+      observe("seen", bernoulli(alive.mul(p)), 1);
+      observe("kind", normal(young, 1), 0.5);
+    });
+    const density = await logJoint(seen, {});
+    const [u, p] = [0.4, 1 / (1 + Math.exp(-0.4))];
+    const young = p * Math.exp(normalLog(0.5, 0, 1)) + (1 - p) * Math.exp(normalLog(0.5, 1, 1));
+    expect(density.value([u])).toBeCloseTo(normalLog(u, 0, 1) + Math.log(0.8 * p * young), 10);
+    expectGradient(density, [u]);
+  });
 });
 
 describe("the states of a Markov chain are summed out by a recursion", () => {
@@ -121,6 +136,24 @@ describe("the states of a Markov chain are summed out by a recursion", () => {
         sum(path.map((k, t) => Math.log(t ? rows[path[t - 1]!]![k]! : first[k]!) + emission(k, t))),
       ),
     );
+
+  test("where most paths are impossible: an animal that is marked, missed, and seen again", async () => {
+    const capture = model(({ sample, observe, chain }, { seen }: { seen: Tensor }) => {
+      const survival = sample("survival", normal(0, 1)).sigmoid();
+      const chance = sample("chance", normal(0, 1)).sigmoid();
+      chain("year", 3, full(seen, [], 1), (before, t) => {
+        const alive = sample("alive", bernoulli(before.mul(survival)));
+        observe("seen", bernoulli(alive.mul(chance)), seen.at(t));
+        return alive;
+      });
+    });
+    const density = await logJoint(capture, { seen: [0, 1, 0] });
+    const u = [0.7, -0.4];
+    const [s, p] = u.map(sigmoid) as [number, number];
+    const history = s * (1 - p) * s * p * (1 - s + s * (1 - p));
+    expect(density.value(u)).toBeCloseTo(sum(u.map((x) => normalLog(x, 0, 1))) + Math.log(history), 10);
+    expectGradient(density, u);
+  });
 
   test("a hidden Markov model", async () => {
     const hidden = model(({ sample, observe, chain }, { y }: { y: Tensor }) => {

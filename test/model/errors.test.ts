@@ -5,7 +5,7 @@ import { categorical } from "../../src/distributions/categorical.ts";
 import { dirichlet } from "../../src/distributions/dirichlet.ts";
 import { normal } from "../../src/distributions/normal.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
-import { compileLogDensity } from "../../src/inference/compile.ts";
+import { infer } from "../../src/inference/infer.ts";
 import { problemOf } from "../../src/inference/problem.ts";
 import type { Context } from "../../src/model/context.ts";
 import { model, type Returned } from "../../src/model/model.ts";
@@ -17,7 +17,7 @@ type Body = (context: Context, data: Record<string, Tensor>) => unknown;
 async function messageOf(body: Body, data: Readonly<Record<string, unknown>> = {}): Promise<string> {
   try {
     const made = model(body as (context: Context, data: Record<string, Tensor>) => Returned);
-    await compileLogDensity(await problemOf(made, data as never));
+    await infer(made, data as never, { method: "laplace" });
   } catch (error) {
     return `${(error as Error).name}: ${(error as Error).message}`;
   }
@@ -93,6 +93,18 @@ cases("a site that is written wrongly", [
   {
     says: 'ShapeError: param("weights") is a single number, but its support (simplex) is one of vectors: give it a shape',
     body: ({ param }) => void param("weights", { support: simplex }),
+  },
+]);
+
+cases("arithmetic with what is no tensor", [
+  {
+    says: "TypeError: mul takes tensors and numbers, but was given undefined",
+    body: ({ sample }, { x }) => sample("mu", normal(0, 1)).mul((x as unknown as { slope: Tensor }).slope),
+    data: { x: { slop: 2 } },
+  },
+  {
+    says: "TypeError: sub takes tensors and numbers, but was given an array: arrays become tensors as fields of the model's data",
+    body: ({ sample }) => sample("mu", normal(0, 1)).sub([1, 2] as never),
   },
 ]);
 
@@ -187,12 +199,12 @@ cases("data that a model cannot read", [
     data: { y: [[1, 2], 3] },
   },
   {
-    says: "DataError: data.y[2] is null: a model's data are numbers. Leave out or impute what is missing.",
-    body: (_context, { y }) => void y,
+    says: 'SupportError: observe("y"): element [3] is NaN. Data must be finite numbers: leave out or impute what is missing, or fit by coordinate ascent (method: "cavi"), for which it counts for nothing.',
+    body: ({ sample, observe }, { y }) => void observe("y", normal(sample("mu", normal(0, 1)), 1), y!),
     data: { y: [1, 2, null] },
   },
   {
-    says: 'DataError: data.y[0][1] is "a": a model\'s data are numbers. Leave out or impute what is missing.',
+    says: 'DataError: data.y[0][1] is "a": a model\'s data are numbers, and null where one is missing.',
     body: (_context, { y }) => void y,
     data: { y: [[1, "a"]] },
   },

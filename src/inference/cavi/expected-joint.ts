@@ -31,7 +31,7 @@ export interface ExpectedTerm {
   isBound(): boolean;
 }
 
-/** Data with holes: the values with some number in them, and 1 where there is a value. */
+/** Data with holes: the values with some number in them, and the values as they were given. */
 export interface Holes {
   readonly filled: ReadonlyMap<Node, Node>;
 }
@@ -333,7 +333,9 @@ function presence(
   if (!filled.size) return null;
   const [node] = substitute(like.trace, [value.node], filled);
   if (node === value.node) return null;
-  const mask = new Tensor(like.trace, node!);
+  // The value as it was given may be computed from the data, as the logarithm of a column is.
+  const raw = new Tensor(like.trace, node!);
+  const mask = raw.eq(raw).cast("f64");
   if (!rank) return resolve(mask, labels);
   const events = mask.shape.map((_, p) => p).slice(-rank);
   return resolve(mask.neg().max(events).neg(), labels);

@@ -131,18 +131,17 @@ export function entropyOf({ copies }: Pick<Ready, "copies">, block: Block, { ent
 /** Inside the supports of numbers, probabilities and counts alike, so that no density of what counts for nothing is infinite. */
 const FILLING = 0.5;
 
-/** The data with a number for what is missing, and which nodes hold where that is. */
+/** The data with a number for what is missing, and the nodes that these stand for. */
 function filled(problem: Pick<Problem, "arrays">, like: Tensor, inputs: Tensors) {
   const given: Record<string, Tensor> = { ...inputs };
-  const presence = new Map<Node, Node>();
+  const stands = new Map<Node, Node>();
   for (const [name, { values }] of Object.entries(problem.arrays)) {
     if (!values.some(Number.isNaN)) continue;
     const raw = inputs[`data.${name}`]!;
-    const there = raw.eq(raw);
-    given[`data.${name}`] = where(there, raw, full(like, raw.shape, FILLING));
-    presence.set(given[`data.${name}`]!.node, there.cast("f64").node);
+    given[`data.${name}`] = where(raw.eq(raw), raw, full(like, raw.shape, FILLING));
+    stands.set(given[`data.${name}`]!.node, raw.node);
   }
-  const holes: Holes = { filled: presence };
+  const holes: Holes = { filled: stands };
   return { given, holes };
 }
 

@@ -4,6 +4,7 @@ import { f64, program } from "../../program/program.ts";
 import { type Approximation, hostGaussian, negElboOf } from "../approximation.ts";
 import { logDensityOfRows } from "../density-batch.ts";
 import type { LogDensity } from "../log-density.ts";
+import { refuseMissing } from "../missing.ts";
 import { type Problem, problemOf } from "../problem.ts";
 import { choleskyOf } from "../symmetric-solve.ts";
 import { baseOf } from "./base.ts";
@@ -60,6 +61,7 @@ export interface EpResult {
  * depends on (found from the model's graph). Power EP by `alpha` (Minka 2004).
  *
  * @throws OptionError  when an option is outside its range, or a site depends on more than three projections: names the term
+ * @throws DataError    when a value is missing
  */
 export async function ep<D, R extends Returned>(
   model: Model<D, R>,
@@ -106,6 +108,7 @@ async function densitiesOf(problem: Problem, known?: LogDensity): Promise<(x: Fl
 export async function epOf(problem: Problem, options: EpOptions = {}): Promise<EpResult> {
   const started = performance.now();
   const settings = settingsOf(options);
+  refuseMissing(problem);
   const { dim } = problem;
   const [base, read, logDensities] = await Promise.all([
     baseOf(problem),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { beta, binomial, chiSquared, exponential, gamma, geometric, inverseGamma, inverseWishart, laplace, logNormal, model, multivariateNormal, negativeBinomial, normal, pareto, poisson, studentT, type Tensor, weibull, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
+import { infer } from "../../../src/inference/infer.ts";
 import { monteCarloBound } from "./monte-carlo-bound.ts";
 
 const y = [2.1, 1.9, 3.2, 2.2, 2.8, 1.1, 2.6];
@@ -229,10 +230,34 @@ describe("what is missing in the data counts for nothing, whatever its support",
           observe("v", likelihood(m) as ReturnType<typeof gamma>, v.at(i));
         });
       });
-      const holes = await cavi(body, { v: [Number.NaN, ...values, Number.NaN] });
+      const holes = await cavi(body, { v: [Number.NaN, ...values, null] });
       expect(holes.elbo).toBeCloseTo((await cavi(body, { v: values })).elbo, 9);
     });
   }
+
+  test("a value that is computed from the data", async () => {
+    const body = model(({ sample, observe, plate }, { v }: { v: Tensor }) => {
+      const m = sample("m", normal(0, 1));
+      plate("n", v.shape[0]!, (i) => {
+        observe("v", normal(m, 1), v.at(i).mul(3));
+      });
+    });
+    const holes = await cavi(body, { v: [null, ...y] });
+    expect(holes.elbo).toBeCloseTo((await cavi(body, { v: y })).elbo, 9);
+  });
+
+  test("so does infer's certificate of it; expectation propagation refuses", async () => {
+    const body = model(({ sample, observe, plate }, { v }: { v: Tensor }) => {
+      const m = sample("m", normal(0, 1));
+      plate("n", v.shape[0]!, (i) => {
+        observe("v", normal(m, 1), v.at(i));
+      });
+    });
+    const holes = await infer(body, { v: [null, ...y] }, { method: "cavi" });
+    expect(holes.trusted).toBe(true);
+    expect(holes.mean("m")[0]).toBeCloseTo(y.reduce((a, b) => a + b) / (n + 1), 1);
+    await expect(infer(body, { v: [null, ...y] }, { method: "ep" })).rejects.toThrow(/^data\.v: element \[1\] is NaN/);
+  });
 
   test("but a predictor may not be missing", async () => {
     const body = model(({ sample, observe, plate }, { x, y }: { x: Tensor; y: Tensor }) => {
