@@ -97,7 +97,8 @@ export interface CaviFit extends StoredFit {
 /**
  * Coordinate ascent variational inference, derived from the model: the log joint is read as a form that is affine in the expected
  * sufficient statistics of each factor, and the optimal factor has the gradient by them as its natural parameters (Winn and Bishop
- * 2005; Hoffman, Johnson and Tran 2018). The bound is exact and never falls.
+ * 2005; Hoffman, Johnson and Tran 2018). The bound is exact and never falls, but for first sweeps that begin some factors anew: of
+ * probabilities that stand in each element of a plate, such as a document's topics (see openings.ts), and of annealing.
  *
  * @throws OptionError    naming the term that has no closed form, with ways out
  * @throws AnsatzError    where the bound fell: names the factor
