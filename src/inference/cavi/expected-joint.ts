@@ -42,8 +42,18 @@ type Termed = Exclude<Site, { kind: "deterministic" }>;
 export const wholeShape = (site: RandomSite): Shape => [...plateSizes(site.plates), ...site.shape];
 
 /** The states of a discrete site; null of a continuous one. */
-export const statesFor = (site: RandomSite): number[] | null =>
-  isDiscrete(site.support) ? statesOf({ ...site, shape: [] }) : null;
+export function statesFor(site: RandomSite): number[] | null {
+  const { name, kind, support, family } = site;
+  if (!isDiscrete(support)) return null;
+  if (support.kind === "counts" && support.high === null) {
+    throw new OptionError(
+      `${kind}("${name}") is a ${family?.name ?? "count"}, which takes values without end: coordinate ascent has factors for discrete sites ` +
+        "of finitely many values. Sum it out by hand (binomial counts of a poisson are a poisson of rate · probs), observe it, or write it " +
+        "as a categorical over the values that it can have.",
+    );
+  }
+  return statesOf({ ...site, shape: [] });
+}
 
 /**
  * The terms of a model's log joint as functions of the expected statistics of its latent sites. Nothing in it knows which latent

@@ -46,18 +46,19 @@ export async function startsOf(
 /** How far the start's Gaussian means are moved at most, whatever the prior's sd. */
 const FURTHEST = 1;
 
-/** Elements a state from which the components are begun, where there are many more. */
+/** Elements a state from which the components are begun, at most, and of how many each. */
 const SEEDS = 3;
+const OF_EACH = 2;
 /** Starts that are tried for a few sweeps each where components are begun from seeds; the last begins them from all elements. */
 const TRIES = 4;
 /** Probabilities of discrete states up to which a trial costs next to nothing; of larger ones the first start is taken. */
 const TRIED = 200_000;
 
 const manyElements = ({ family, state: { logProbs } }: Block): boolean =>
-  family === "categorical" && logProbs !== undefined && sizeOf(logProbs.slice(0, -1)) > 4 * SEEDS * logProbs.at(-1)!;
+  family === "categorical" && logProbs !== undefined && sizeOf(logProbs.slice(0, -1)) >= OF_EACH * logProbs.at(-1)!;
 
 /**
- * Starts that are worth a trial. Random states of very many elements give all components nearly the same statistics, and where the noise
+ * Starts that are worth a trial. Random states of many elements give all components nearly the same statistics, and where the noise
  * is learned as well, that is a point that sweeps leave slowly or never; so most tries begin each component from a few elements.
  */
 export function triesOf(blocks: readonly Block[]): number {
@@ -125,8 +126,9 @@ function randomStates(logProbs: Float64Array, states: number, generator: Generat
 /** Takes all weight from all but a few elements. */
 function leaveSeeds(logProbs: Float64Array, states: number, generator: Generator): void {
   const n = logProbs.length / states;
+  const seeds = states * Math.min(SEEDS, n / (OF_EACH * states));
   for (let i = 0; i < n; i++) {
-    if (generator.uniform() * n > SEEDS * states) logProbs.fill(WEIGHTLESS, i * states, (i + 1) * states);
+    if (generator.uniform() * n > seeds) logProbs.fill(WEIGHTLESS, i * states, (i + 1) * states);
   }
 }
 /** A logarithm whose exponential adds nothing to a sum. */

@@ -180,6 +180,10 @@ describe("what is not conjugate is refused, by name and with the ways out", () =
       const lambda = sample("lambda", wishart(3, [[1, 0], [0, 1]])); // biome-ignore format: short
       observe("y", multivariateNormal([0, 0], lambda), [1, 2]);
     }, /"y".*the inverse of "lambda".*inverseWishart/s));
+  test("counts without end", () =>
+    refused(({ sample, observe }) => {
+      observe("y", normal(sample("count", poisson(sample("rate", gamma(1, 1)))), 1), 1);
+    }, /"count".*poisson.*values without end.*categorical/s));
   test("a prior that no factor belongs to", () =>
     refused(({ sample, observe }) => {
       observe("y", normal(sample("w", cauchy(0, 1)), 1), 1);

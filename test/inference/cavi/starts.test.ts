@@ -32,6 +32,25 @@ describe("one start leaves the points from which sweeps do not get away", () => 
     });
   }
 
+  test("three clusters of twenty, with room for six components and one noise", async () => {
+    const x = Array.from({ length: 60 }, (_, i) => [-5, 0, 6][i % 3]! + 0.5 * g.normal());
+    const roomy = model(({ sample, observe, plate }, { x }: { x: Tensor }) => {
+      const weights = sample("weights", dirichlet(Array(6).fill(1)));
+      const mu = sample("mu", normal(0, 5), [6]);
+      const tau = sample("tau", gamma(1, 1));
+      plate("n", 60, (i) => {
+        const z = sample("z", categorical(weights));
+        observe("x", normal(mu.at(z), tau.pow(-0.5)), x.at(i));
+      });
+    });
+    for (const seed of [0, 1, 2]) {
+      const fit = await cavi(roomy, { x }, { seed });
+      const { shape, rate } = fit.factors.tau!.parameters;
+      // One component would have the sd 4.5.
+      expect(Math.sqrt(rate!.values[0]! / shape!.values[0]!)).toBeLessThan(0.7);
+    }
+  });
+
   // Six strong columns of two causes, six that are noise, and room for five causes.
   const rows = Array.from({ length: 120 }, () => {
     const [u, v] = [g.normal(), g.normal()];
