@@ -37,7 +37,7 @@ export async function blameFall(
   last: number,
   sweep: number,
 ): Promise<string> {
-  const { blocks } = setting.structure;
+  const { order: blocks } = setting.structure;
   const found = await boundsByFactor(setting, before);
   let [worst, drop] = [0, Infinity];
   for (const [i, bound] of found.entries()) {
@@ -58,7 +58,7 @@ export async function firstNonFinite(
   elbo: number,
   sweep: number,
 ): Promise<string> {
-  const { blocks } = setting.structure;
+  const { order: blocks } = setting.structure;
   const found = await boundsByFactor(setting, before);
   const at = found.findIndex((bound) => !Number.isFinite(bound));
   return (

@@ -80,13 +80,13 @@ export async function compileLocalSweeps(setting: Setting, { local, global, site
     body: ({ state, inputs: all }) => {
       const like = likeOf(state);
       const ready = readyFor(setting, like, all);
-      const { blocks, terms } = ready;
+      const { blocks, order, terms } = ready;
       const states = statesOfBlocks(blocks, state);
       const outside: Expected = { sites: withTensors(given, all), wrt: {}, entropy: full(like, [], 0, "f64") };
       const expected = blocks.map((b, i) => (local.includes(b) ? b.expected(states[i]!) : outside));
       const next: Record<string, Tensor> = {};
-      for (const [i, block] of blocks.entries()) {
-        if (!local.includes(block)) continue;
+      for (const block of order.filter((b) => local.includes(b))) {
+        const i = blocks.indexOf(block);
         const touching = terms.filter((t) => t.sites.some((s) => block.sites.includes(s)));
         states[i] = updated(ready, block, states[i]!, expected, expected[i]!, touching);
         expected[i] = block.expected(states[i]!);

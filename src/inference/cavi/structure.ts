@@ -122,7 +122,10 @@ export interface StructureOptions {
 }
 
 export interface Structure {
+  /** In the order of the text: what a prior depends on comes before it. */
   readonly blocks: readonly Block[];
+  /** The order in which a sweep updates them. */
+  readonly order: readonly Block[];
   /** Sites that are the states of a chain. */
   readonly chains: ReadonlySet<string>;
   /** Discrete sites whose elements depend on one another: they take turns. */
@@ -254,8 +257,10 @@ export function structureOf(
   const of = (how: string) => [...new Set(terms.filter((t) => t.how() === how).map((t) => t.name))];
   const bounded = terms.filter((t) => t.isBound()).map((t) => t.name);
   const inexact = { quadrature: of("quadrature"), draws: of("draws"), bounded };
+  const factors = joined(like, units, terms, blocks);
   return {
-    blocks: joined(like, units, terms, blocks),
+    blocks: factors,
+    order: scalesAfterMeans(factors, terms),
     chains: inChains,
     intertwined,
     gradients,
@@ -263,6 +268,24 @@ export function structureOf(
     multiplied: [...products.values()],
     terms,
   };
+}
+
+const SCALES = new Set(["gamma", "inverseGamma", "wishart", "inverseWishart"]);
+const MEANS = new Set(["gaussian", "gaussianChain"]);
+
+/**
+ * The order of the text, but scales after the means that stand in a term with them: before the means are found all that is left of the
+ * data looks like noise, and a scale that is found first makes it so for good.
+ */
+function scalesAfterMeans(blocks: readonly Block[], terms: readonly ExpectedTerm[]): Block[] {
+  const order = [...blocks];
+  for (const scale of blocks.filter((b) => SCALES.has(b.family))) {
+    const touching = terms.filter((t) => t.sites.some((s) => scale.sites.includes(s)));
+    const last = order.findLastIndex((b) => MEANS.has(b.family) && touching.some((t) => t.sites.some((s) => b.sites.includes(s)))); // biome-ignore format: one line
+    const at = order.indexOf(scale);
+    if (last > at) order.splice(last, 0, ...order.splice(at, 1));
+  }
+  return order;
 }
 
 /** One Gaussian site, or several that are grouped, as one variable; `seen`: a factor over that as one over the sites. */

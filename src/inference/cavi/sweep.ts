@@ -30,6 +30,8 @@ export const statesOfBlocks = (blocks: readonly Block[], all: Tensors): State[] 
 
 export interface Ready {
   readonly blocks: readonly Block[];
+  /** In which a sweep updates them. */
+  readonly order: readonly Block[];
   readonly terms: readonly ExpectedTerm[];
   /** Of factors that stand for several alike: how many each of their elements counts for. */
   readonly copies: ReadonlyMap<Block, Tensor>;
@@ -103,6 +105,7 @@ export function readyFor(setting: Setting, like: Tensor, inputs: Tensors, turns:
   });
   return {
     blocks: structure.blocks,
+    order: structure.order,
     terms: [...terms.filter((t) => !replaced.has(t.name)), ...instead],
     copies: copiesOf(structure.blocks, model),
     temperature: null,
@@ -214,13 +217,13 @@ export function settled(block: Block, next: State): State {
   return Object.fromEntries(Object.entries(next).map(held));
 }
 
-/** Each factor in turn; `seen` hears of the bound after each, `moves` has 0 for factors that stay as they are. */
+/** Each factor in turn, in their order; `seen` hears of the bound after each, `moves` has 0 for factors that stay as they are. */
 export function sweepOnce(
   ready: Ready,
   all: Tensors,
   { seen, moves }: { readonly seen?: (bound: Tensor) => void; readonly moves?: Tensors } = {},
 ) {
-  const { blocks, terms, turns } = ready;
+  const { blocks, order, terms, turns } = ready;
   const states = statesOfBlocks(blocks, all);
   const expected = blocks.map((b, i) => b.expected(states[i]!));
   const like = Object.values(all)[0]!;
@@ -230,7 +233,8 @@ export function sweepOnce(
       ...expected.map((e, i) => entropyOf(ready, blocks[i]!, e)),
     ]);
   const next: Record<string, Tensor> = {};
-  for (const [i, block] of blocks.entries()) {
+  for (const block of order) {
+    const i = blocks.indexOf(block);
     const touching = terms.filter((t) => t.sites.some((s) => block.sites.includes(s)));
     const before = states[i]!;
     const after = updated(ready, block, before, expected, expected[i]!, touching, ready.temperature);
