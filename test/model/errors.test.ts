@@ -99,6 +99,44 @@ cases("a site that is written wrongly", [
   },
 ]);
 
+const advice =
+  'outside of the body that it belongs to. What that body returns, its plate or chain returns for all elements: const all = plate("name", size, (i) => sample(…)).';
+cases("what leaves its plate other than by the return value", [
+  {
+    says: `OptionError: observe("y") uses sample("theta") of one element, ${advice}`,
+    body: ({ sample, observe, plate }, { y }) => {
+      let theta: Tensor | null = null;
+      plate("i", 3, () => {
+        theta = sample("theta", normal(0, 1));
+      });
+      observe("y", normal(theta!, 1), y!);
+    },
+    data: { y: [1, 2, 3] },
+  },
+  {
+    says: `OptionError: factor("late") uses the index of plate("i") of one element, ${advice}`,
+    body: ({ sample, factor, plate }) => {
+      const mu = sample("mu", normal(0, 1));
+      let index: Tensor | null = null;
+      plate("i", 3, (i) => {
+        index = i;
+      });
+      factor("late", mu.mul(index!.cast("f64")));
+    },
+  },
+  {
+    says: `OptionError: the model's result last uses sample("x") of one element, ${advice}`,
+    body: ({ sample, chain }) => {
+      let last: Tensor | null = null;
+      chain("t", 3, sample("start", normal(0, 1)), (before) => {
+        last = sample("x", normal(before, 1));
+        return last;
+      });
+      return { last: last! };
+    },
+  },
+]);
+
 cases("probabilities that are computed and do not sum to 1", [
   {
     says: 'OptionError: observe("y"): probs of its categorical are no probabilities where a search would begin: [0.5, 1] sum to 1.5. Divide them by their sum, or take softmax of them.',
