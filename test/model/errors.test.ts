@@ -82,6 +82,11 @@ cases("a site that is written wrongly", [
     data: { y: [1, 2, 3] },
   },
   {
+    says: 'ShapeError: observe("y"): a value of shape [3] would be repeated to [2, 3], since its normal has the batch shape [2, 1]: each observation would count several times. Bring both to the same shape.',
+    body: ({ observe }, { y, column }) => observe("y", normal(column!, 1), y!),
+    data: { y: [1, 2, 3], column: [[1], [2]] },
+  },
+  {
     says: 'ShapeError: observe("p"): a value of shape [2] for a dirichlet of batch shape [] and event shape [3]',
     body: ({ observe }) => observe("p", dirichlet([1, 1, 1]), [0.4, 0.6]),
   },
