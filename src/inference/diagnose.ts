@@ -1,5 +1,6 @@
 import { NonFiniteError, SupportError } from "../base/errors.ts";
 import type { Support } from "../constraints/support.ts";
+import { reachable } from "../ir/graph.ts";
 import { isLatent } from "../model/site.ts";
 import { termsOf } from "../model/terms.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -113,9 +114,14 @@ export async function explainNonFinite(problem: Problem, unconstrained: ArrayLik
         const name = paramOf(end);
         return name === undefined ? null : String(ofParam(name));
       });
+      const latent = new Set(problem.layout.sites.filter(isLatent).map((s) => s.value.node));
+      const moves = Object.values(site.support).some((end) => end instanceof Tensor && reachable([end.node]).some((n) => latent.has(n))); // biome-ignore format: one line
+      const advice = moves
+        ? "An end of its support is a latent quantity: limit that one, as by truncated(…, { low: y.max() }), so that all data lie inside."
+        : "Correct the data, or choose a distribution that has them in its support.";
       return new SupportError(
         `${call}: element ${where || "(a single number)"} is ${shown}, which a ${family} (${params.join(", ")}) gives probability zero. It takes ` +
-          `${takes}${isEnd ? ", without the ends" : ""}. Correct the data, or choose a distribution that has them in its support.`,
+          `${takes}${isEnd ? ", without the ends" : ""}. ${advice}`,
       );
     }
     if (site.kind === "observe" && values.length && !Number.isFinite(values[bad])) {

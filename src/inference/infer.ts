@@ -3,6 +3,7 @@ import { Generator } from "../base/generator.ts";
 import type { DataFor } from "../model/data.ts";
 import type { Model, Returned } from "../model/model.ts";
 import { type Attempt, resample } from "./certificate.ts";
+import { checkSimplexes } from "./check-simplexes.ts";
 import { compileLogDensity } from "./compile.ts";
 import { startingPoint } from "./compiled-target.ts";
 import { explainNonFinite } from "./diagnose.ts";
@@ -77,13 +78,15 @@ export async function infer<D, R extends Returned>(
   return posterior;
 }
 
-/** Whether there is a point to start from; if not, says which term is to blame. */
+/** Whether there is a point to start from, and probabilities sum to 1 there; if not, says which term is to blame. */
 async function checkStart(problem: Problem, density: LogDensity, seed: number): Promise<void> {
+  let start: Float64Array;
   try {
-    startingPoint({ target: problem, one: density }, undefined, seed);
+    start = startingPoint({ target: problem, one: density }, undefined, seed);
   } catch {
     throw await explainNonFinite(problem, new Float64Array(problem.dim));
   }
+  await checkSimplexes(problem, start);
 }
 
 async function report<R extends Returned>(

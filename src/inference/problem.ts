@@ -3,6 +3,7 @@ import { type Shape, sizeOf } from "../base/shape.ts";
 import { bijectorTo } from "../constraints/bijector.ts";
 import { isDiscrete, type Support } from "../constraints/support.ts";
 import type { Buffer, Runtime, TensorSpec } from "../engine/runtime.ts";
+import { checkEscapes } from "../model/check-escapes.ts";
 import { type ArrayData, arrayData, type DataFor, isArray } from "../model/data.ts";
 import { sumOut } from "../model/enumerate.ts";
 import type { TraceOptions } from "../model/frame.ts";
@@ -98,6 +99,7 @@ export async function problemOf<D, R extends Returned>(
     fields.record((name, { shape }) => new Tensor(b, b.input(`data.${name}`, dtype, shape))),
     { dtype },
   );
+  checkEscapes(layout);
   checkIndices(layout, fields.arrays);
   const coordinates = coordinatesOf(layout);
   const runtime = options.runtime ?? (await runtimeOf(layout));

@@ -56,4 +56,5 @@ export function arrayData(field: string, value: unknown): ArrayData {
 export const isArray = (x: unknown): x is ArrayLike<unknown> =>
   Array.isArray(x) || (ArrayBuffer.isView(x) && !(x instanceof DataView));
 
-const shown = (x: unknown): string => (x === null ? "null" : isArray(x) ? "an array" : (JSON.stringify(x) ?? typeof x));
+const shown = (x: unknown): string =>
+  x === null ? "null" : isArray(x) ? "an array" : typeof x === "bigint" ? `${x}n` : (JSON.stringify(x) ?? typeof x);

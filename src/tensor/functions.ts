@@ -134,6 +134,8 @@ const axesOf = (x: Value, axes?: Axes): number[] => {
 export const sum = <T extends Value>(x: T, axes?: Axes): T => x.of(x.trace.sum(x.node, axesOf(x, axes)));
 /** Greatest element over the given axes. */
 export const max = <T extends Value>(x: T, axes?: Axes): T => x.of(x.trace.max(x.node, axesOf(x, axes)));
+/** Least element over the given axes. */
+export const min = <T extends Value>(x: T, axes?: Axes): T => neg(max(neg(x), axes));
 /** log Σ e^x over the given axes, without overflow. */
 export const logsumexp = <T extends Value>(x: T, axes?: Axes): T => x.of(x.trace.logsumexp(x.node, axesOf(x, axes)));
 /** Arithmetic mean over the given axes. */

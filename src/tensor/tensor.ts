@@ -141,6 +141,9 @@ export class Tensor implements Value {
   max(axes?: Axes): Tensor {
     return f.max<Tensor>(this, axes);
   }
+  min(axes?: Axes): Tensor {
+    return f.min<Tensor>(this, axes);
+  }
   logsumexp(axes?: Axes): Tensor {
     return f.logsumexp<Tensor>(this, axes);
   }

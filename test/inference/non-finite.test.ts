@@ -61,6 +61,15 @@ describe("a log density that is not finite has an address", () => {
     });
   }
 
+  test("and that a latent end must be limited", async () => {
+    const taxi = model(({ sample, observe }, d: { y: Tensor }) => {
+      observe("y", uniform(0, sample("x", normal(0, 1)).exp()), d.y);
+    });
+    await expect(run(taxi, { y: [1, 1e9] }, {})).rejects.toThrow(
+      /^observe\("y"\): element \[2\] is 1000000000, .* An end of its support is a latent quantity: limit that one, as by truncated\(…, { low: y\.max\(\) }\), so that all data lie inside\.$/,
+    );
+  });
+
   test("with what a parameter must be, where the data make it negative", async () => {
     const scaled = model(({ sample, observe }, d: { sd: Tensor }) => {
       const x = sample("x", normal(0, 1));

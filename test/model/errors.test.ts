@@ -1,14 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { simplex } from "../../src/constraints/support.ts";
 import { bernoulli } from "../../src/distributions/bernoulli.ts";
+import { beta } from "../../src/distributions/beta.ts";
 import { categorical } from "../../src/distributions/categorical.ts";
 import { dirichlet } from "../../src/distributions/dirichlet.ts";
+import { mixture } from "../../src/distributions/mixture.ts";
 import { normal } from "../../src/distributions/normal.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
 import { infer } from "../../src/inference/infer.ts";
 import { problemOf } from "../../src/inference/problem.ts";
 import type { Context } from "../../src/model/context.ts";
 import { model, type Returned } from "../../src/model/model.ts";
+import { stack } from "../../src/tensor/functions.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 
 type Body = (context: Context, data: Record<string, Tensor>) => unknown;
@@ -79,6 +82,11 @@ cases("a site that is written wrongly", [
     data: { y: [1, 2, 3] },
   },
   {
+    says: 'ShapeError: observe("y"): a value of shape [3] would be repeated to [2, 3], since its normal has the batch shape [2, 1]: each observation would count several times. Bring both to the same shape.',
+    body: ({ observe }, { y, column }) => observe("y", normal(column!, 1), y!),
+    data: { y: [1, 2, 3], column: [[1], [2]] },
+  },
+  {
     says: 'ShapeError: observe("p"): a value of shape [2] for a dirichlet of batch shape [] and event shape [3]',
     body: ({ observe }) => observe("p", dirichlet([1, 1, 1]), [0.4, 0.6]),
   },
@@ -93,6 +101,89 @@ cases("a site that is written wrongly", [
   {
     says: 'ShapeError: param("weights") is a single number, but its support (simplex) is one of vectors: give it a shape',
     body: ({ param }) => void param("weights", { support: simplex }),
+  },
+]);
+
+const advice =
+  'outside of the body that it belongs to. What that body returns, its plate or chain returns for all elements: const all = plate("name", size, (i) => sample(…)).';
+cases("what leaves its plate other than by the return value", [
+  {
+    says: `OptionError: observe("y") uses sample("theta") of one element, ${advice}`,
+    body: ({ sample, observe, plate }, { y }) => {
+      let theta: Tensor | null = null;
+      plate("i", 3, () => {
+        theta = sample("theta", normal(0, 1));
+      });
+      observe("y", normal(theta!, 1), y!);
+    },
+    data: { y: [1, 2, 3] },
+  },
+  {
+    says: `OptionError: factor("late") uses the index of plate("i") of one element, ${advice}`,
+    body: ({ sample, factor, plate }) => {
+      const mu = sample("mu", normal(0, 1));
+      let index: Tensor | null = null;
+      plate("i", 3, (i) => {
+        index = i;
+      });
+      factor("late", mu.mul(index!.cast("f64")));
+    },
+  },
+  {
+    says: `OptionError: the model's result last uses sample("x") of one element, ${advice}`,
+    body: ({ sample, chain }) => {
+      let last: Tensor | null = null;
+      chain("t", 3, sample("start", normal(0, 1)), (before) => {
+        last = sample("x", normal(before, 1));
+        return last;
+      });
+      return { last: last! };
+    },
+  },
+]);
+
+cases("probabilities that are computed and do not sum to 1", [
+  {
+    says: 'OptionError: observe("y"): probs of its categorical are no probabilities where a search would begin: [0.5, 1] sum to 1.5. Divide them by their sum, or take softmax of them.',
+    body: ({ sample, observe }, { y }) => {
+      const t = sample("t", beta(1, 1));
+      observe("y", categorical(stack([t, t.mul(2)])), y!);
+    },
+    data: { y: [0, 1] },
+  },
+  {
+    says: 'OptionError: sample("z"): probs of its categorical are no probabilities where a search would begin: [0.9, 0.2] sum to 1.1. Divide them by their sum, or take softmax of them.',
+    body: ({ sample, observe, plate }, { rows }) => {
+      const mu = sample("mu", normal(0, 1));
+      plate("i", 2, (i) => {
+        const z = sample("z", categorical(rows!.at(i)));
+        observe("y", normal(mu.mul(z), 1), 2);
+      });
+    },
+    data: {
+      rows: [
+        [0.5, 0.5],
+        [0.9, 0.2],
+      ],
+    },
+  },
+  {
+    says: "nothing was thrown",
+    body: ({ sample, observe, plate }, { rows }) => {
+      const t = sample("t", beta(1, 1));
+      const w = sample("w", dirichlet([1, 1]), [2]);
+      plate("i", 2, (i) => {
+        const kind = sample("kind", categorical(stack([t, t.neg().add(1)])));
+        const z = sample("z", categorical(w.at(kind)));
+        observe("y", mixture(rows!.at(i), normal([0, 1], 1)), z);
+      });
+    },
+    data: {
+      rows: [
+        [0.5, 0.5],
+        [0.9, 0.1],
+      ],
+    },
   },
 ]);
 

@@ -99,6 +99,13 @@ export const randomWords: Words = (recording) => {
               `${rank ? ` and event shape ${showShape(event)}` : ""}`,
           );
         }
+        // One number may stand for many, as in soft constraints.
+        if (batch.length && !sameShape(joint, batch)) {
+          throw new ShapeError(
+            `${call}: a value of shape ${showShape(value.shape)} would be repeated to ${showShape([...joint, ...event])}, since its ${d.family.name} has the ` +
+              `batch shape ${showShape(own)}: each observation would count several times. Bring both to the same shape.`,
+          );
+        }
         return { value: broadcastTo(value, [...joint, ...event]), batch: joint };
       });
     },

@@ -1,0 +1,32 @@
+import { OptionError } from "../base/errors.ts";
+import { reachable } from "../ir/graph.ts";
+import type { Node } from "../ir/node.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { isLatent, type TracedModel } from "./site.ts";
+
+/**
+ * Looks for what belongs to one element of a plate or chain and is used outside of its body: nothing would ever give it a value.
+ *
+ * @throws OptionError naming both
+ */
+export function checkEscapes({ sites, chains, returned }: TracedModel): void {
+  const known = new Set<Node>([...sites.filter(isLatent).map((s) => s.value.node), ...chains.map((c) => c.previous.node)]); // biome-ignore format: one line
+  const check = (what: string, tensors: readonly Tensor[]): void => {
+    for (const { op, attrs } of reachable(tensors.map((t) => t.node)).filter((n) => !known.has(n))) {
+      const [, kind, name] =
+        /^(site|plate|step|chain)\.(.*)#\d+\[/s.exec(op === "input" ? String(attrs.name) : "") ?? [];
+      if (!kind) continue;
+      const owner = { site: `sample("${name}")`, plate: `the index of plate("${name}")`, step: `the step of chain("${name}")`, chain: `the state of chain("${name}")` }[kind]; // biome-ignore format: one line
+      throw new OptionError(
+        `${what} uses ${owner} of one element, outside of the body that it belongs to. What that body returns, its plate or chain ` +
+          `returns for all elements: const all = plate("name", size, (i) => sample(…)).`,
+      );
+    }
+  };
+  for (const site of sites) {
+    const random = "params" in site ? Object.values(site.params) : [];
+    const density = "logProb" in site && site.logProb ? [site.logProb] : [];
+    check(`${site.kind}("${site.name}")`, [site.value, ...random, ...density]);
+  }
+  for (const [name, value] of Object.entries(returned ?? {})) check(`the model's result ${name}`, [value]);
+}
