@@ -1,3 +1,4 @@
+import { ShapeError } from "../base/errors.ts";
 import type { Node } from "../ir/node.ts";
 import { gather, iota } from "../tensor/functions.ts";
 import { uniform } from "../tensor/random.ts";
@@ -5,8 +6,9 @@ import { Tensor } from "../tensor/tensor.ts";
 import { vmap } from "../transforms/vmap.ts";
 import type { Frame, Tracing } from "./frame.ts";
 import { liftChains, liftSites } from "./lift.ts";
-import { type Copies, isLatent, type Plate } from "./site.ts";
+import { type Copies, isLatent, type Plate, type Site } from "./site.ts";
 import { leaves, nodesIn, rebuild, type Structure } from "./structure.ts";
+import { dependents } from "./substitute.ts";
 
 interface PlateEnd<S> {
   readonly index: Tensor;
@@ -34,6 +36,7 @@ export function closePlate<S extends Structure>(tracing: Tracing, outer: Frame, 
     (drawn
       ? uniform(rng!.site(plate.name), [drawn], "f64").mul(plate.size).floor().cast("u32")
       : iota(end.index, [size], 0));
+  for (const site of frame.sites) refuseWhole(site, plate, end.index.node);
   const replaced = new Map<Node, Node>([[end.index.node, index.node]]);
   const whole = new Map<Node, Tensor>();
   const stand = (one: Tensor, label: string): void => {
@@ -61,6 +64,18 @@ export function closePlate<S extends Structure>(tracing: Tracing, outer: Frame, 
   const found = leaves(end.returned, `the body of plate("${plate.name}")`);
   const results = change(nodesIn(found)).map((node) => new Tensor(b, node));
   return rebuild(end.returned, places ? results.map((x) => gather(x, places)) : results);
+}
+
+/** @throws ShapeError where each element observes what has an axis of the plate's size: all of the data, once for each element */
+function refuseWhole(site: Site, { name, size }: Plate, index: Node): void {
+  if (site.kind !== "observe" || size < 2) return;
+  let { node } = site.value;
+  while (node.op === "broadcast" || node.op === "cast") node = node.inputs[0]!;
+  if (!node.shape.includes(size) || dependents([node], new Set([index])).has(node)) return;
+  throw new ShapeError(
+    `observe("${site.name}") in plate("${name}", ${size}): its value is the same in all ${size} elements of the plate and has ${size} elements itself, ` +
+      `so that each would count ${size} times. Observe one of them with the index that the plate's body is given: y.at(i).`,
+  );
 }
 
 /** The product of counts, of which `by` [size] has the outermost axis alone. */

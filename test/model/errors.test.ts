@@ -87,6 +87,14 @@ cases("a site that is written wrongly", [
     data: { y: [1, 2, 3], column: [[1], [2]] },
   },
   {
+    says: 'ShapeError: observe("y") in plate("n", 3): its value is the same in all 3 elements of the plate and has 3 elements itself, so that each would count 3 times. Observe one of them with the index that the plate\'s body is given: y.at(i).',
+    body: ({ sample, observe, plate }, { y }) => {
+      const mu = sample("mu", normal(0, 1));
+      plate("n", 3, () => void observe("y", normal(mu, 1), y!));
+    },
+    data: { y: [1, 2, 3] },
+  },
+  {
     says: 'ShapeError: observe("p"): a value of shape [2] for a dirichlet of batch shape [] and event shape [3]',
     body: ({ observe }) => observe("p", dirichlet([1, 1, 1]), [0.4, 0.6]),
   },
