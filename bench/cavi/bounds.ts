@@ -12,6 +12,7 @@
 import { parseArgs } from "node:util";
 import { bernoulli, categorical, dirichlet, erf, gamma, gradient, model, normal, poisson, program, type Tensor } from "ansatz"; // biome-ignore format: one import
 import { Generator } from "../../src/base/generator.ts";
+import type { Block } from "../../src/inference/cavi/blocks/block.ts";
 import { fitWithSetting } from "../../src/inference/cavi/cavi.ts";
 import { inputsOf, readyFor, type Setting, sitesOf, stateKey, statesOfBlocks } from "../../src/inference/cavi/sweep.ts";
 import { problemOf } from "../../src/inference/problem.ts";
@@ -110,9 +111,9 @@ function logCholesky(x: Float64Array, n: number): Float64Array {
   return out;
 }
 
-const mapOf = (name: string) =>
+const mapOf = (name: string, family: string) =>
   MAPS[
-    /precision|inverseScale/.test(name)
+    /precision|inverseScale/.test(name) || (family === "inverseWishart" && name === "scale")
       ? "matrix"
       : name === "logProbs"
         ? "logProbs"
@@ -120,6 +121,9 @@ const mapOf = (name: string) =>
           ? "real"
           : "positive"
   ]!;
+
+/** Of a Wishart or inverse Wishart factor of n rows: degrees of freedom lie above n − 1. */
+const leastDf = ({ state }: Block): number => (state["inverseScale"] ?? state["scale"])!.at(-1)! - 1;
 
 /** The bound that Adam reaches by its gradients, from q moved off its place; null for chains and estimated parameters. */
 async function byGradients(setting: Setting): Promise<number | null> {
@@ -132,8 +136,8 @@ async function byGradients(setting: Setting): Promise<number | null> {
       Object.entries(b.state).flatMap(([name, shape]) => {
         const key = stateKey(b, name);
         const at = buffers[key]!.read() as Float64Array;
-        const least = name === "df" ? b.state["inverseScale"]!.at(-1)! - 1 : 0;
-        const start = mapOf(name)
+        const least = name === "df" ? leastDf(b) : 0;
+        const start = mapOf(name, b.family)
           .to(
             at.map((v) => v - least),
             shape.at(-1) ?? 1,
@@ -156,15 +160,15 @@ async function byGradients(setting: Setting): Promise<number | null> {
       const all = Object.fromEntries(
         blocks.flatMap((b) =>
           Object.keys(b.state).map((name) => {
-            const found = mapOf(name).from(s[`u.${stateKey(b, name)}`]!);
-            return [stateKey(b, name), name === "df" ? found.add(b.state["inverseScale"]!.at(-1)! - 1) : found];
+            const found = mapOf(name, b.family).from(s[`u.${stateKey(b, name)}`]!);
+            return [stateKey(b, name), name === "df" ? found.add(leastDf(b)) : found];
           }),
         ),
       );
       const { terms } = readyFor(setting, s["time"]!, inputs as never);
       const states = statesOfBlocks(blocks, all);
       const expected = blocks.map((b, i) => b.expected(states[i]!));
-      const parts = [...terms.map((t) => t.expect(sitesOf(expected))), ...expected.map((e) => e.entropy)];
+      const parts = [...terms.map((t) => t.expect(sitesOf(expected))), ...expected.map((e) => e.entropy.sum())];
       const bound = parts.reduce((a, b) => a.add(b));
       const slopes = gradient(bound, keys.map((k) => s[`u.${k}`]!)); // biome-ignore format: short
       const t = s["time"]!.add(1);

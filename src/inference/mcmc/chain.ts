@@ -146,7 +146,7 @@ export function startChain(logDensity: LogDensity, options: ChainOptions = {}): 
     } else {
       const at = done - warmUpLength;
       state = next;
-      draws.set(next.u, at * dim);
+      for (let i = 0; i < dim; i++) draws[at * dim + i] = next.u[i]!;
       stats.logDensity[at] = next.logDensity;
       stats.energy[at] = info.energy;
       stats.stepSize[at] = stepSize;

@@ -5,6 +5,14 @@ import type { NativeMotion } from "./native-motion.ts";
 import type { NutsOptions } from "./nuts.ts";
 import { layoutOf, type PointLayout, TRANSITION, trajectoryLayout } from "./point-layout.ts";
 
+/** Numbers of the memory that vectors are taken from. */
+const SPARE = 2048;
+
+/** A loop: for a few numbers `set` takes longer to call. */
+function copy(from: Float64Array, to: Float64Array, at: number): void {
+  for (let i = 0; i < from.length; i++) to[at + i] = from[i]!;
+}
+
 /** A chain's trajectories in the memory of a compiled density: the host draws the momentum, and calls once for each transition. */
 export class NativeTrajectory {
   private readonly motion: NativeMotion;
@@ -21,6 +29,9 @@ export class NativeTrajectory {
   private massBytes = 0;
   private dense = 0;
   private readonly momentum: Float64Array;
+  /** Memory for the vectors of states, and how many of its numbers are taken. */
+  private spare = new ArrayBuffer(0);
+  private spareFrom = SPARE;
 
   constructor(motion: NativeMotion, { maxDepth = 10, maxEnergyError = 1000 }: NutsOptions) {
     this.motion = motion;
@@ -46,9 +57,9 @@ export class NativeTrajectory {
     const { numbers, words } = this;
     const start = (this.start - this.base) / 8;
     metric.draw(generator, momentum);
-    numbers.set(state.u, start + layout.u / 8);
-    numbers.set(state.gradient, start + layout.gradient / 8);
-    numbers.set(momentum, start + layout.momentum / 8);
+    copy(state.u, numbers, start + layout.u / 8);
+    copy(state.gradient, numbers, start + layout.gradient / 8);
+    copy(momentum, numbers, start + layout.momentum / 8);
     numbers[start + layout.logDensity / 8] = state.logDensity;
     motion.code.choices.generator = generator;
     motion.code.transition(this.base, this.mass, this.dense, stepSize);
@@ -83,10 +94,19 @@ export class NativeTrajectory {
     return this.numbers[this.place(point, offset)]!;
   }
 
-  /** A copy. */
+  /** A copy. Small arrays are views of larger ones: the engine takes long to make each a memory of its own. */
   private vectorAt(point: number, offset: number): Float64Array {
+    const { numbers } = this;
+    const dim = this.momentum.length;
+    if (this.spareFrom + dim > SPARE) {
+      this.spare = new ArrayBuffer(8 * Math.max(SPARE, dim));
+      this.spareFrom = 0;
+    }
+    const out = new Float64Array(this.spare, 8 * this.spareFrom, dim);
+    this.spareFrom += dim;
     const from = this.place(point, offset);
-    return this.numbers.slice(from, from + this.momentum.length);
+    for (let i = 0; i < dim; i++) out[i] = numbers[from + i]!;
+    return out;
   }
 
   private setMetric(metric: Metric): void {
