@@ -28,7 +28,8 @@ export function diagonalMetric(variances: Float64Array): Metric {
       for (let i = 0; i < dim; i++) velocity[i] = variances[i]! * momentum[i]!;
     },
     draw: (generator, momentum) => {
-      for (let i = 0; i < dim; i++) momentum[i] = scale[i]! * generator.normal();
+      generator.normals(momentum);
+      for (let i = 0; i < dim; i++) momentum[i] = scale[i]! * momentum[i]!;
     },
   };
 }
