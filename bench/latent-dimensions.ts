@@ -72,6 +72,7 @@ async function train(latent: string, optimizer: string, run: string): Promise<Re
 function plot(all: readonly Curve[]): string {
   const [width, height, left, top] = [420, 320, 52, 30];
   const optimizers = [...new Set(all.map((c) => c.optimizer))];
+  const names = [...new Set(all.map((c) => c.name))];
   const colours = ["#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#e15759"];
   const first = Math.min(...all.flatMap((c) => c.points.map((p) => p.images)));
   const last = Math.max(...all.flatMap((c) => c.points.map((p) => p.images)));
@@ -80,7 +81,8 @@ function plot(all: readonly Curve[]): string {
   const y = (bound: number) => top + ((height - top - 40) * (Math.min(bound, high) - low)) / (high - low);
   const panels = optimizers.map((optimizer, i) => {
     const lines = all.filter((c) => c.optimizer === optimizer);
-    const paths = lines.map((c, k) => {
+    const paths = lines.map((c) => {
+      const k = names.indexOf(c.name);
       const d = c.points.map((p, j) => `${j ? "L" : "M"}${x(p.images).toFixed(1)} ${y(p.bound).toFixed(1)}`).join("");
       const label = `<text x="${width - 80}" y="${height - 120 + 15 * k}" fill="${colours[k % 5]}">${c.name}</text>`;
       return `<path d="${d}" fill="none" stroke="${colours[k % 5]}" stroke-width="1.6"/>${label}`;
