@@ -71,7 +71,8 @@ function refuseWhole(site: Site, { name, size }: Plate, index: Node): void {
   if (site.kind !== "observe" || size < 2) return;
   let { node } = site.value;
   while (node.op === "broadcast" || node.op === "cast") node = node.inputs[0]!;
-  if (!node.shape.includes(size) || dependents([node], new Set([index])).has(node)) return;
+  const batch = node.shape.slice(0, node.shape.length - (site.family?.eventRank ?? 0));
+  if (!batch.includes(size) || dependents([node], new Set([index])).has(node)) return;
   throw new ShapeError(
     `observe("${site.name}") in plate("${name}", ${size}): its value is the same in all ${size} elements of the plate and has ${size} elements itself, ` +
       `so that each would count ${size} times. Observe one of them with the index that the plate's body is given: y.at(i).`,

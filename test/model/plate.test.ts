@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { dirichlet } from "../../src/distributions/dirichlet.ts";
 import { halfCauchy } from "../../src/distributions/half-cauchy.ts";
+import { multinomial } from "../../src/distributions/multinomial.ts";
 import { normal } from "../../src/distributions/normal.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
 import { Runtime } from "../../src/engine/runtime.ts";
@@ -15,6 +17,17 @@ describe("a plate is a loop over its elements", () => {
     y: [28, 8, -3, 7, -1, 1, 18, 12],
     sigma: [15, 10, 16, 11, 9, 11, 10, 18],
   };
+
+  test("may observe one vector in each element, also where it is as long as the plate", async () => {
+    const counts = model(({ sample, observe, plate }) => {
+      plate("row", 3, () => {
+        const p = sample("p", dirichlet([1, 2, 3]));
+        observe("counts", multinomial(12, p), [3, 4, 5]);
+      });
+    });
+    const density = await logJoint(counts, {});
+    expect(density.names.length).toBe(6);
+  });
 
   test("eight schools", async () => {
     const centred = model(({ sample, observe, plate }, { y, sigma }: { y: Tensor; sigma: Tensor }) => {
