@@ -1,6 +1,6 @@
 import { choleskyOf, inverseFromCholesky, symmetrised } from "../symmetric-solve.ts";
 import { hermiteRule } from "./hermite.ts";
-import type { SiteBlock } from "./sites.ts";
+import type { SiteBlock } from "./site-block.ts";
 
 /** Moments in k projections: mean [k] and covariance [k, k]. */
 export interface JointMoments {

@@ -2,6 +2,7 @@ import { choleskyOf } from "../symmetric-solve.ts";
 import type { Base } from "./base.ts";
 import { addProduct, addRow, GaussianState } from "./gaussian-state.ts";
 import type { Settings } from "./options.ts";
+import type { SiteBlock } from "./site-block.ts";
 import {
   type BlockState,
   blockState,
@@ -11,7 +12,6 @@ import {
   updateQuickly,
   updatesAlong,
 } from "./site-updates.ts";
-import type { SiteBlock } from "./sites.ts";
 import { eigenOf } from "./small-symmetric.ts";
 
 /** A site that could not be updated in the last sweep. */

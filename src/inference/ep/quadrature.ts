@@ -1,16 +1,7 @@
 import { hermiteRule } from "./hermite.ts";
 import { GAUSS_WEIGHTS, KRONROD_NODES, KRONROD_WEIGHTS } from "./kronrod.ts";
-import type { SiteBlock } from "./sites.ts";
+import type { Landmarks, SiteBlock } from "./site-block.ts";
 import type { Tilted } from "./tilted-form.ts";
-
-/** What is known of a site as a function of its projection before any integral. */
-export interface Landmarks {
-  /** Where it may jump or bend: panels end there. */
-  readonly breaks: readonly number[];
-  /** Where what it reads is 0, and the scale on which it changes there: peaks and bends of most densities. */
-  readonly points: readonly number[];
-  readonly unit: number;
-}
 
 /** A site against its cavity, and what came out the last time (NaN at first): where to look. */
 export interface Task {

@@ -1,14 +1,7 @@
 import { normalQuantile } from "../../diagnostics/normal-quantile.ts";
 import { normalTail } from "./normal-tail.ts";
-import type { Landmarks } from "./quadrature.ts";
-import type { SiteBlock } from "./sites.ts";
+import type { Character, Landmarks, SiteBlock } from "./site-block.ts";
 import type { ClosedForm } from "./tilted-form.ts";
-
-/** What is known of each site of a block with one projection. */
-export interface Character {
-  readonly form: ClosedForm | null;
-  readonly landmarks: Landmarks;
-}
 
 const MOST_POINTS = 6;
 const different = (list: readonly number[]): number[] =>

@@ -2,8 +2,7 @@ import { choleskyOf, inverseFromCholesky, solveCholesky, symmetrised } from "../
 import { type Sparse, sparseRows } from "./gaussian-state.ts";
 import { type JointMoments, tiltedOnGrid } from "./grid.ts";
 import { type Task, tiltedByQuadrature, tiltedNearby, workspace } from "./quadrature.ts";
-import type { Character } from "./recognise.ts";
-import type { SiteBlock } from "./sites.ts";
+import type { Character, SiteBlock } from "./site-block.ts";
 import { type Tilted, tiltedClosed } from "./tilted-form.ts";
 
 /** The sites of a block with their approximations exp(ν·t − ½ tᵀ τ t), and what is needed to update them. */

@@ -3,23 +3,9 @@ import { sizeOf } from "../../base/shape.ts";
 import type { Problem } from "../problem.ts";
 import { MOST_PROJECTIONS, type Projected, project } from "./projections.ts";
 import { type Read, readAffine } from "./read-affine.ts";
-import { type Character, characterise } from "./recognise.ts";
+import { characterise } from "./recognise.ts";
+import type { SiteBlock, SiteFunction } from "./site-block.ts";
 import { compileRows, positionsOf, type RowProgram } from "./site-program.ts";
-
-/** Fills `into` at the rows of `t` [rows, k]; row r is of site `sites[r]` of the block. */
-export type SiteFunction = (sites: Int32Array, t: Float64Array, rows: number, into: Float64Array) => void;
-
-/** Sites of one term that see z through equally many projections, t = directions · z. */
-export interface SiteBlock extends Projected {
-  readonly term: string;
-  /** The site's log density at t. */
-  readonly logDensity: SiteFunction;
-  /** Expressions, affine in t, at whose zeros the density may jump or bend, [rows, criticals]. */
-  readonly criticals: number;
-  readonly criticalAt: SiteFunction;
-  /** Of sites with one projection: closed forms and where to look; null for others. */
-  readonly characters: readonly Character[] | null;
-}
 
 export interface SiteOptions {
   readonly read?: Read;

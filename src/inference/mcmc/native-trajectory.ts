@@ -2,7 +2,6 @@ import type { Generator } from "../../base/generator.ts";
 import type { HamiltonianInfo, HamiltonianState } from "./kernel.ts";
 import type { Metric } from "./metric.ts";
 import type { NativeMotion } from "./native-motion.ts";
-import type { NutsOptions } from "./nuts.ts";
 import { layoutOf, type PointLayout, TRANSITION, trajectoryLayout } from "./point-layout.ts";
 
 /** Numbers of the memory that vectors are taken from. */
@@ -33,7 +32,7 @@ export class NativeTrajectory {
   private spare = new ArrayBuffer(0);
   private spareFrom = SPARE;
 
-  constructor(motion: NativeMotion, { maxDepth = 10, maxEnergyError = 1000 }: NutsOptions) {
+  constructor(motion: NativeMotion, { maxDepth, maxEnergyError }: { maxDepth: number; maxEnergyError: number }) {
     this.motion = motion;
     const { dim } = motion;
     this.layout = layoutOf(dim);

@@ -36,7 +36,9 @@ interface Piece {
  */
 export function nuts(logDensity: LogDensity, options: NutsOptions = {}): HamiltonianKernel {
   const motion = logDensity.motion?.();
-  const trajectory = motion ? new NativeTrajectory(motion, options) : new Trajectory(logDensity, options);
+  const { maxDepth = 10, maxEnergyError = 1000 } = options;
+  const limits = { maxDepth, maxEnergyError };
+  const trajectory = motion ? new NativeTrajectory(motion, limits) : new Trajectory(logDensity, limits);
   return {
     init: (u) => startAt(logDensity, u),
     step: (state, generator) => trajectory.step(state, generator),
@@ -58,7 +60,7 @@ class Trajectory {
   private readonly stack: Piece[];
   private readonly whole: Piece;
 
-  constructor(logDensity: LogDensity, { maxDepth = 10, maxEnergyError = 1000 }: NutsOptions) {
+  constructor(logDensity: LogDensity, { maxDepth, maxEnergyError }: Required<NutsOptions>) {
     const { dim } = logDensity;
     this.logDensity = logDensity;
     this.maxDepth = maxDepth;

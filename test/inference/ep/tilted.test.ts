@@ -3,7 +3,7 @@ import { hermiteRule } from "../../../src/inference/ep/hermite.ts";
 import { GAUSS_WEIGHTS, KRONROD_NODES, KRONROD_WEIGHTS } from "../../../src/inference/ep/kronrod.ts";
 import { normalTail } from "../../../src/inference/ep/normal-tail.ts";
 import { tiltedByQuadrature, tiltedNearby, workspace } from "../../../src/inference/ep/quadrature.ts";
-import type { SiteBlock } from "../../../src/inference/ep/sites.ts";
+import type { SiteBlock } from "../../../src/inference/ep/site-block.ts";
 import { eigenOf } from "../../../src/inference/ep/small-symmetric.ts";
 import { type ClosedForm, tiltedClosed } from "../../../src/inference/ep/tilted-form.ts";
 
