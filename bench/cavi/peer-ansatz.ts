@@ -44,7 +44,7 @@ async function start(request: Request): Promise<Answer> {
   const { blocks } = structureOf(full(problem.layout.sites[0]!.value, [], 0, "f64"), problem.layout, { bounds: { logistic: null }, groups: [], gradients: NO_GRADIENTS }); // biome-ignore format: one line
   const arrays = Object.fromEntries(blocks.flatMap((b) => Object.entries(b.state).map(([name, shape]) => [stateKey(b, name), new Float64Array(sizeOf(shape)).fill(1)]))); // biome-ignore format: one line
   const buffers = Object.fromEntries(Object.entries(arrays).map(([key, values]) => [key, { view: () => values }]));
-  perturb(blocks, buffers as never, new Generator(request.seed, "cavi", 0), stateKey, true);
+  perturb(blocks, buffers as never, new Generator(request.seed, "cavi", 0), stateKey, "few");
   writeFileSync(request.start, arrays["z.logProbs"]!.map(Math.exp));
   return {};
 }

@@ -37,8 +37,8 @@ export async function startsOf(
       for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
       startPoints(blocks, problem.layout, buffers, new Generator(seed, "cavi points", restart));
       prior.step();
-      const seeded = tries === 1 || attempt < tries - 1;
-      perturb(fresh, buffers, new Generator(seed, "cavi", restart * tries + attempt), stateKey, seeded);
+      const kind = tries === 1 ? "few" : KINDS[attempt]!;
+      perturb(fresh, buffers, new Generator(seed, "cavi", restart * tries + attempt), stateKey, kind);
     },
   };
 }
@@ -49,8 +49,12 @@ const FURTHEST = 1;
 /** Elements a state from which the components are begun, at most, and of how many each. */
 const SEEDS = 3;
 const OF_EACH = 2;
-/** Starts that are tried for a few sweeps each where components are begun from seeds; the last begins them from all elements. */
-const TRIES = 4;
+/**
+ * How components are begun in the starts that are tried for a few sweeps each: from a few elements that they share, from one element each,
+ * or from all. Of few shared ones the means lie together; where the noise is learned too, they may then never part.
+ */
+const KINDS = ["few", "one", "few", "one", "one", "all"] as const;
+type Kind = (typeof KINDS)[number];
 /** Probabilities of discrete states up to which a trial costs next to nothing; of larger ones the first start is taken. */
 const TRIED = 200_000;
 
@@ -63,28 +67,28 @@ const manyElements = ({ family, state: { logProbs } }: Block): boolean =>
  */
 export function triesOf(blocks: readonly Block[]): number {
   const large = blocks.filter(manyElements);
-  return large.length && large.every((b) => sizeOf(b.state.logProbs!) <= TRIED) ? TRIES : 1;
+  return large.length && large.every((b) => sizeOf(b.state.logProbs!) <= TRIED) ? KINDS.length : 1;
 }
 
 /**
  * Moves the factors off their priors, so that components that the model does not tell apart can become different: means by a prior sd
  * (at most 1), rates and concentrations by a factor, discrete states to random probabilities. A site of one element stays.
  *
- * @param seeded  whether all but a few elements of a large discrete site count for nothing until its first update
+ * @param kind  from which elements of a large discrete site its components are begun; the others count for nothing until its first update
  */
 export function perturb(
   blocks: readonly Block[],
   buffers: Readonly<Record<string, Buffer>>,
   generator: Generator,
   key: (block: Block, name: string) => string,
-  seeded = false,
+  kind: Kind = "all",
 ): void {
   const view = (block: Block, name: string) => buffers[key(block, name)]!.view() as Float64Array;
   for (const block of blocks) {
     if (block.state.logProbs) {
       const [own, states] = [view(block, "logProbs"), block.state.logProbs.at(-1)!];
       randomStates(own, states, generator);
-      if (seeded && manyElements(block)) leaveSeeds(own, states, generator);
+      if (kind !== "all" && manyElements(block)) leaveSeeds(own, states, kind, generator);
     }
     if (block.state.pairs) {
       const pairs = view(block, "pairs");
@@ -123,12 +127,23 @@ function randomStates(logProbs: Float64Array, states: number, generator: Generat
   }
 }
 
-/** Takes all weight from all but a few elements. */
-function leaveSeeds(logProbs: Float64Array, states: number, generator: Generator): void {
+/** Takes all weight from all but a few elements; of kind "one" each state has one of its own. */
+function leaveSeeds(logProbs: Float64Array, states: number, kind: "few" | "one", generator: Generator): void {
   const n = logProbs.length / states;
   const seeds = states * Math.min(SEEDS, n / (OF_EACH * states));
-  for (let i = 0; i < n; i++) {
-    if (generator.uniform() * n > seeds) logProbs.fill(WEIGHTLESS, i * states, (i + 1) * states);
+  if (kind === "few") {
+    for (let i = 0; i < n; i++) {
+      if (generator.uniform() * n > seeds) logProbs.fill(WEIGHTLESS, i * states, (i + 1) * states);
+    }
+    return;
+  }
+  logProbs.fill(WEIGHTLESS);
+  const taken = new Set<number>();
+  for (let k = 0; k < states; k++) {
+    let i = generator.integer(n);
+    while (taken.has(i)) i = (i + 1) % n;
+    taken.add(i);
+    logProbs[i * states + k] = 0;
   }
 }
 /** A logarithm whose exponential adds nothing to a sum. */

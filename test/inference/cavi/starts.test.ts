@@ -89,3 +89,29 @@ describe("one start leaves the points from which sweeps do not get away", () => 
     });
   }
 });
+
+test("a small mixture parts into its components from any seed, whatever the order of the text", async () => {
+  const centres = [-6, 0, 5];
+  const random = generator("small mixture");
+  const y = Array.from({ length: 60 }, (_, i) => centres[i % 3]! + 0.7 * random.normal());
+  const k = 6;
+  const mixture = (isNoiseFirst: boolean) =>
+    model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+      const weights = sample("weights", dirichlet(Array(k).fill(0.1)));
+      const noise = () => sample("noise", gamma(1, 1));
+      const before = isNoiseFirst ? noise() : null;
+      const mu = plate("component", k, () => sample("mu", normal(0, 5)));
+      const tau = before ?? noise();
+      plate("n", y.shape[0]!, (i) => {
+        const z = sample("z", categorical(weights));
+        observe("y", normal({ mean: mu.at(z), precision: tau }), y.at(i));
+      });
+    });
+  for (const seed of [0, 1, 2, 3]) {
+    const [first, last] = [await cavi(mixture(true), { y }, { seed }), await cavi(mixture(false), { y }, { seed })];
+    expect(Math.abs(first.elbo - last.elbo)).toBeLessThan(1e-6);
+    const { shape, rate } = first.factors.noise!.parameters;
+    // One component for all has a precision of 0.05.
+    expect(shape!.values[0]! / rate!.values[0]!).toBeGreaterThan(1);
+  }
+});
