@@ -45,8 +45,8 @@ const call = (...args: readonly unknown[]): Distribution => {
   const scale = given[0] ?? "sd";
   if (scale === "sd") return bySd(...(args as ParamValue[]));
   const { [scale]: value, ...rest } = only as Named;
-  if (value === undefined) throw new OptionError(`normal: ${scale} is undefined, but it must be a number above 0`);
-  return bySd({ ...rest, sd: raised(value, scale) });
+  if ((value ?? null) === null) throw new OptionError(`normal: ${scale} is ${value}, but it must be a number above 0`);
+  return bySd({ ...rest, sd: raised(value!, scale) });
 };
 Object.defineProperty(call, "name", { value: "normal" });
 

@@ -1,6 +1,6 @@
 import { DataError } from "../base/errors.ts";
 import type { ArrayData } from "../model/data.ts";
-import type { RandomSite, Site, TracedModel } from "../model/site.ts";
+import type { Site, TracedModel } from "../model/site.ts";
 import { substitute } from "../model/substitute.ts";
 import { full, where } from "../tensor/functions.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -8,6 +8,16 @@ import { indexText } from "./index-text.ts";
 
 /** Inside the supports of numbers, probabilities and counts alike: the density there is finite, and so is its gradient. */
 const FILLING = 0.5;
+
+/** Data with some number in place of what is missing. */
+export const filled = (raw: Tensor): Tensor => where(raw.eq(raw), raw, full(raw, raw.shape, FILLING));
+
+/** 1 where an observed value is there, and 0 where any of its event's elements is missing. */
+export function presence(value: Tensor, eventRank: number): Tensor {
+  const known = value.eq(value).cast("f64");
+  const events = value.shape.map((_, p) => p).slice(value.shape.length - eventRank);
+  return eventRank ? known.neg().max(events).neg() : known;
+}
 
 /** @throws DataError where the data hold NaN */
 export function refuseMissing({ arrays }: { readonly arrays: Readonly<Record<string, ArrayData>> }): void {
@@ -29,23 +39,15 @@ export function withoutMissing(
 ): TracedModel {
   const holes = Object.keys(arrays).filter((name) => arrays[name]!.values.some(Number.isNaN));
   if (!holes.length) return model;
-  const filled = new Map(
-    holes.map((name) => {
-      const raw = inputs[`data.${name}`]!;
-      return [raw.node, where(raw.eq(raw), raw, full(raw, raw.shape, FILLING)).node];
-    }),
-  );
-  const fill = (x: Tensor) => new Tensor(x.trace, substitute(x.trace, [x.node], filled)[0]!);
-  const there = ({ value, family }: RandomSite): Tensor => {
-    const known = value.eq(value);
-    const rank = family!.eventRank;
-    const axes = Array.from({ length: rank }, (_, k) => value.shape.length - rank + k);
-    return rank ? known.cast("f64").neg().max(axes).lt(0) : known;
-  };
+  const raws = holes.map((name) => inputs[`data.${name}`]!);
+  const fillings = new Map(raws.map((raw) => [raw.node, filled(raw).node]));
+  const fill = (x: Tensor) => new Tensor(x.trace, substitute(x.trace, [x.node], fillings)[0]!);
   const skip = (site: Site): Site => {
     if (site.kind !== "observe" || !site.logProb) return site;
     const logProb = fill(site.logProb);
-    return logProb.node === site.logProb.node ? site : { ...site, logProb: where(there(site), logProb, 0) };
+    return logProb.node === site.logProb.node
+      ? site
+      : { ...site, logProb: where(presence(site.value, site.family!.eventRank).gt(0), logProb, 0) };
   };
   return { ...model, sites: model.sites.map(skip) };
 }

@@ -1,3 +1,5 @@
+import { hostTurn } from "../base/host-turn.ts";
+
 /** A call does not block the host for longer. */
 const SLICE_MS = 50;
 
@@ -7,7 +9,7 @@ export function slicer(signal: AbortSignal | undefined): () => Promise<void> {
   return async () => {
     signal?.throwIfAborted();
     if (performance.now() - turn < SLICE_MS) return;
-    await new Promise((resolve) => setTimeout(resolve));
+    await hostTurn();
     turn = performance.now();
   };
 }

@@ -184,3 +184,13 @@ export function chooseSubsampling(problem: Problem): Subsampling {
       `plate("n", y.shape[0], (i) => …), or use cavi.${reasons.length ? ` ${reasons.join(". ")}.` : ""}`,
   );
 }
+
+/** The same, or null where there is none. */
+export function possibleSubsampling(problem: Problem): Subsampling | null {
+  try {
+    return chooseSubsampling(problem);
+  } catch (error) {
+    if (error instanceof OptionError) return null;
+    throw error;
+  }
+}

@@ -4,6 +4,7 @@ import type { Node } from "../../ir/node.ts";
 import { call, type Expr, type FuncRef, i32, memory } from "./assembler/expr.ts";
 import type { FuncBuilder, Local } from "./assembler/module.ts";
 import { advance, type Elements, elementsOf, emitDot, emitSubtract } from "./linalg/elements.ts";
+import { eachPiece, plusBytes, shareOf } from "./pieces.ts";
 import { addressOf, type RoutineContext, type RoutineEmitter } from "./routines.ts";
 
 /** Pairs that one call does: a function that is called often is soon replaced by optimised code. */
@@ -11,38 +12,17 @@ const CHUNK = 256;
 /** Multiply-adds below which the pairs are not cut. */
 const WORTH_SHARING = 100_000;
 
-const wordAt = (indices: Local): Expr => i32.load(indices);
-
-/** The address of the row that an index means: the nearest one where it lies outside. */
-function rowAt(f: FuncBuilder, indices: Node, index: Expr, rows: number): Local {
-  const at = f.let(index);
+/** The row that the index at this address means: the nearest one where it lies outside. */
+function rowAt(f: FuncBuilder, indices: Node, address: Expr, rows: number): Local {
+  const at = f.let(i32.load(address));
   if (indices.dtype === "i32") f.if(i32.lt_s(at, i32.const(0)), () => f.set(at, i32.const(0)));
   f.if(i32.gt_u(at, i32.const(rows - 1)), () => f.set(at, i32.const(rows - 1)));
   return at;
 }
 
-const addressIn = (table: Expr, row: Expr, bytes: number): Expr => i32.add(table, i32.mul(row, i32.const(bytes)));
-
-/** Calls `run` with the first pair and the count of each chunk between two pairs. */
-function eachChunk(f: FuncBuilder, from: Expr, to: Expr, run: (first: Local, count: Local) => void): void {
-  const [first, end, count] = [f.let(from), f.let(to), f.local("i32")];
-  f.while(
-    () => i32.lt_u(first, end),
-    () => {
-      f.set(count, i32.sub(end, first));
-      f.if(i32.gt_u(count, i32.const(CHUNK)), () => f.set(count, i32.const(CHUNK)));
-      run(first, count);
-      f.set(first, i32.add(first, count));
-    },
-  );
-}
-
-/** Where part p of `total` begins. */
-const cut = (c: RoutineContext, node: Node, part: Expr, total: number): readonly [Expr, Expr] => {
-  if (!isShared(c, node)) return [i32.const(0), i32.const(total)];
-  const start = (p: Expr) => i32.div_u(i32.mul(p, i32.const(total)), i32.const(c.parts));
-  return [start(part), start(i32.add(part, i32.const(1)))];
-};
+/** What this part does of `total`: all where the op is not cut. */
+const range = (c: RoutineContext, part: Expr, node: Node, total: number): readonly [Expr, Expr] =>
+  isShared(c, node) ? shareOf(c, part, total) : [i32.const(0), i32.const(total)];
 
 const pairDots: RoutineEmitter = (c, f, table, part, node) => {
   const n = node.shape[0]!;
@@ -51,8 +31,8 @@ const pairDots: RoutineEmitter = (c, f, table, part, node) => {
   const out = f.let(addressOf(c.plan, table, node));
   const t = elementsOf(node.dtype as "f32" | "f64");
   const dots = dotsFunction(c, t, node);
-  eachChunk(f, ...cut(c, node, part, n), (first, count) => {
-    const plus = (from: Local, bytes: number) => i32.add(from, i32.mul(first, i32.const(bytes)));
+  eachPiece(f, CHUNK, ...range(c, part, node, n), (first, count) => {
+    const plus = (from: Local, bytes: number) => plusBytes(from, first, bytes);
     f.do(call(dots, a, plus(i, 4), b, plus(j, 4), plus(out, t.bytes), count));
   });
 };
@@ -68,8 +48,8 @@ function dotsFunction(c: RoutineContext, t: Elements, node: Node): FuncRef {
       f.while(
         () => count,
         () => {
-          const x = f.let(addressIn(a, rowAt(f, indexA, wordAt(i), rowsA), k * t.bytes));
-          const y = f.let(addressIn(b, rowAt(f, indexB, wordAt(j), rowsB), k * t.bytes));
+          const x = f.let(plusBytes(a, rowAt(f, indexA, i, rowsA), k * t.bytes));
+          const y = f.let(plusBytes(b, rowAt(f, indexB, j, rowsB), k * t.bytes));
           f.do(t.scalar.store(out, emitDot(f, t, x, y, i32.const(k))));
           for (const pointer of [i, j]) advance(f, pointer, i32.const(4));
           advance(f, out, i32.const(t.bytes));
@@ -90,11 +70,11 @@ const pairSums: RoutineEmitter = (c, f, table, part, node) => {
   const bytes = bytesOf(node.dtype);
   const t = elementsOf(node.dtype as "f32" | "f64");
   const sums = sumsFunction(c, t, node);
-  const [from, to] = cut(c, node, part, rows).map((row) => f.let(row)) as [Local, Local];
+  const [from, to] = range(c, part, node, rows).map((row) => f.let(row)) as [Local, Local];
   const width = i32.const(k * bytes);
-  f.do(memory.fill(addressIn(out, from, k * bytes), i32.const(0), i32.mul(i32.sub(to, from), width)));
-  eachChunk(f, i32.const(0), i32.const(n), (first, count) => {
-    const plus = (at: Local, size: number) => i32.add(at, i32.mul(first, i32.const(size)));
+  f.do(memory.fill(plusBytes(out, from, k * bytes), i32.const(0), i32.mul(i32.sub(to, from), width)));
+  eachPiece(f, CHUNK, i32.const(0), i32.const(n), (first, count) => {
+    const plus = (at: Local, size: number) => plusBytes(at, first, size);
     f.do(call(sums, plus(g, bytes), plus(i, 4), b, plus(j, 4), out, from, to, count));
   });
 };
@@ -110,10 +90,10 @@ function sumsFunction(c: RoutineContext, t: Elements, node: Node): FuncRef {
       f.while(
         () => count,
         () => {
-          const row = rowAt(f, indexOut, wordAt(i), rows);
+          const row = rowAt(f, indexOut, i, rows);
           f.if(i32.lt_u(i32.sub(row, from), i32.sub(to, from)), () => {
-            const target = f.let(addressIn(out, row, k * t.bytes));
-            const source = f.let(addressIn(b, rowAt(f, indexB, wordAt(j), rowsB), k * t.bytes));
+            const target = f.let(plusBytes(out, row, k * t.bytes));
+            const source = f.let(plusBytes(b, rowAt(f, indexB, j, rowsB), k * t.bytes));
             const factor = f.let(t.scalar.sub(t.scalar.zero, t.scalar.load(g)));
             emitSubtract(f, t, target, source, factor, i32.const(k));
           });

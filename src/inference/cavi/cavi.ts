@@ -1,31 +1,29 @@
 import { AnsatzError, NonFiniteError, OptionError } from "../../base/errors.ts";
 import { sizeOf } from "../../base/shape.ts";
-import type { Buffer, TensorSpec } from "../../engine/runtime.ts";
+import type { Buffer } from "../../engine/runtime.ts";
 import type { DataFor } from "../../model/data.ts";
 import type { Model, Returned } from "../../model/model.ts";
 import { latentSites } from "../../model/terms.ts";
-import { f64, program } from "../../program/program.ts";
 import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { slicer } from "../slicer.ts";
-import { chooseSubsampling, subsamplingOf } from "../subsampling.ts";
+import { possibleSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
+import { ascentOf } from "./ascent.ts";
 import { blameFall, firstNonFinite } from "./blame.ts";
 import type { Block } from "./blocks/block.ts";
 import type { Bounds } from "./densities.ts";
 import { drawFactors } from "./draws.ts";
 import { carriedFrom } from "./earlier.ts";
 import { type FactorArray, factorsOf } from "./factors.ts";
-import { type FirstSweeps, firstSweeps } from "./first-sweeps.ts";
 import { boundOnFreshDraws, type FreshBound, noiseFor } from "./fresh-draws.ts";
 import { readGradients } from "./gradient-sites.ts";
 import { readGroups } from "./groups.ts";
-import { type Openings, openingsOf } from "./openings.ts";
-import { startsOf, triesOf } from "./start.ts";
+import { kindsOf, startsOf } from "./start.ts";
 import { type StoredFit, saveFit } from "./stored-fit.ts";
 import { type Structure, structureOf } from "./structure.ts";
-import { inputsOf, readyFor, type Setting, stateKey, stateShapes, sweepOnce } from "./sweep.ts";
-import { type Turns, takeTurns } from "./turns.ts";
+import { type Setting, stateKey, stateShapes } from "./sweep.ts";
+import { takeTurns } from "./turns.ts";
 
 export interface CaviOptions extends ProblemOptions {
   /** Default 0. */
@@ -154,7 +152,7 @@ export async function fitWithSetting<R extends Returned>(
   };
   // What was learned of earlier data tells apart what is to be told apart: only the other factors are moved off their priors.
   const fresh = blocks.filter((b) => !Object.keys(b.state).some((name) => earlier.has(stateKey(b, name))));
-  const starts = await startsOf(setting, fresh, { seed, tries: temperatures.length ? 1 : triesOf(fresh) });
+  const starts = await startsOf(setting, fresh, { seed, kinds: temperatures.length ? ["few"] : kindsOf(fresh) });
   starts.begin(0, 0);
   const turns = await takeTurns(setting, seed);
   let ascent = await ascentOf(setting, turns, temperatures.length > 0);
@@ -240,49 +238,6 @@ interface Climb {
   readonly reason: string;
 }
 
-/** What brings q up from a start, compiled. */
-interface Ascent {
-  readonly setting: Setting;
-  /** The first sweeps of models that need others than ordinary ones. */
-  readonly first: FirstSweeps | null;
-  readonly openings: Openings | null;
-  /** Each factor in turn; returns the bound. */
-  sweep(temperature?: number): number;
-}
-
-async function ascentOf(setting: Setting, turns: Turns, isHeated: boolean): Promise<Ascent> {
-  const { inputs: given, data } = inputsOf(setting);
-  const { runtime, deterministic } = setting.problem;
-  const heat = runtime.buffer("f64", []);
-  const heated: Record<string, TensorSpec> = isHeated ? { temperature: f64([]) } : {};
-  const made = await program({
-    runtime,
-    deterministic,
-    state: setting.buffers,
-    inputs: { ...given, ...turns.inputs, ...heated },
-    body: ({ state, inputs }) => {
-      const ready = readyFor(setting, Object.values(state)[0]!, inputs, turns.of(inputs));
-      const temperature = isHeated ? (inputs.temperature as Tensor) : null;
-      const { next, elbo } = sweepOnce({ ...ready, temperature }, state);
-      return { state: next, outputs: { elbo } };
-    },
-  });
-  made.prepare({ ...data, ...turns.data, ...(isHeated ? { temperature: heat } : {}) } as never);
-  return {
-    setting,
-    first: await firstSweeps(setting),
-    openings: isHeated ? null : await openingsOf(setting),
-    sweep(temperature = 1) {
-      (heat.view() as Float64Array)[0] = temperature;
-      for (let t = 0; t < turns.count; t++) {
-        turns.set(t);
-        made.step();
-      }
-      return (made.outputs.elbo.view() as Float64Array)[0]!;
-    },
-  };
-}
-
 /**
  * Factors of sites that stand in no plate with data, nor in one whose elements are new with them (documents beside the plate of their
  * words): what is learned of them goes on to later data.
@@ -297,12 +252,12 @@ export function lasting({ blocks }: Pick<Structure, "blocks">, problem: Problem,
 
 /** The plate that is named, or else the one that svi would draw from, with those that go along with it. */
 function newPlates(problem: Problem, plate: string | undefined): string[] {
+  const names = (found: Subsampling | null) => found?.plates.map((p) => p.name) ?? [];
+  if (plate === undefined) return names(possibleSubsampling(problem));
   try {
-    const { plates } = plate === undefined ? chooseSubsampling(problem) : subsamplingOf(problem, plate);
-    return plates.map((p) => p.name);
+    return names(subsamplingOf(problem, plate));
   } catch (error) {
     if (!(error instanceof OptionError)) throw error;
-    if (plate === undefined) return [];
     throw new OptionError(error.message.replace(/^svi:/, "cavi:"));
   }
 }

@@ -9,6 +9,7 @@ import { latentSites } from "../../model/terms.ts";
 import { full } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { vmap } from "../../transforms/vmap.ts";
+import { presence } from "../missing.ts";
 import { type Addend, type Bounds, elementwiseLogDensity } from "./densities.ts";
 import { Expectations, type Noise } from "./expectations.ts";
 import { familiesWithExpectations, rowOf } from "./families.ts";
@@ -98,7 +99,7 @@ export function expectedJoint(
     const batch = value.shape.slice(0, value.shape.length - rank).map(newAxis);
     const labels: Label[] = batch.map((a) => along(a));
     const often = site.copies ? [{ tensor: site.copies, axes: batch.slice(0, site.copies.shape.length) }] : [];
-    const mask = presence(like, value, rank, labels, holes);
+    const mask = maskOf(like, value, rank, labels, holes);
     const row = site.kind === "factor" ? null : rowOf(site.family!.name);
     let isBound = false;
     /** Where there are gradients, the expectation itself comes before a bound on it. */
@@ -333,20 +334,10 @@ function refuseMissing(like: Tensor, site: Termed, parts: Readonly<Record<string
 }
 
 /** 1 where an observed value is there, 0 where it is missing; null where none is. */
-function presence(
-  like: Tensor,
-  value: Tensor,
-  rank: number,
-  labels: readonly Label[],
-  { filled }: Holes,
-): Named | null {
+function maskOf(like: Tensor, value: Tensor, rank: number, labels: readonly Label[], { filled }: Holes): Named | null {
   if (!filled.size) return null;
   const [node] = substitute(like.trace, [value.node], filled);
   if (node === value.node) return null;
   // The value as it was given may be computed from the data, as the logarithm of a column is.
-  const raw = new Tensor(like.trace, node!);
-  const mask = raw.eq(raw).cast("f64");
-  if (!rank) return resolve(mask, labels);
-  const events = mask.shape.map((_, p) => p).slice(-rank);
-  return resolve(mask.neg().max(events).neg(), labels);
+  return resolve(presence(new Tensor(like.trace, node!), rank), labels);
 }

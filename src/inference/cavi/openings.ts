@@ -1,6 +1,5 @@
-import { OptionError } from "../../base/errors.ts";
 import { sizeOf } from "../../base/shape.ts";
-import { chooseSubsampling } from "../subsampling.ts";
+import { possibleSubsampling } from "../subsampling.ts";
 import type { Block } from "./blocks/block.ts";
 import { compileLocalSweeps, type Division, dividedBy } from "./local-sweeps.ts";
 import type { Setting } from "./sweep.ts";
@@ -46,14 +45,9 @@ function sharingOut({ problem, structure }: Setting): Division | null {
   const labels = (b: Block, among: readonly Block[]): boolean => b.family === "dirichlet" && among.some((z) => z.family === "categorical" && together(b, z)); // biome-ignore format: one line
   const shares = (among: readonly Block[]): boolean => among.some((b) => rowsOf(b) > 1 && (counts(b) || labels(b, among))); // biome-ignore format: one line
   if (!shares(blocks)) return null;
-  try {
-    const { plates } = chooseSubsampling(problem);
-    const division = dividedBy(plates.map((p) => p.name), blocks, problem.layout); // biome-ignore format: one line
-    return shares(division.local) ? division : null;
-  } catch (error) {
-    if (error instanceof OptionError) return null;
-    throw error;
-  }
+  const plates = possibleSubsampling(problem)?.plates.map((p) => p.name);
+  const division = plates && dividedBy(plates, blocks, problem.layout);
+  return division && shares(division.local) ? division : null;
 }
 
 /** Of probabilities or rates: how many there are in a plate. */

@@ -14,11 +14,19 @@ export interface Starts {
   begin(restart: number, attempt: number): void;
 }
 
+interface StartOptions {
+  readonly seed: number;
+  /** How each start of one restart is begun. */
+  readonly kinds: readonly Kind[];
+  /** Factors that start from their priors. Default all. */
+  readonly chosen?: readonly Block[];
+}
+
 /** Starts from the priors, of which `fresh` factors are moved off them. */
 export async function startsOf(
   setting: Setting,
   fresh: readonly Block[],
-  { seed, tries }: { readonly seed: number; readonly tries: number },
+  { seed, kinds, chosen }: StartOptions,
 ): Promise<Starts> {
   const { problem, buffers, structure } = setting;
   const { blocks } = structure;
@@ -28,17 +36,18 @@ export async function startsOf(
     deterministic: problem.deterministic,
     state: buffers,
     inputs,
-    body: ({ state, inputs }) => ({ state: priorStates(readyFor(setting, Object.values(state)[0]!, inputs), state) }),
+    body: ({ state, inputs }) => ({
+      state: priorStates(readyFor(setting, Object.values(state)[0]!, inputs), state, chosen),
+    }),
   });
   prior.prepare(data as never);
   return {
-    tries,
+    tries: kinds.length,
     begin(restart, attempt) {
       for (const b of blocks) for (const name of Object.keys(b.state)) writeNeutral(b, name, buffers[stateKey(b, name)]!.view() as Float64Array); // biome-ignore format: one line
       startPoints(blocks, problem.layout, buffers, new Generator(seed, "cavi points", restart));
       prior.step();
-      const kind = tries === 1 ? "few" : KINDS[attempt]!;
-      perturb(fresh, buffers, new Generator(seed, "cavi", restart * tries + attempt), stateKey, kind);
+      perturb(fresh, buffers, new Generator(seed, "cavi", restart * kinds.length + attempt), stateKey, kinds[attempt]!);
     },
   };
 }
@@ -65,9 +74,9 @@ const manyElements = ({ family, state: { logProbs } }: Block): boolean =>
  * Starts that are worth a trial. Random states of many elements give all components nearly the same statistics, and where the noise
  * is learned as well, that is a point that sweeps leave slowly or never; so most tries begin each component from a few elements.
  */
-export function triesOf(blocks: readonly Block[]): number {
+export function kindsOf(blocks: readonly Block[]): readonly Kind[] {
   const large = blocks.filter(manyElements);
-  return large.length && large.every((b) => sizeOf(b.state.logProbs!) <= TRIED) ? KINDS.length : 1;
+  return large.length && large.every((b) => sizeOf(b.state.logProbs!) <= TRIED) ? KINDS : ["few"];
 }
 
 /**
@@ -81,7 +90,7 @@ export function perturb(
   buffers: Readonly<Record<string, Buffer>>,
   generator: Generator,
   key: (block: Block, name: string) => string,
-  kind: Kind = "all",
+  kind: Kind,
 ): void {
   const view = (block: Block, name: string) => buffers[key(block, name)]!.view() as Float64Array;
   for (const block of blocks) {
@@ -150,7 +159,7 @@ function leaveSeeds(logProbs: Float64Array, states: number, kind: "few" | "one",
 const WEIGHTLESS = -100;
 
 /** Where parameters that are estimated start: at what the model's text says, or at a neutral value, off it where there are several. */
-export function startPoints(
+function startPoints(
   blocks: readonly Block[],
   layout: TracedModel,
   buffers: Readonly<Record<string, Buffer>>,

@@ -6,6 +6,7 @@ import { latentSites } from "../../model/terms.ts";
 import { f64, gradient } from "../../program/program.ts";
 import { full, where } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { filled } from "../missing.ts";
 import type { Problem } from "../problem.ts";
 import type { Block, Expected, State } from "./blocks/block.ts";
 import { climbed, startOf } from "./blocks/by-gradient.ts";
@@ -85,7 +86,7 @@ export function inputsOf({
 /** The model's terms in the trace of `like`. */
 export function readyFor(setting: Setting, like: Tensor, inputs: Tensors, turns: Tensors = {}): Ready {
   const { problem, structure, bounds, earlier } = setting;
-  const { given, holes } = filled(problem, like, inputs);
+  const { given, holes } = withoutHoles(problem, inputs);
   const model = problem.trace(like, given);
   const { gradients } = structure;
   const drawn = (name: string, shape: readonly number[]) =>
@@ -131,17 +132,14 @@ export function entropyOf({ copies }: Pick<Ready, "copies">, block: Block, { ent
   return (often ? entropy.mul(alongside(often, entropy)) : entropy).sum();
 }
 
-/** Inside the supports of numbers, probabilities and counts alike, so that no density of what counts for nothing is infinite. */
-const FILLING = 0.5;
-
 /** The data with a number for what is missing, and the nodes that these stand for. */
-function filled(problem: Pick<Problem, "arrays">, like: Tensor, inputs: Tensors) {
+function withoutHoles(problem: Pick<Problem, "arrays">, inputs: Tensors) {
   const given: Record<string, Tensor> = { ...inputs };
   const stands = new Map<Node, Node>();
   for (const [name, { values }] of Object.entries(problem.arrays)) {
     if (!values.some(Number.isNaN)) continue;
     const raw = inputs[`data.${name}`]!;
-    given[`data.${name}`] = where(raw.eq(raw), raw, full(like, raw.shape, FILLING));
+    given[`data.${name}`] = filled(raw);
     stands.set(given[`data.${name}`]!.node, raw.node);
   }
   const holes: Holes = { filled: stands };

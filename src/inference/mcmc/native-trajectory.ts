@@ -54,7 +54,7 @@ export class NativeTrajectory {
     // Memory that has grown since leaves views of length 0 behind.
     if (this.numbers.length === 0) this.look();
     const { numbers, words } = this;
-    const start = (this.start - this.base) / 8;
+    const start = this.place(this.start, 0);
     metric.draw(generator, momentum);
     copy(state.u, numbers, start + layout.u / 8);
     copy(state.gradient, numbers, start + layout.gradient / 8);

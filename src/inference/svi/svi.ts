@@ -1,12 +1,9 @@
 import { NonFiniteError, OptionError } from "../../base/errors.ts";
-import { Generator } from "../../base/generator.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Buffer } from "../../engine/runtime.ts";
 import type { DataFor } from "../../model/data.ts";
 import type { Model, Returned } from "../../model/model.ts";
-import { program } from "../../program/program.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
-import { type Block, writeNeutral } from "../cavi/blocks/block.ts";
+import type { Block } from "../cavi/blocks/block.ts";
 import { anyTensor, type CaviFit, type CaviOptions } from "../cavi/cavi.ts";
 import type { Bounds } from "../cavi/densities.ts";
 import { drawFactors } from "../cavi/draws.ts";
@@ -15,10 +12,10 @@ import { factorsOf } from "../cavi/factors.ts";
 import { NO_GRADIENTS } from "../cavi/gradient-sites.ts";
 import { readGroups } from "../cavi/groups.ts";
 import { type Division, dividedBy } from "../cavi/local-sweeps.ts";
-import { perturb, startPoints } from "../cavi/start.ts";
+import { startsOf } from "../cavi/start.ts";
 import { type StoredFit, type SviProgress, saveFit } from "../cavi/stored-fit.ts";
 import { type StructureOptions, structureOf } from "../cavi/structure.ts";
-import { inputsOf, priorStates, readyFor, type Setting, stateKey, stateShapes } from "../cavi/sweep.ts";
+import { type Setting, stateKey, stateShapes } from "../cavi/sweep.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { slicer } from "../slicer.ts";
 import { chooseSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
@@ -316,26 +313,9 @@ class Machine {
   /** Global factors at their priors, moved off them as cavi does. */
   async begin(seed: number): Promise<void> {
     const { setting, division } = this;
-    const { blocks } = setting.structure;
-    const { runtime, deterministic } = this.whole;
-    for (const b of blocks) {
-      for (const array of Object.keys(b.state))
-        writeNeutral(b, array, setting.buffers[stateKey(b, array)]!.view() as Float64Array);
-    }
-    startPoints(blocks, this.problem.layout, setting.buffers, new Generator(seed, "cavi points", 0));
-    const { inputs, data } = inputsOf(setting);
-    const prior = await program({
-      runtime,
-      deterministic,
-      state: setting.buffers,
-      inputs,
-      body: ({ state, inputs }) => {
-        const like = Object.values(state)[0] as Tensor;
-        return { state: priorStates(readyFor(setting, like, inputs), state, division.global) };
-      },
-    });
-    prior.call(data as never);
-    if (!setting.earlier.size) perturb(division.global, setting.buffers, new Generator(seed, "cavi", 0), stateKey);
+    const fresh = setting.earlier.size ? [] : division.global;
+    const starts = await startsOf(setting, fresh, { seed, kinds: ["all"], chosen: division.global });
+    starts.begin(0, 0);
   }
 
   /** @throws OptionError where the fit is of another model */

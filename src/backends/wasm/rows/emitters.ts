@@ -6,6 +6,7 @@ import { blasWorthwhile } from "../../native.ts";
 import { call, type Expr, i32, memory } from "../assembler/expr.ts";
 import type { FuncBuilder, Local } from "../assembler/module.ts";
 import { gemmFunction, gemmScratchBytes } from "../gemm.ts";
+import { eachPiece, plusBytes, shareOf } from "../pieces.ts";
 import { addressOf, type RoutineContext, type RoutineEmitter, scratchOf, type WasmOptions } from "../routines.ts";
 import { addFunction, momentsFunction, squaresFunction } from "./tiles.ts";
 
@@ -50,28 +51,9 @@ function productEmitter(c: RoutineContext, f: FuncBuilder, dtype: Float, sizes: 
   };
 }
 
-/** Calls `tile` with the first row and the count of rows of each tile between `from` and `to`. */
-function eachTile(f: FuncBuilder, rows: number, from: Expr, to: Expr, tile: (first: Local, count: Local) => void) {
-  const [end, first, count] = [f.let(to), f.let(from), f.local("i32")];
-  f.while(
-    () => i32.lt_s(first, end),
-    () => {
-      f.set(count, i32.sub(end, first));
-      f.if(i32.gt_s(count, i32.const(rows)), () => f.set(count, i32.const(rows)));
-      tile(first, count);
-      f.set(first, i32.add(first, count));
-    },
-  );
-}
-
-const plusBytes = (address: Expr, count: Expr, bytes: number): Expr =>
-  i32.add(address, i32.mul(count, i32.const(bytes)));
-
 /** Where the shares of `total` begin that this part does, and where they end; all where it is not cut. */
 function range(c: RoutineContext, part: Expr, node: Node, total: number): readonly [Expr, Expr] {
-  if (!isShared(c, node)) return [i32.const(0), i32.const(total)];
-  const at = (p: Expr) => i32.div_u(i32.mul(p, i32.const(total)), i32.const(c.parts));
-  return [at(part), at(i32.add(part, i32.const(1)))];
+  return isShared(c, node) ? shareOf(c, part, total) : [i32.const(0), i32.const(total)];
 }
 
 /** Scratch of this part. */
@@ -98,7 +80,7 @@ const rowSquares: RoutineEmitter = (c, f, table, part, node) => {
   const squares = squaresFunction(c.m, dtype, c.relaxed, k, p);
   const [from, to] = range(c, part, node, Math.ceil(rows / tile)).map((at) => f.let(i32.mul(at, i32.const(tile)))) as [Local, Local]; // biome-ignore format: one line
   f.if(i32.gt_s(to, i32.const(rows)), () => f.set(to, i32.const(rows)));
-  eachTile(f, tile, from, to, (first, count) => {
+  eachPiece(f, tile, from, to, (first, count) => {
     product({ m: count, k: i32.const(d), a: plusBytes(x, first, d * bytes), b: w, to: made });
     f.do(call(squares, made, shift, plusBytes(out, first, k * bytes), count));
   });
@@ -136,7 +118,7 @@ const rowMoments: RoutineEmitter = (c, f, table, part, node) => {
   f.for(share, from, to, 1, () => {
     const own = f.let(plusBytes(out, share, k * count * bytes));
     f.do(memory.fill(own, i32.const(0), i32.const(k * count * bytes)));
-    eachTile(f, tile, start(share), start(i32.add(share, i32.const(1))), (first, size) => {
+    eachPiece(f, tile, start(share), start(i32.add(share, i32.const(1))), (first, size) => {
       f.do(call(moments, plusBytes(x, first, d * bytes), made, size));
       product({ m: i32.const(k), k: size, a: plusBytes(g, first, k * bytes), b: made, to: sums });
       f.do(call(add, own, sums, i32.const(k * count * bytes)));
