@@ -8,6 +8,15 @@ const NUMBERED = 0xfffffffe;
 /** Words that are made at a time. */
 const BUFFER_WORDS = 32;
 
+/** Where a stream is: its key, the block that comes next as two words, and the words that were made, of which so many are used. */
+export interface GeneratorState {
+  readonly key: readonly [number, number];
+  readonly low: number;
+  readonly high: number;
+  readonly at: number;
+  readonly words: Uint32Array;
+}
+
 /**
  * Random numbers on the host: Threefry-2x32 in counter mode. What a stream gives depends on its seed and name alone, so that
  * equal streams give equal bits whatever else was drawn, in whatever order.
@@ -36,6 +45,15 @@ export class Generator {
       key = threefry2x32(key, typeof element === "string" ? [siteWord(element), NAMED] : [element, NUMBERED]);
     }
     this.key = key;
+  }
+
+  /** For code that goes on with the stream elsewhere, and gives it back. */
+  get state(): GeneratorState {
+    const { key, low, high, at, words } = this;
+    return { key, low, high, at, words };
+  }
+  set state(state: GeneratorState) {
+    Object.assign(this, state);
   }
 
   /** Uniform on the 32-bit words. */

@@ -3,10 +3,10 @@ import { Generator } from "../../base/generator.ts";
 import type { LogDensity } from "../log-density.ts";
 import { type HmcOptions, hmc } from "./hmc.ts";
 import { initialPoint } from "./initial-point.ts";
-import type { HamiltonianKernel, HamiltonianState } from "./kernel.ts";
+import { type HamiltonianKernel, type HamiltonianState, MOST_ROWS, type TransitionRows } from "./kernel.ts";
 import type { Metric } from "./metric.ts";
 import { type NutsOptions, nuts } from "./nuts.ts";
-import { warmUp } from "./warm-up.ts";
+import { WarmUp } from "./warm-up.ts";
 
 /** How a chain samples. Plain data, so that it can be sent to another thread. */
 export interface ChainOptions {
@@ -101,101 +101,116 @@ function checkOptions(options: ChainOptions): void {
  */
 export function startChain(logDensity: LogDensity, options: ChainOptions = {}): ChainRun {
   checkOptions(options);
-  const { seed = 0, chain = 0, warmUp: warmUpLength = 1000, draws: wanted = 1000 } = options;
-  const { dim } = logDensity;
-  const algorithm = options.algorithm ?? { name: "nuts" };
-  const kernel: HamiltonianKernel =
-    algorithm.name === "nuts" ? nuts(logDensity, algorithm) : hmc(logDensity, algorithm);
-  const adaptation = warmUp(
-    logDensity,
-    {
-      length: warmUpLength,
-      targetAcceptance: options.targetAcceptance ?? 0.8,
-      metric: options.metric ?? "auto",
-    },
-    new Generator(seed, "stepSize", chain),
-  );
-  const generator = new Generator(seed, "chain", chain);
-  let state: HamiltonianState = kernel.init(
-    initialPoint(logDensity, { seed, chain, initial: options.initial, names: options.names }),
-  );
-  state = adaptation.begin(state);
-  const draws = new Float64Array(wanted * dim);
-  const stats = {
-    logDensity: new Float64Array(wanted),
-    energy: new Float64Array(wanted),
-    stepSize: new Float64Array(wanted),
-    acceptance: new Float64Array(wanted),
-    depth: new Uint8Array(wanted),
-    leapfrogs: new Uint32Array(wanted),
-    divergent: new Uint8Array(wanted),
-  };
-  let done = 0;
-  let warmUpLeapfrogs = 0;
-  let warmUpDivergences = 0;
-  let divergences = 0;
-  let nonFinite: ChainResult["nonFinite"] = null;
-  const transition = (): void => {
-    const { stepSize } = state;
-    const [next, info] = kernel.step(state, generator);
-    if (info.divergent) divergences++;
-    if (done < warmUpLength) {
-      warmUpLeapfrogs += info.leapfrogs;
-      if (info.divergent) warmUpDivergences++;
-      state = adaptation.update(next, info);
-    } else {
-      const at = done - warmUpLength;
-      state = next;
-      for (let i = 0; i < dim; i++) draws[at * dim + i] = next.u[i]!;
-      stats.logDensity[at] = next.logDensity;
-      stats.energy[at] = info.energy;
-      stats.stepSize[at] = stepSize;
-      stats.acceptance[at] = info.acceptance;
-      stats.depth[at] = info.depth;
-      stats.leapfrogs[at] = info.leapfrogs;
-      stats.divergent[at] = info.divergent ? 1 : 0;
-      if (info.nonFinite) nonFinite ??= { draw: at, at: info.nonFinite };
+  return new Chain(logDensity, options);
+}
+
+/** A class, so that all chains run the same compiled methods. */
+class Chain implements ChainRun {
+  done = 0;
+  readonly total: number;
+  readonly wanted: number;
+  divergences = 0;
+  private readonly chain: number;
+  private readonly dim: number;
+  private readonly warmUpLength: number;
+  private readonly kernel: HamiltonianKernel;
+  private readonly generator: Generator;
+  private readonly warmUp: WarmUp;
+  private state: HamiltonianState;
+  private readonly draws: Float64Array;
+  private readonly stats: ChainStats;
+  private warmUpLeapfrogs = 0;
+  private warmUpDivergences = 0;
+  private nonFinite: ChainResult["nonFinite"] = null;
+  /** Transitions of the last run, and the milliseconds that each took. */
+  private lastRun = 0;
+  private each = 0;
+
+  constructor(logDensity: LogDensity, options: ChainOptions) {
+    const { seed = 0, chain = 0, warmUp: length = 1000, draws: wanted = 1000 } = options;
+    const { targetAcceptance = 0.8, metric = "auto", algorithm = { name: "nuts" }, initial, names } = options;
+    const { dim } = logDensity;
+    this.chain = chain;
+    this.dim = dim;
+    this.warmUpLength = length;
+    this.wanted = wanted;
+    this.total = length + wanted;
+    this.kernel = algorithm.name === "nuts" ? nuts(logDensity, algorithm) : hmc(logDensity, algorithm);
+    this.warmUp = new WarmUp(logDensity, { length, targetAcceptance, metric }, new Generator(seed, "stepSize", chain));
+    this.generator = new Generator(seed, "chain", chain);
+    this.state = this.warmUp.begin(this.kernel.init(initialPoint(logDensity, { seed, chain, initial, names })));
+    this.draws = new Float64Array(wanted * dim);
+    this.stats = {
+      logDensity: new Float64Array(wanted),
+      energy: new Float64Array(wanted),
+      stepSize: new Float64Array(wanted),
+      acceptance: new Float64Array(wanted),
+      depth: new Uint8Array(wanted),
+      leapfrogs: new Uint32Array(wanted),
+      divergent: new Uint8Array(wanted),
+    };
+  }
+
+  get count(): number {
+    return Math.max(0, this.done - this.warmUpLength);
+  }
+
+  advance(deadline: number): boolean {
+    let now = performance.now();
+    while (this.done < this.total) {
+      // As many as the time may be enough for, if they take as long as the last ones; more at a time only step by step.
+      const inTime = Math.floor((deadline - now) / this.each) || 1;
+      this.lastRun = this.run(Math.max(1, Math.min(inTime, 2 * this.lastRun, MOST_ROWS)));
+      const then = performance.now();
+      this.each = (then - now) / this.lastRun;
+      now = then;
+      if (now >= deadline) break;
     }
-    done++;
-  };
-  const total = warmUpLength + wanted;
-  const kept = () => Math.max(0, done - warmUpLength);
-  return {
-    get done() {
-      return done;
-    },
-    total,
-    wanted,
-    get count() {
-      return kept();
-    },
-    get divergences() {
-      return divergences;
-    },
-    advance: (deadline) => {
-      while (done < total) {
-        transition();
-        if (performance.now() >= deadline) break;
-      }
-      return done < total;
-    },
-    result: (count = kept()) =>
-      firstDraws(
-        {
-          chain,
-          dim,
-          count,
-          draws,
-          stats,
-          metric: state.metric,
-          stepSize: state.stepSize,
-          warmUpLeapfrogs,
-          warmUpDivergences,
-          nonFinite,
-        },
-        count,
-      ),
-  };
+    return this.done < this.total;
+  }
+
+  /** Makes at most so many transitions, and tells how many. */
+  private run(most: number): number {
+    const { warmUp, state, generator } = this;
+    const warming = this.done < this.warmUpLength;
+    const left = warming ? warmUp.left : this.total - this.done;
+    const run = this.kernel.run(state, generator, Math.min(most, left), warming ? warmUp.adaptation : null);
+    const { rows } = run;
+    const diverged = sum(rows.divergent);
+    this.divergences += diverged;
+    if (warming) {
+      this.warmUpLeapfrogs += sum(rows.leapfrogs);
+      this.warmUpDivergences += diverged;
+      this.state = warmUp.after(run);
+    } else {
+      this.state = run.state;
+      this.keep(rows, this.count);
+    }
+    this.done += rows.count;
+    return rows.count;
+  }
+
+  private keep(rows: TransitionRows, at: number): void {
+    const { draws, stats, dim } = this;
+    draws.set(rows.u, at * dim);
+    for (const name of STATS) stats[name].set(rows[name], at);
+    if (rows.nonFinite) this.nonFinite ??= { draw: at + rows.nonFinite.row, at: rows.nonFinite.at };
+  }
+
+  result(count = this.count): ChainResult {
+    const { chain, dim, draws, stats, warmUpLeapfrogs, warmUpDivergences, nonFinite } = this;
+    const { metric, stepSize } = this.state;
+    const all = { chain, dim, count, draws, stats, metric, stepSize, warmUpLeapfrogs, warmUpDivergences, nonFinite };
+    return firstDraws(all, count);
+  }
+}
+
+const STATS = ["logDensity", "energy", "stepSize", "acceptance", "depth", "leapfrogs", "divergent"] as const;
+
+function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i]!;
+  return total;
 }
 
 /** The result with its first `count` draws alone, copied. */

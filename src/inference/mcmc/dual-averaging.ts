@@ -11,10 +11,8 @@ export interface DualAveraging {
   readonly count: number;
 }
 
-/** γ, t₀ and κ as in Hoffman and Gelman (2014), section 3.2.1. */
-const SHRINKAGE = 0.05;
-const OFFSET = 10;
-const DECAY = 0.75;
+/** γ and t₀ as in Hoffman and Gelman (2014), section 3.2.1; κ is ¾. */
+export const AVERAGING = { shrinkage: 0.05, offset: 10 };
 
 /** Starts from `stepSize`, or starts again: the first tries are ten times larger, as cheap ones are tested more cheaply. */
 export const dualAveraging = (stepSize: number): DualAveraging => ({
@@ -28,10 +26,11 @@ export const dualAveraging = (stepSize: number): DualAveraging => ({
 /** After a transition with this acceptance probability (Nesterov's dual averaging; Hoffman and Gelman 2014, eq. 6). */
 export function updateDualAveraging(state: DualAveraging, acceptance: number, target: number): DualAveraging {
   const count = state.count + 1;
-  const weight = 1 / (count + OFFSET);
+  const weight = 1 / (count + AVERAGING.offset);
   const shortfall = (1 - weight) * state.shortfall + weight * (target - Math.min(1, acceptance));
-  const logStepSize = state.center - (Math.sqrt(count) / SHRINKAGE) * shortfall;
-  const forget = count ** -DECAY;
+  const root = Math.sqrt(count);
+  const logStepSize = state.center - (root / AVERAGING.shrinkage) * shortfall;
+  const forget = 1 / (root * Math.sqrt(root));
   const logAverage = forget * logStepSize + (1 - forget) * state.logAverage;
   return { center: state.center, logStepSize, logAverage, shortfall, count };
 }

@@ -1,8 +1,15 @@
 import { denseMetric, diagonalMetric, type Metric } from "./metric.ts";
-import { centredCovariance, centredVariances, geometricMean, inverse, largestEigenvalue } from "./symmetric.ts";
+import {
+  centredCovariance,
+  centredVariances,
+  geometricMean,
+  inverse,
+  largestEigenvalue,
+  largestRowSum,
+} from "./symmetric.ts";
 
-/** A draw and the gradient of the log density there, both [dim]. */
-export interface GradientDraw {
+/** Draws and the gradients of the log density there, both [count, dim]. */
+export interface GradientDraws {
   readonly u: Float64Array;
   readonly gradient: Float64Array;
 }
@@ -28,22 +35,26 @@ const CONDITION = 4;
  *
  * @returns null when the draws do not tell (fewer than 3, or one coordinate that never moved)
  */
-export function estimateMetric(draws: readonly GradientDraw[], dim: number, choice: MetricChoice): Metric | null {
-  if (draws.length < 3) return null;
-  const places = draws.map(({ u }) => u);
-  const gradients = draws.map(({ gradient }) => gradient);
+export function estimateMetric(
+  { u: places, gradient: gradients }: GradientDraws,
+  dim: number,
+  choice: MetricChoice,
+): Metric | null {
+  const count = places.length / dim;
+  if (count < 3) return null;
   const variances = fisherVariances(places, gradients, dim);
   if (!variances.every((v) => v > 1e-200 && v < 1e200)) return null;
   const diagonal = () => diagonalMetric(variances);
   // A covariance of n draws has rank n − 1; what they do not span would be the ridge's guess.
-  const train = choice === "auto" ? Math.floor(0.75 * draws.length) : draws.length;
+  const train = choice === "auto" ? Math.floor(0.75 * count) : count;
   if (choice === "diagonal" || train < 1.25 * dim + 2 || (choice === "auto" && dim > LARGEST_DENSE)) return diagonal();
 
   const scale = variances.map(Math.sqrt);
   const inverseScale = scale.map((s) => 1 / s);
-  const estimate = (from: number, to: number): Float64Array | null => {
-    const ofPlaces = centredCovariance(places.slice(from, to), inverseScale);
-    const ofGradients = centredCovariance(gradients.slice(from, to), scale);
+  /** From the first so many. */
+  const estimate = (first: number): Float64Array | null => {
+    const ofPlaces = centredCovariance(places.subarray(0, first * dim), inverseScale);
+    const ofGradients = centredCovariance(gradients.subarray(0, first * dim), scale);
     for (let i = 0; i < dim; i++) {
       ofPlaces[i * dim + i]! += RIDGE;
       ofGradients[i * dim + i]! += RIDGE;
@@ -51,13 +62,15 @@ export function estimateMetric(draws: readonly GradientDraw[], dim: number, choi
     return geometricMean(ofPlaces, ofGradients, dim);
   };
   if (choice === "auto") {
-    const scaled = estimate(0, train);
+    const scaled = estimate(train);
     const precision = scaled && inverse(scaled, dim);
     if (!scaled || !precision) return diagonal();
+    // The bound by sums of rows is cheap, and often enough.
+    if (largestRowSum(scaled, dim) * largestRowSum(precision, dim) < CONDITION) return diagonal();
     if (largestEigenvalue(scaled, dim) * largestEigenvalue(precision, dim) < CONDITION) return diagonal();
-    const ofPlaces = centredCovariance(places.slice(train), inverseScale);
-    const ofGradients = centredCovariance(gradients.slice(train), scale);
-    const alone = fisherVariances(places.slice(0, train), gradients.slice(0, train), dim).map(
+    const ofPlaces = centredCovariance(places.subarray(train * dim), inverseScale);
+    const ofGradients = centredCovariance(gradients.subarray(train * dim), scale);
+    const alone = fisherVariances(places.subarray(0, train * dim), gradients.subarray(0, train * dim), dim).map(
       (v, i) => v / variances[i]!,
     );
     // tr(X cov(g)) + tr(X⁻¹ cov(u)): the divergence up to a constant, in the metric X itself.
@@ -68,17 +81,13 @@ export function estimateMetric(draws: readonly GradientDraw[], dim: number, choi
     );
     if (!(divergence < diagonalDivergence)) return diagonal();
   }
-  const covariance = estimate(0, draws.length);
+  const covariance = estimate(count);
   if (!covariance) return diagonal();
   for (let i = 0; i < dim; i++) for (let j = 0; j < dim; j++) covariance[i * dim + j]! *= scale[i]! * scale[j]!;
   return denseMetric(covariance, dim) ?? diagonal();
 }
 
-function fisherVariances(
-  places: readonly Float64Array[],
-  gradients: readonly Float64Array[],
-  dim: number,
-): Float64Array {
+function fisherVariances(places: Float64Array, gradients: Float64Array, dim: number): Float64Array {
   const ofPlaces = centredVariances(places, dim);
   const ofGradients = centredVariances(gradients, dim);
   return ofPlaces.map((v, i) => Math.sqrt(v) / Math.sqrt(ofGradients[i]!));

@@ -1,6 +1,6 @@
 import type { Generator } from "../../base/generator.ts";
 import type { LogDensity } from "../log-density.ts";
-import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, startAt } from "./kernel.ts";
+import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, StepByStep, startAt } from "./kernel.ts";
 import { completePoint, leapfrog, phasePoint } from "./phase-point.ts";
 
 export interface HmcOptions {
@@ -51,5 +51,5 @@ export function hmc(logDensity: LogDensity, options: HmcOptions = {}): Hamiltoni
     if (!accepted) return [state, info];
     return [{ ...state, u: from.u.slice(), logDensity: from.logDensity, gradient: from.gradient.slice() }, info];
   };
-  return { init: (u) => startAt(logDensity, u), step };
+  return new StepByStep({ init: (u) => startAt(logDensity, u), step }, dim);
 }

@@ -1,5 +1,6 @@
 import type { Generator } from "../../base/generator.ts";
 import type { LogDensity } from "../log-density.ts";
+import { type DualAveraging, updateDualAveraging } from "./dual-averaging.ts";
 import { type Metric, unitMetric } from "./metric.ts";
 
 /** Where a Hamiltonian chain stands, and what it moves with. Never changed: a step makes a new one. */
@@ -28,6 +29,42 @@ export interface HamiltonianInfo {
   readonly nonFinite?: Float64Array | null;
 }
 
+/** Adaptation of the step size: dual averaging towards an acceptance probability. */
+export interface Adaptation {
+  readonly averaging: DualAveraging;
+  readonly target: number;
+}
+
+/** Transitions that are made in one go, at most. */
+export const MOST_ROWS = 128;
+
+/** What a run of transitions was like, a row for each: views that hold until the next run. */
+export interface TransitionRows {
+  readonly count: number;
+  /** Where each led to, and the gradient there, [count, dim]. */
+  readonly u: Float64Array;
+  readonly gradient: Float64Array;
+  /** See `HamiltonianInfo`; [count]. */
+  readonly logDensity: Float64Array;
+  readonly energy: Float64Array;
+  /** What it was made with. */
+  readonly stepSize: Float64Array;
+  readonly acceptance: Float64Array;
+  readonly depth: ArrayLike<number>;
+  readonly leapfrogs: ArrayLike<number>;
+  readonly divergent: ArrayLike<number>;
+  /** The first that met a log density that is not finite, and where. */
+  readonly nonFinite: { readonly row: number; readonly at: Float64Array } | null;
+}
+
+/** What a run of transitions leads to. */
+export interface HamiltonianRun {
+  readonly state: HamiltonianState;
+  /** Null without adaptation. */
+  readonly averaging: DualAveraging | null;
+  readonly rows: TransitionRows;
+}
+
 /** A Markov chain's transition: functions without hidden state (scratch memory aside), random numbers being an argument. */
 export interface Kernel<State, Info> {
   /** The state at `u` [dim], which is copied. */
@@ -35,11 +72,93 @@ export interface Kernel<State, Info> {
   step(state: State, generator: Generator): [State, Info];
 }
 
-export type HamiltonianKernel = Kernel<HamiltonianState, HamiltonianInfo>;
+export interface HamiltonianKernel {
+  /** The state at `u` [dim], which is copied. */
+  init(u: Float64Array): HamiltonianState;
+  /** So many transitions, from 1 to MOST_ROWS. With adaptation the step size follows each of them. */
+  run(state: HamiltonianState, generator: Generator, count: number, adaptation: Adaptation | null): HamiltonianRun;
+}
 
 /** The state at `u` with step size 1 and the unit metric. */
 export function startAt(logDensity: LogDensity, u: Float64Array): HamiltonianState {
   const gradient = new Float64Array(logDensity.dim);
   const value = logDensity.evaluate(u, gradient);
   return { u: u.slice(), logDensity: value, gradient, stepSize: 1, metric: unitMetric(logDensity.dim) };
+}
+
+/** Makes runs of a kernel that makes one transition at a time. */
+export class StepByStep implements HamiltonianKernel {
+  private readonly kernel: Kernel<HamiltonianState, HamiltonianInfo>;
+  private readonly rows: ReturnType<typeof rowsFor>;
+
+  constructor(kernel: Kernel<HamiltonianState, HamiltonianInfo>, dim: number) {
+    this.kernel = kernel;
+    this.rows = rowsFor(dim);
+  }
+
+  init(u: Float64Array): HamiltonianState {
+    return this.kernel.init(u);
+  }
+
+  run(start: HamiltonianState, generator: Generator, count: number, adaptation: Adaptation | null): HamiltonianRun {
+    const { rows } = this;
+    const dim = start.u.length;
+    let state = start;
+    let averaging = adaptation?.averaging ?? null;
+    let nonFinite: TransitionRows["nonFinite"] = null;
+    for (let row = 0; row < count; row++) {
+      const { stepSize } = state;
+      const [next, info] = this.kernel.step(state, generator);
+      rows.u.set(next.u, row * dim);
+      rows.gradient.set(next.gradient, row * dim);
+      rows.logDensity[row] = next.logDensity;
+      rows.stepSize[row] = stepSize;
+      rows.energy[row] = info.energy;
+      rows.acceptance[row] = info.acceptance;
+      rows.depth[row] = info.depth;
+      rows.leapfrogs[row] = info.leapfrogs;
+      rows.divergent[row] = Number(info.divergent);
+      if (info.nonFinite) nonFinite ??= { row, at: info.nonFinite };
+      state = next;
+      if (adaptation) {
+        averaging = updateDualAveraging(averaging!, info.acceptance, adaptation.target);
+        state = { ...next, stepSize: Math.exp(averaging.logStepSize) };
+      }
+    }
+    const first = <Rows extends Float64Array | Int32Array>(all: Rows): Rows => all.subarray(0, count) as Rows;
+    const { u, gradient, logDensity, energy, stepSize, acceptance, depth, leapfrogs, divergent } = rows;
+    return {
+      state,
+      averaging,
+      rows: {
+        count,
+        u: u.subarray(0, count * dim),
+        gradient: gradient.subarray(0, count * dim),
+        logDensity: first(logDensity),
+        energy: first(energy),
+        stepSize: first(stepSize),
+        acceptance: first(acceptance),
+        depth: first(depth),
+        leapfrogs: first(leapfrogs),
+        divergent: first(divergent),
+        nonFinite,
+      },
+    };
+  }
+}
+
+function rowsFor(dim: number) {
+  const numbers = (width = 1): Float64Array => new Float64Array(MOST_ROWS * width);
+  const words = (): Int32Array => new Int32Array(MOST_ROWS);
+  return {
+    u: numbers(dim),
+    gradient: numbers(dim),
+    logDensity: numbers(),
+    energy: numbers(),
+    stepSize: numbers(),
+    acceptance: numbers(),
+    depth: words(),
+    leapfrogs: words(),
+    divergent: words(),
+  };
 }

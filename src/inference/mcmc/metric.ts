@@ -10,6 +10,8 @@ export interface Metric {
   readonly dim: number;
   /** M⁻¹: variances [dim], or a covariance [dim, dim], row-major. */
   readonly inverseMass: Float64Array;
+  /** What momenta are drawn with: 1/sd [dim], or the Cholesky factor of M⁻¹ [dim, dim], row-major. */
+  readonly scale: Float64Array;
   /** v = M⁻¹ p, into `velocity`. */
   multiply(momentum: Float64Array, velocity: Float64Array): void;
   /** p ~ N(0, M), into `momentum`. */
@@ -24,6 +26,7 @@ export function diagonalMetric(variances: Float64Array): Metric {
     kind: "diagonal",
     dim,
     inverseMass: variances,
+    scale,
     multiply: (momentum, velocity) => {
       for (let i = 0; i < dim; i++) velocity[i] = variances[i]! * momentum[i]!;
     },
@@ -44,6 +47,7 @@ export function denseMetric(covariance: Float64Array, dim: number): Metric | nul
     kind: "dense",
     dim,
     inverseMass: covariance,
+    scale: factor,
     multiply: (momentum, velocity) => {
       for (let i = 0; i < dim; i++) {
         const row = i * dim;

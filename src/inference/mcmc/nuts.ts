@@ -1,8 +1,7 @@
 import type { Generator } from "../../base/generator.ts";
 import type { LogDensity } from "../log-density.ts";
-import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, startAt } from "./kernel.ts";
-import { logAddExp } from "./native-motion.ts";
-import { NativeTrajectory } from "./native-trajectory.ts";
+import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, StepByStep, startAt } from "./kernel.ts";
+import { NativeChain } from "./native-chain.ts";
 import { completePoint, leapfrog, type PhasePoint, phasePoint } from "./phase-point.ts";
 
 export interface NutsOptions {
@@ -38,12 +37,16 @@ export function nuts(logDensity: LogDensity, options: NutsOptions = {}): Hamilto
   const motion = logDensity.motion?.();
   const { maxDepth = 10, maxEnergyError = 1000 } = options;
   const limits = { maxDepth, maxEnergyError };
-  const trajectory = motion ? new NativeTrajectory(motion, limits) : new Trajectory(logDensity, limits);
-  return {
-    init: (u) => startAt(logDensity, u),
-    step: (state, generator) => trajectory.step(state, generator),
-  };
+  const init = (u: Float64Array): HamiltonianState => startAt(logDensity, u);
+  if (motion) {
+    const chain = new NativeChain(motion, limits);
+    return { init, run: (...run) => chain.run(...run) };
+  }
+  const trajectory = new Trajectory(logDensity, limits);
+  return new StepByStep({ init, step: (state, generator) => trajectory.step(state, generator) }, logDensity.dim);
 }
+
+const logAddExp = (a: number, b: number): number => Math.max(a, b) + Math.log(1 + Math.exp(-Math.abs(a - b)));
 
 /**
  * The scratch memory of a chain's trajectories on the host, for any density. A class, so that all chains run the same compiled methods.

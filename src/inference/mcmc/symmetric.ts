@@ -1,31 +1,42 @@
-/** Small symmetric matrices on the host, [n, n] row-major. */
+/** Small symmetric matrices on the host, [n, n] row-major, and moments of rows [count, dim]. */
 
-function meanOf(rows: readonly Float64Array[], dim: number): Float64Array {
+function meanOf(rows: Float64Array, dim: number): Float64Array {
   const mean = new Float64Array(dim);
-  for (const row of rows) for (let i = 0; i < dim; i++) mean[i]! += row[i]! / rows.length;
+  const count = rows.length / dim;
+  for (let from = 0; from < rows.length; from += dim)
+    for (let i = 0; i < dim; i++) mean[i] = mean[i]! + rows[from + i]! / count;
   return mean;
 }
 
 /** Variances [dim] of the rows, with n − 1. */
-export function centredVariances(rows: readonly Float64Array[], dim: number): Float64Array {
+export function centredVariances(rows: Float64Array, dim: number): Float64Array {
   const mean = meanOf(rows, dim);
   const out = new Float64Array(dim);
-  for (const row of rows) for (let i = 0; i < dim; i++) out[i]! += (row[i]! - mean[i]!) ** 2;
-  return out.map((sum) => sum / (rows.length - 1));
+  for (let from = 0; from < rows.length; from += dim)
+    for (let i = 0; i < dim; i++) {
+      const centred = rows[from + i]! - mean[i]!;
+      out[i] = out[i]! + centred * centred;
+    }
+  for (let i = 0; i < dim; i++) out[i] = out[i]! / (rows.length / dim - 1);
+  return out;
 }
 
-/** The covariance [dim, dim] of the rows, each coordinate multiplied by its scale, with n − 1. */
-export function centredCovariance(rows: readonly Float64Array[], scale: Float64Array): Float64Array {
+/** The covariance [dim, dim] of the rows, each coordinate multiplied by its scale [dim], with n − 1. */
+export function centredCovariance(rows: Float64Array, scale: Float64Array): Float64Array {
   const dim = scale.length;
   const mean = meanOf(rows, dim);
   const out = new Float64Array(dim * dim);
   const centred = new Float64Array(dim);
-  for (const row of rows) {
-    for (let i = 0; i < dim; i++) centred[i] = (row[i]! - mean[i]!) * scale[i]!;
-    for (let i = 0; i < dim; i++) for (let j = 0; j <= i; j++) out[i * dim + j]! += centred[i]! * centred[j]!;
+  for (let from = 0; from < rows.length; from += dim) {
+    for (let i = 0; i < dim; i++) centred[i] = (rows[from + i]! - mean[i]!) * scale[i]!;
+    for (let i = 0; i < dim; i++) {
+      const own = centred[i]!;
+      const row = i * dim;
+      for (let j = 0; j <= i; j++) out[row + j] = out[row + j]! + own * centred[j]!;
+    }
   }
   for (let i = 0; i < dim; i++)
-    for (let j = 0; j <= i; j++) out[j * dim + i] = out[i * dim + j] = out[i * dim + j]! / (rows.length - 1);
+    for (let j = 0; j <= i; j++) out[j * dim + i] = out[i * dim + j] = out[i * dim + j]! / (rows.length / dim - 1);
   return out;
 }
 
@@ -96,6 +107,17 @@ export function geometricMean(a: Float64Array, b: Float64Array, n: number): Floa
     yInverse = middle(yInverse, xInverse);
   }
   return null;
+}
+
+/** The largest sum of a row's absolute values, which no eigenvalue exceeds. */
+export function largestRowSum(a: Float64Array, n: number): number {
+  let largest = 0;
+  for (let i = 0; i < n; i++) {
+    let sum = 0;
+    for (let j = 0; j < n; j++) sum += Math.abs(a[i * n + j]!);
+    largest = Math.max(largest, sum);
+  }
+  return largest;
 }
 
 /** The largest eigenvalue of a positive definite matrix, by 30 steps of the power method: from below, to a few percent. */

@@ -3,7 +3,13 @@ import { Generator } from "../../../src/base/generator.ts";
 import type { LogDensity } from "../../../src/inference/log-density.ts";
 import { dualAveraging, updateDualAveraging } from "../../../src/inference/mcmc/dual-averaging.ts";
 import { hmc } from "../../../src/inference/mcmc/hmc.ts";
-import { type HamiltonianKernel, startAt } from "../../../src/inference/mcmc/kernel.ts";
+import {
+  type HamiltonianInfo,
+  type HamiltonianKernel,
+  type HamiltonianState,
+  StepByStep,
+  startAt,
+} from "../../../src/inference/mcmc/kernel.ts";
 import { denseMetric, diagonalMetric } from "../../../src/inference/mcmc/metric.ts";
 import { nuts } from "../../../src/inference/mcmc/nuts.ts";
 import { completePoint, leapfrog, phasePoint } from "../../../src/inference/mcmc/phase-point.ts";
@@ -15,9 +21,9 @@ import { equicorrelated, funnel, independent, standardNormal } from "./targets.t
 const KS = 1.95;
 
 /** HMC that forgets Metropolis' correction: what the tests of invariance must find out. */
-const uncorrected = (target: LogDensity): HamiltonianKernel => ({
-  init: (u) => startAt(target, u),
-  step: (state, generator) => {
+const uncorrected = (target: LogDensity): HamiltonianKernel => {
+  const init = (u: Float64Array) => startAt(target, u);
+  const step = (state: HamiltonianState, generator: Generator): [HamiltonianState, HamiltonianInfo] => {
     const [from, to] = [phasePoint(target.dim), phasePoint(target.dim)];
     from.u.set(state.u);
     from.gradient.set(state.gradient);
@@ -26,8 +32,23 @@ const uncorrected = (target: LogDensity): HamiltonianKernel => ({
     leapfrog(target, state.metric, from, to, state.stepSize);
     const info = { energy: to.energy, depth: 0, divergent: false, acceptance: 1, leapfrogs: 1 };
     return [{ ...state, u: to.u.slice(), gradient: to.gradient.slice(), logDensity: to.logDensity }, info];
-  },
-});
+  };
+  return new StepByStep({ init, step }, target.dim);
+};
+
+/** One transition of the kernel. */
+function step(kernel: HamiltonianKernel, from: HamiltonianState, generator: Generator) {
+  const { state, rows } = kernel.run(from, generator, 1, null);
+  const info = {
+    energy: rows.energy[0]!,
+    depth: rows.depth[0]!,
+    leapfrogs: rows.leapfrogs[0]!,
+    divergent: rows.divergent[0] === 1,
+    acceptance: rows.acceptance[0]!,
+    nonFinite: rows.nonFinite?.at ?? null,
+  };
+  return [state, info] as const;
+}
 
 /**
  * Exact draws from N(0, I), each moved on by `steps` transitions of the kernel with a coarse step size. They are independent, and
@@ -41,7 +62,7 @@ function moved(make: (target: LogDensity) => HamiltonianKernel, dim: number, ste
   const out = new Float64Array(20_000);
   for (let i = 0; i < out.length; i++) {
     let state = { ...kernel.init(starts.normals(new Float64Array(dim))), stepSize };
-    for (let s = 0; s < steps; s++) [state] = kernel.step(state, generator);
+    for (let s = 0; s < steps; s++) [state] = step(kernel, state, generator);
     out[i] = state.u[0]!;
   }
   return out;
@@ -97,7 +118,7 @@ describe("Geweke's joint test", () => {
       const theta = generator.normals(new Float64Array(2));
       for (const j of [0, 1]) y[j] = theta[0]! + Math.exp(theta[1]!) * generator.normal();
       let state = { ...kernel.init(theta), stepSize };
-      for (let s = 0; s < 3; s++) [state] = kernel.step(state, generator);
+      for (let s = 0; s < 3; s++) [state] = step(kernel, state, generator);
       for (const j of [0, 1] as const) out[j][i] = state.u[j]!;
     }
     return out.map((draws) => kolmogorovSmirnov(draws, normalCdf));
@@ -118,7 +139,7 @@ describe("NUTS", () => {
   test("takes 2^depth − 1 steps for a whole tree, and never more than maxDepth doublings", () => {
     const kernel = nuts(standardNormal(2), { maxDepth: 4 });
     const start = { ...kernel.init(Float64Array.of(1, 1)), stepSize: 1e-3 };
-    const [, info] = kernel.step(start, generator());
+    const [, info] = step(kernel, start, generator());
     expect(info).toMatchObject({ depth: 4, leapfrogs: 15, divergent: false });
     expect(info.acceptance).toBeCloseTo(1, 5);
   });
@@ -129,7 +150,7 @@ describe("NUTS", () => {
     let state = { ...kernel.init(Float64Array.of(0.5)), stepSize: 0.05 };
     let total = 0;
     for (let i = 0; i < 500; i++) {
-      const [next, info] = kernel.step(state, random);
+      const [next, info] = step(kernel, state, random);
       state = next;
       total += info.leapfrogs * 0.05;
       expect(info.leapfrogs * 0.05).toBeLessThan(4 * Math.PI);
@@ -147,7 +168,7 @@ describe("NUTS", () => {
     const random = generator();
     let state = { ...kernel.init(random.normals(new Float64Array(200))), stepSize: 0.95 };
     for (let i = 0; i < 100; i++) {
-      const [next, info] = kernel.step(state, random);
+      const [next, info] = step(kernel, state, random);
       state = next;
       expect(info.leapfrogs).toBeLessThanOrEqual(7);
     }
@@ -156,15 +177,15 @@ describe("NUTS", () => {
     const kernel = nuts(independent([1, 2]));
     const state = kernel.init(Float64Array.of(0.3, -0.2));
     const before = structuredClone([state.u, state.gradient]);
-    const [a] = kernel.step(state, generator());
-    const [b] = kernel.step(state, generator());
+    const [a] = step(kernel, state, generator());
+    const [b] = step(kernel, state, generator());
     expect([state.u, state.gradient]).toEqual(before);
     expect(a.u).toEqual(b.u);
   });
   test("returns the log density and the gradient of its place", () => {
     const target = equicorrelated(3, 0.5);
     const kernel = nuts(target);
-    const [{ u, logDensity, gradient }] = kernel.step(kernel.init(Float64Array.of(1, 0, -1)), generator());
+    const [{ u, logDensity, gradient }] = step(kernel, kernel.init(Float64Array.of(1, 0, -1)), generator());
     const expected = new Float64Array(3);
     expect(target.evaluate(u, expected)).toBe(logDensity);
     expect(gradient).toEqual(expected);
@@ -177,7 +198,7 @@ describe("NUTS", () => {
       let state = { ...kernel.init(new Float64Array(10).fill(0.1)), metric, stepSize: 0.5 };
       let count = 0;
       for (let i = 0; i < 500; i++) {
-        const [next, info] = kernel.step(state, random);
+        const [next, info] = step(kernel, state, random);
         state = next;
         count += info.leapfrogs;
       }
@@ -189,7 +210,7 @@ describe("NUTS", () => {
   test("reports a divergence where the step is too long for the curvature", () => {
     const kernel = nuts(funnel(10));
     const start = new Float64Array(10).fill(0.01).with(9, -6);
-    const [state, info] = kernel.step({ ...kernel.init(start), stepSize: 1 }, generator());
+    const [state, info] = step(kernel, { ...kernel.init(start), stepSize: 1 }, generator());
     expect(info.divergent).toBe(true);
     expect(Number.isFinite(state.logDensity)).toBe(true);
   });
@@ -206,7 +227,7 @@ describe("NUTS", () => {
     const random = generator();
     let state = { ...kernel.init(Float64Array.of(1)), stepSize: 0.3 };
     for (let i = 0; i < 1000; i++) {
-      [state] = kernel.step(state, random);
+      [state] = step(kernel, state, random);
       expect(state.u[0]).toBeGreaterThan(0);
     }
   });
