@@ -20,12 +20,6 @@ export function fitGeneralizedPareto(sorted: ArrayLike<number>): GeneralizedPare
   const greatest = sorted[n - 1] ?? Number.NaN;
   const quartile = sorted[Math.max(0, Math.floor(n / 4 + 0.5) - 1)] ?? Number.NaN;
   if (!(quartile > 0) || !Number.isFinite(greatest)) return { k: Number.NaN, sigma: Number.NaN };
-  const meanLog1p = (b: number): number => {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += Math.log1p(-b * sorted[i]!);
-    return sum / n;
-  };
-
   const points = 30 + Math.floor(Math.sqrt(n));
   const grid = Array.from(
     { length: points },
@@ -33,7 +27,7 @@ export function fitGeneralizedPareto(sorted: ArrayLike<number>): GeneralizedPare
   );
   // Profile log-likelihood at each b, where k(b) = mean log(1 − b x) and σ = −k/b.
   const profile = grid.map((b) => {
-    const k = meanLog1p(b);
+    const k = meanLog1p(sorted, b);
     return n * (Math.log(-b / k) - k - 1);
   });
   const top = Math.max(...profile);
@@ -45,8 +39,15 @@ export function fitGeneralizedPareto(sorted: ArrayLike<number>): GeneralizedPare
     weighted += weight * grid[j]!;
   }
   const b = weighted / total;
-  const k = meanLog1p(b);
+  const k = meanLog1p(sorted, b);
   return { k: (n * k + 5) / (n + 10), sigma: -k / b };
+}
+
+/** The mean of log(1 − b x). */
+function meanLog1p(values: ArrayLike<number>, b: number): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += Math.log1p(-b * values[i]!);
+  return sum / values.length;
 }
 
 /** The quantile σ ((1 − p)^(−k) − 1) / k, exponential at k = 0. */

@@ -109,14 +109,18 @@ export function khatUnder(
   for (let i = 0; i < weights.length; i++) weights[i] = Math.exp(logWeights[i]! - most);
   const ofWeights = tailIndex(weights, relativeEfficiency);
   const products = new Float64Array(weights.length);
-  return (values) => {
-    let varies = false;
-    for (let i = 0; i < products.length; i++) {
-      if (values[i] !== values[0]) varies = true;
-      products[i] = weights[i]! * values[i]!;
-    }
-    return varies ? Math.max(ofWeights, ...tailIndices(products, relativeEfficiency)) : ofWeights;
-  };
+  return (values) =>
+    multiply(weights, values, products) ? Math.max(ofWeights, ...tailIndices(products, relativeEfficiency)) : ofWeights;
+}
+
+/** Products with the weights into `products`; whether the values vary. */
+function multiply(weights: Float64Array, values: ArrayLike<number>, products: Float64Array): boolean {
+  let varies = false;
+  for (let i = 0; i < products.length; i++) {
+    if (values[i] !== values[0]) varies = true;
+    products[i] = weights[i]! * values[i]!;
+  }
+  return varies;
 }
 
 export interface ImportanceMoments {

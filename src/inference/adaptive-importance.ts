@@ -1,5 +1,6 @@
 import { psis } from "../diagnostics/psis.ts";
 import type { Approximation } from "./approximation.ts";
+import { rawLogWeights } from "./certificate.ts";
 import type { LogDensity } from "./log-density.ts";
 import { DEGREES, studentT } from "./student-t.ts";
 import { choleskyOf } from "./symmetric-solve.ts";
@@ -44,7 +45,6 @@ export function adaptiveImportance(start: Approximation, density: LogDensity, se
   let covariance: Float64Array = start.covariance?.slice() ?? new Float64Array(dim * dim);
   if (!start.covariance) for (let i = 0; i < dim; i++) covariance[i * dim + i] = start.sd[i]! ** 2;
   const gradient = new Float64Array(dim);
-  const point = new Float64Array(dim);
   // A t's covariance is its scale times ν / (ν − 2).
   const scaled = (c: Float64Array) => c.map((v) => (v * (DEGREES - 2)) / DEGREES);
   let factor = choleskyOf(scaled(covariance), dim);
@@ -54,15 +54,8 @@ export function adaptiveImportance(start: Approximation, density: LogDensity, se
   for (let round = 0; round < ROUNDS && factor; round++) {
     const q = studentT(mean, factor);
     const x = q.draw(DRAWS, seed + 101 * (round + 1));
-    const logQ = q.logDensityOf(x);
-    const raw = new Float64Array(DRAWS);
-    for (let s = 0; s < DRAWS; s++) {
-      for (let i = 0; i < dim; i++) point[i] = x[s * dim + i]!;
-      const logP = density.evaluate(point, gradient);
-      raw[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s]!;
-    }
     evaluations += DRAWS;
-    const { logWeights, khat } = psis(raw);
+    const { logWeights, khat } = psis(rawLogWeights(density, x, q.logDensityOf(x)));
     const weights = logWeights.map(Math.exp);
     const next = weightedMean(x, weights, dim);
     const spread = weightedCovariance(x, weights, next);

@@ -66,34 +66,47 @@ export function hostGaussian(mean: Float64Array, factor: Float64Array): HostGaus
     mean,
     covariance,
     sd: Float64Array.from({ length: dim }, (_, i) => Math.sqrt(covariance[i * dim + i]!)),
-    draw(n, seed) {
-      const noise = new Generator(seed, "approximation").normals(new Float64Array(n * dim));
-      const out = new Float64Array(n * dim);
-      for (let s = 0; s < n; s++) {
-        const first = s * dim;
-        for (let i = 0; i < dim; i++) {
-          let sum = mean[i]!;
-          if (diagonal) sum += factor[i]! * noise[first + i]!;
-          else for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * noise[first + j]!;
-          out[first + i] = sum;
-        }
-      }
-      return out;
-    },
-    logDensityOf(x) {
-      const rest = new Float64Array(dim);
-      const out = new Float64Array(x.length / dim);
-      for (let s = 0; s < out.length; s++) {
-        for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
-        if (diagonal) for (let i = 0; i < dim; i++) rest[i]! /= factor[i]!;
-        else solveLower(factor, rest);
-        let square = 0;
-        for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
-        out[s] = -0.5 * square - logDeterminant - 0.5 * dim * LOG_2PI;
-      }
-      return out;
-    },
+    draw: (n, seed) =>
+      drawGaussian(mean, factor, new Generator(seed, "approximation").normals(new Float64Array(n * dim))),
+    logDensityOf: (x) => gaussianLogDensity(x, mean, factor, logDeterminant),
   };
+}
+
+/** mean + L z for each row of the noise z [n, dim]. */
+function drawGaussian(mean: Float64Array, factor: Float64Array, noise: Float64Array): Float64Array {
+  const dim = mean.length;
+  const diagonal = factor.length === dim;
+  const out = new Float64Array(noise.length);
+  for (let first = 0; first < noise.length; first += dim) {
+    for (let i = 0; i < dim; i++) {
+      let sum = mean[i]!;
+      if (diagonal) sum += factor[i]! * noise[first + i]!;
+      else for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * noise[first + j]!;
+      out[first + i] = sum;
+    }
+  }
+  return out;
+}
+
+function gaussianLogDensity(
+  x: Float64Array,
+  mean: Float64Array,
+  factor: Float64Array,
+  logDeterminant: number,
+): Float64Array {
+  const dim = mean.length;
+  const diagonal = factor.length === dim;
+  const rest = new Float64Array(dim);
+  const out = new Float64Array(x.length / dim);
+  for (let s = 0; s < out.length; s++) {
+    for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
+    if (diagonal) for (let i = 0; i < dim; i++) rest[i] = rest[i]! / factor[i]!;
+    else solveLower(factor, rest);
+    let square = 0;
+    for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
+    out[s] = -0.5 * square - logDeterminant - 0.5 * dim * LOG_2PI;
+  }
+  return out;
 }
 
 /** Mean and standard error of log q − log p over draws. */

@@ -41,21 +41,29 @@ export interface WeightedDraws {
 const SCREENED = 1000;
 const HOPELESS = 0.8;
 
+/** log p − log q of the rows of x [n, dim]; −∞ where the density is not a number. */
+export function rawLogWeights(density: LogDensity, x: Float64Array, logQ: Float64Array): Float64Array {
+  const { dim } = density;
+  const gradient = new Float64Array(dim);
+  const point = new Float64Array(dim);
+  const out = new Float64Array(logQ.length);
+  for (let s = 0; s < out.length; s++) {
+    for (let j = 0; j < dim; j++) point[j] = x[s * dim + j]!;
+    const logP = density.evaluate(point, gradient);
+    out[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s]!;
+  }
+  return out;
+}
+
 /** Draws from an approximation and a wider one beside it, weighted by Pareto smoothed importance sampling; few of them where those show that it is hopeless. */
 export function weigh(q: Approximation, density: LogDensity, count: number, seed: number): WeightedDraws {
   const { dim } = q;
   const proposal = defended(q);
   const points = proposal.draw(count, seed);
-  const gradient = new Float64Array(dim);
-  const point = new Float64Array(dim);
   const raw = new Float64Array(count);
   const weighFrom = (from: number, to: number): void => {
-    const logQ = proposal.logDensityOf(points.subarray(from * dim, to * dim));
-    for (let s = from; s < to; s++) {
-      for (let j = 0; j < dim; j++) point[j] = points[s * dim + j]!;
-      const logP = density.evaluate(point, gradient);
-      raw[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s - from]!;
-    }
+    const rows = points.subarray(from * dim, to * dim);
+    raw.set(rawLogWeights(density, rows, proposal.logDensityOf(rows)), from);
   };
   const screened = Math.min(SCREENED, count);
   weighFrom(0, screened);

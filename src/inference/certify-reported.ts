@@ -119,12 +119,16 @@ const WEIGHTLESS = -1500;
 
 /** The draws with 0 in place of what is not finite where the weight is none. */
 function weighing(reported: ReportedDraws, logWeights: Float64Array): ReportedDraws {
-  if (logWeights.every((w) => w > WEIGHTLESS)) return reported;
+  const weightless: number[] = [];
+  for (let s = 0; s < logWeights.length; s++) if (!(logWeights[s]! > WEIGHTLESS)) weightless.push(s);
+  if (weightless.length === 0) return reported;
   return Object.fromEntries(
     Object.entries(reported).map(([name, { shape, values }]) => {
       const width = values.length / logWeights.length;
-      const counts = (i: number) => logWeights[Math.floor(i / width)]! > WEIGHTLESS;
-      return [name, { shape, values: values.map((x, i) => (Number.isFinite(x) || counts(i) ? x : 0)) }];
+      const own = values.slice();
+      for (const s of weightless)
+        for (let i = s * width; i < (s + 1) * width; i++) if (!Number.isFinite(own[i]!)) own[i] = 0;
+      return [name, { shape, values: own }];
     }),
   );
 }

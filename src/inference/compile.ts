@@ -1,7 +1,8 @@
 import { compileModule, linkModule } from "../backends/wasm/link.ts";
+import type { Buffer, Runtime } from "../engine/runtime.ts";
 import { f64, gradient, program } from "../program/program.ts";
-import type { LogDensity } from "./log-density.ts";
-import { linkMotion, type MotionCode } from "./mcmc/native-motion.ts";
+import type { LogDensity, PortableDensity } from "./log-density.ts";
+import { linkMotion, type MotionCode, type NativeMotion } from "./mcmc/native-motion.ts";
 import { transitionModule } from "./mcmc/transition-module.ts";
 import type { Target } from "./target.ts";
 
@@ -50,54 +51,84 @@ export async function compileLogDensity(target: Target): Promise<LogDensity> {
   });
   const place = runtime.buffer("f64", [dim]);
   made.prepare({ ...target.data, unconstrained: place } as never);
-  const at = new MemoryVector(place);
-  const value = new MemoryVector(made.outputs.logDensity);
-  const slope = new MemoryVector(made.outputs.gradient);
-  const places = {
-    dim,
-    shared: runtime.sharedMemory,
-    place: place.address,
-    value: made.outputs.logDensity.address,
-    gradient: made.outputs.gradient.address,
-  };
-  let transitions: WebAssembly.Module | null = null;
-  let code: MotionCode | null = null;
-  return {
-    dim,
-    evaluate(u, into) {
-      copyInto(at.values, u);
-      made.step();
-      copyInto(into, slope.values);
-      return value.values[0]!;
-    },
-    portable: () =>
-      made.portable && {
-        ...made.portable,
-        ...places,
-        image: runtime.memory.buffer.slice(0),
-        transitions,
-      },
-    async prepareMotion() {
-      const { portable } = made;
-      if (!portable || transitions || dim > MOST_IN_MEMORY) return;
-      const { memory } = runtime;
-      const [module, density] = await Promise.all([
-        compileModule(transitionModule({ ...places, table: portable.table })),
-        linkModule(portable.module, { env: { memory } }),
-      ]);
-      transitions = module;
-      code = linkMotion(module, density, memory);
-    },
-    motion() {
-      if (!code) return null;
-      /** Regions go back to the runtime when nobody holds their buffers. */
-      const held: unknown[] = [];
-      const allocate = (bytes: number): number => {
-        const buffer = runtime.buffer("u8", [bytes]);
-        held.push(buffer);
-        return buffer.address;
-      };
-      return { dim, code, memory: runtime.memory, allocate };
-    },
-  };
+  return new CompiledDensity(runtime, made, place);
+}
+
+/** The program of a density, as far as it is needed once it is prepared. */
+interface DensityProgram {
+  readonly outputs: { readonly logDensity: Buffer; readonly gradient: Buffer };
+  readonly portable: { readonly module: WebAssembly.Module; readonly table: number } | null;
+  step(): void;
+}
+
+/** A class, so that all densities run the same compiled methods. */
+class CompiledDensity implements LogDensity {
+  readonly dim: number;
+  private readonly runtime: Runtime;
+  private readonly made: DensityProgram;
+  private readonly place: Buffer;
+  private readonly at: MemoryVector;
+  private readonly value: MemoryVector;
+  private readonly slope: MemoryVector;
+  private transitions: WebAssembly.Module | null = null;
+  private code: MotionCode | null = null;
+
+  constructor(runtime: Runtime, made: DensityProgram, place: Buffer) {
+    this.dim = place.shape[0]!;
+    this.runtime = runtime;
+    this.made = made;
+    this.place = place;
+    this.at = new MemoryVector(place);
+    this.value = new MemoryVector(made.outputs.logDensity);
+    this.slope = new MemoryVector(made.outputs.gradient);
+  }
+
+  evaluate(u: Float64Array, into: Float64Array): number {
+    copyInto(this.at.values, u);
+    this.made.step();
+    copyInto(into, this.slope.values);
+    return this.value.values[0]!;
+  }
+
+  portable(): PortableDensity | null {
+    const { portable } = this.made;
+    const { transitions } = this;
+    return portable && { ...portable, ...this.places(), image: this.runtime.memory.buffer.slice(0), transitions };
+  }
+
+  async prepareMotion(): Promise<void> {
+    const { portable } = this.made;
+    if (!portable || this.transitions || this.dim > MOST_IN_MEMORY) return;
+    const { memory } = this.runtime;
+    const [module, density] = await Promise.all([
+      compileModule(transitionModule({ ...this.places(), table: portable.table })),
+      linkModule(portable.module, { env: { memory } }),
+    ]);
+    this.transitions = module;
+    this.code = linkMotion(module, density, memory);
+  }
+
+  motion(): NativeMotion | null {
+    const { code, dim, runtime } = this;
+    if (!code) return null;
+    /** Regions go back to the runtime when nobody holds their buffers. */
+    const held: unknown[] = [];
+    const allocate = (bytes: number): number => {
+      const buffer = runtime.buffer("u8", [bytes]);
+      held.push(buffer);
+      return buffer.address;
+    };
+    return { dim, code, memory: runtime.memory, allocate };
+  }
+
+  private places() {
+    const { logDensity, gradient: slope } = this.made.outputs;
+    return {
+      dim: this.dim,
+      shared: this.runtime.sharedMemory,
+      place: this.place.address,
+      value: logDensity.address,
+      gradient: slope.address,
+    };
+  }
 }

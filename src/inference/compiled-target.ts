@@ -27,16 +27,29 @@ export async function compileTarget(target: Target, points = 32, one?: LogDensit
 }
 
 /** −log p with its gradient and Hessian, as a function to be minimised. */
-export function negLogDensity({ one, batch }: CompiledTarget): TwiceSmooth {
-  return {
-    dim: one.dim,
-    evaluate(x, gradient) {
-      const value = one.evaluate(x, gradient);
-      for (let i = 0; i < gradient.length; i++) gradient[i] = -gradient[i]!;
-      return -value;
-    },
-    hessian: (x) => hessianAt(batch, x).map((h) => -h),
-  };
+export const negLogDensity = (compiled: CompiledTarget): TwiceSmooth => new NegLogDensity(compiled);
+
+/** A class, so that all searches run the same compiled methods. */
+class NegLogDensity implements TwiceSmooth {
+  readonly dim: number;
+  private readonly one: LogDensity;
+  private readonly batch: DensityBatch;
+
+  constructor({ one, batch }: CompiledTarget) {
+    this.dim = one.dim;
+    this.one = one;
+    this.batch = batch;
+  }
+
+  evaluate(x: Float64Array, gradient: Float64Array): number {
+    const value = this.one.evaluate(x, gradient);
+    for (let i = 0; i < gradient.length; i++) gradient[i] = -gradient[i]!;
+    return -value;
+  }
+
+  hessian(x: Float64Array): Float64Array {
+    return hessianAt(this.batch, x).map((h) => -h);
+  }
 }
 
 /** Starting values that are drawn are uniform on (−2, 2), as Stan's. */

@@ -42,26 +42,112 @@ export interface FixedDrawFit extends Approximation {
 }
 
 /**
- * −mean_s log p(mean + sd ∘ z_s) − Σ log sd in θ = (mean, log sd), both relative to a location and a scale.
- *
- * @param noise  z [draws, dim], the draws a multiple of the batch's points
+ * −mean_s log p(mean + sd ∘ z_s) − Σ log sd in θ = (mean, log sd), both relative to a location and a scale. A class, so that all fits run the
+ * same compiled methods.
  */
-export function fixedDrawObjective(
-  batch: DensityBatch,
-  noise: Float64Array,
-  location: Float64Array,
-  scale: Float64Array,
-): TwiceSmooth & { readonly slopes: (theta: Float64Array) => Float64Array } {
-  const { points, dim } = batch;
-  const draws = noise.length / dim;
-  const x = new Float64Array(draws * dim);
-  const values = new Float64Array(draws);
-  const gradients = new Float64Array(draws * dim);
+export class FixedDrawObjective implements TwiceSmooth {
+  readonly dim: number;
+  private readonly batch: DensityBatch;
+  private readonly noise: Float64Array;
+  private readonly location: Float64Array;
+  private readonly scale: Float64Array;
+  private readonly draws: number;
+  private readonly x: Float64Array;
+  private readonly values: Float64Array;
+  private readonly gradients: Float64Array;
   /** The derivative of each x in its log sd. */
-  const stretch = new Float64Array(draws * dim);
-  const groups = Array.from({ length: draws / points }, (_, g) => g * points);
-  const rowsOf = (array: Float64Array, from: number) => array.subarray(from * dim, (from + points) * dim);
-  const evaluateAt = (theta: Float64Array) => {
+  private readonly stretch: Float64Array;
+
+  /** @param noise  z [draws, dim], the draws a multiple of the batch's points */
+  constructor(batch: DensityBatch, noise: Float64Array, location: Float64Array, scale: Float64Array) {
+    this.dim = 2 * batch.dim;
+    this.batch = batch;
+    this.noise = noise;
+    this.location = location;
+    this.scale = scale;
+    this.draws = noise.length / batch.dim;
+    this.x = new Float64Array(noise.length);
+    this.values = new Float64Array(this.draws);
+    this.gradients = new Float64Array(noise.length);
+    this.stretch = new Float64Array(noise.length);
+  }
+
+  evaluate(theta: Float64Array, gradient: Float64Array): number {
+    this.evaluateAt(theta);
+    const { draws, values, gradients, scale, stretch } = this;
+    const { dim } = this.batch;
+    gradient.fill(0);
+    let sum = 0;
+    for (let s = 0; s < draws; s++) {
+      sum -= values[s]! / draws;
+      for (let j = 0; j < dim; j++) {
+        const g = gradients[s * dim + j]! / draws;
+        gradient[j] = gradient[j]! - scale[j]! * g;
+        gradient[dim + j] = gradient[dim + j]! - stretch[s * dim + j]! * g;
+      }
+    }
+    for (let j = 0; j < dim; j++) {
+      sum -= theta[dim + j]!;
+      gradient[dim + j]! -= 1;
+    }
+    return sum;
+  }
+
+  /** With H_s the Hessian of −log p at x_s: blocks S H S, S H D_s, D_s H D_s − diag(D_s g_s), averaged; D_s = stretch. */
+  hessian(theta: Float64Array): Float64Array {
+    this.evaluateAt(theta);
+    const { batch, draws, x } = this;
+    const { points, dim } = batch;
+    const hessian = new Float64Array(4 * dim * dim);
+    const direction = new Float64Array(points * dim);
+    const products = new Float64Array(draws * dim);
+    for (let j = 0; j < dim; j++) {
+      direction.fill(0);
+      for (let s = 0; s < points; s++) direction[s * dim + j] = 1;
+      for (let from = 0; from < draws; from += points)
+        batch.hessianProduct!(this.rowsOf(x, from), direction, this.rowsOf(products, from));
+      this.addColumn(hessian, products, j);
+    }
+    return hessian;
+  }
+
+  /** Adds what the products with unit vector j say of columns j and dim + j. */
+  private addColumn(hessian: Float64Array, products: Float64Array, j: number): void {
+    const { draws, scale, stretch, gradients } = this;
+    const { dim } = this.batch;
+    const n = 2 * dim;
+    for (let s = 0; s < draws; s++) {
+      const dj = stretch[s * dim + j]!;
+      for (let i = 0; i < dim; i++) {
+        const h = -products[s * dim + i]! / draws;
+        const di = stretch[s * dim + i]!;
+        hessian[i * n + j]! += scale[i]! * scale[j]! * h;
+        hessian[i * n + dim + j]! += scale[i]! * dj * h;
+        hessian[(dim + i) * n + j]! += di * scale[j]! * h;
+        hessian[(dim + i) * n + dim + j]! += di * dj * h;
+      }
+      hessian[(dim + j) * n + dim + j]! -= (dj * gradients[s * dim + j]!) / draws;
+    }
+  }
+
+  /** Each draw's own gradient in θ, without the entropy's, [draws, 2 · dim]. */
+  slopes(theta: Float64Array): Float64Array {
+    this.evaluateAt(theta);
+    const { draws, scale, stretch, gradients } = this;
+    const { dim } = this.batch;
+    const out = new Float64Array(draws * 2 * dim);
+    for (let s = 0; s < draws; s++) {
+      for (let j = 0; j < dim; j++) {
+        out[s * 2 * dim + j] = -scale[j]! * gradients[s * dim + j]!;
+        out[s * 2 * dim + dim + j] = -stretch[s * dim + j]! * gradients[s * dim + j]!;
+      }
+    }
+    return out;
+  }
+
+  private evaluateAt(theta: Float64Array): void {
+    const { batch, noise, location, scale, draws, x, values, gradients, stretch } = this;
+    const { points, dim } = batch;
     for (let j = 0; j < dim; j++) {
       const mean = location[j]! + scale[j]! * theta[j]!;
       const sd = scale[j]! * Math.exp(theta[dim + j]!);
@@ -71,68 +157,14 @@ export function fixedDrawObjective(
         x[at] = mean + stretch[at]!;
       }
     }
-    for (const from of groups)
-      batch.evaluate(rowsOf(x, from), values.subarray(from, from + points), rowsOf(gradients, from));
-  };
-  return {
-    dim: 2 * dim,
-    evaluate(theta, gradient) {
-      evaluateAt(theta);
-      gradient.fill(0);
-      let sum = 0;
-      for (let s = 0; s < draws; s++) {
-        sum -= values[s]! / draws;
-        for (let j = 0; j < dim; j++) {
-          const g = gradients[s * dim + j]! / draws;
-          gradient[j]! -= scale[j]! * g;
-          gradient[dim + j]! -= stretch[s * dim + j]! * g;
-        }
-      }
-      for (let j = 0; j < dim; j++) {
-        sum -= theta[dim + j]!;
-        gradient[dim + j]! -= 1;
-      }
-      return sum;
-    },
-    /** With H_s the Hessian of −log p at x_s: blocks S H S, S H D_s, D_s H D_s − diag(D_s g_s), averaged; D_s = stretch. */
-    hessian(theta) {
-      evaluateAt(theta);
-      const n = 2 * dim;
-      const hessian = new Float64Array(n * n);
-      const direction = new Float64Array(points * dim);
-      const products = new Float64Array(draws * dim);
-      for (let j = 0; j < dim; j++) {
-        direction.fill(0);
-        for (let s = 0; s < points; s++) direction[s * dim + j] = 1;
-        for (const from of groups) batch.hessianProduct!(rowsOf(x, from), direction, rowsOf(products, from));
-        for (let s = 0; s < draws; s++) {
-          const dj = stretch[s * dim + j]!;
-          for (let i = 0; i < dim; i++) {
-            const h = -products[s * dim + i]! / draws;
-            const di = stretch[s * dim + i]!;
-            hessian[i * n + j]! += scale[i]! * scale[j]! * h;
-            hessian[i * n + dim + j]! += scale[i]! * dj * h;
-            hessian[(dim + i) * n + j]! += di * scale[j]! * h;
-            hessian[(dim + i) * n + dim + j]! += di * dj * h;
-          }
-          hessian[(dim + j) * n + dim + j]! -= (dj * gradients[s * dim + j]!) / draws;
-        }
-      }
-      return hessian;
-    },
-    /** Each draw's own gradient in θ, without the entropy's, [draws, 2 · dim]. */
-    slopes(theta) {
-      evaluateAt(theta);
-      const out = new Float64Array(draws * 2 * dim);
-      for (let s = 0; s < draws; s++) {
-        for (let j = 0; j < dim; j++) {
-          out[s * 2 * dim + j] = -scale[j]! * gradients[s * dim + j]!;
-          out[s * 2 * dim + dim + j] = -stretch[s * dim + j]! * gradients[s * dim + j]!;
-        }
-      }
-      return out;
-    },
-  };
+    for (let from = 0; from < draws; from += points)
+      batch.evaluate(this.rowsOf(x, from), values.subarray(from, from + points), this.rowsOf(gradients, from));
+  }
+
+  private rowsOf(array: Float64Array, from: number): Float64Array {
+    const { points, dim } = this.batch;
+    return array.subarray(from * dim, (from + points) * dim);
+  }
 }
 
 /** Mean variances of θ̂ from few draws: H⁻¹ V H⁻¹ over pairs z, −z, which are what is independent. Leading `dim` entries. */
@@ -179,7 +211,7 @@ export async function fixedDraws(target: Target, options: FixedDrawOptions = {})
   const location = mode.converged ? mode.x : start;
   const curvature = diagonalOf(negLogDensity(compiled).hessian(location), dim);
   const scale = curvature.map((h) => (h > 1e-16 && h < Infinity ? 1 / Math.sqrt(h) : 1));
-  const fn = fixedDrawObjective(compiled.batch, fixedNoise(draws, dim, seed), location, scale);
+  const fn = new FixedDrawObjective(compiled.batch, fixedNoise(draws, dim, seed), location, scale);
   const factor = mode.converged ? mode.cholesky : null;
   const found = minimise(fn, new Float64Array(2 * dim), {
     tolerance,

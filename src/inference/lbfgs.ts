@@ -73,6 +73,37 @@ function twoLoop(g: Float64Array, pairs: readonly Pair[], initial: (g: Float64Ar
   }
 }
 
+/** The function of x / scale. A class, so that all searches run the same compiled method. */
+class ScaledFunction implements SmoothFunction {
+  readonly dim: number;
+  evaluations = 0;
+  private readonly fn: SmoothFunction;
+  private readonly scale: Float64Array;
+  private readonly unscaled: Float64Array;
+
+  constructor(fn: SmoothFunction, scale: Float64Array) {
+    this.dim = fn.dim;
+    this.fn = fn;
+    this.scale = scale;
+    this.unscaled = new Float64Array(fn.dim);
+  }
+
+  /** NaN where the gradient is not finite. */
+  evaluate(y: Float64Array, gradient: Float64Array): number {
+    const { dim, fn, scale, unscaled } = this;
+    this.evaluations++;
+    for (let i = 0; i < dim; i++) unscaled[i] = y[i]! * scale[i]!;
+    const value = fn.evaluate(unscaled, gradient);
+    let finite = true;
+    for (let i = 0; i < dim; i++) {
+      const g = gradient[i]! * scale[i]!;
+      gradient[i] = g;
+      if (!Number.isFinite(g)) finite = false;
+    }
+    return finite ? value : Number.NaN;
+  }
+}
+
 /**
  * Minimises by the limited-memory BFGS method (Liu and Nocedal 1989) with a strong Wolfe line search. Points where the function
  * is not finite are stepped back from.
@@ -83,20 +114,8 @@ export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: Lbf
   const { memory = 10, maxIterations = 1000, gradientTolerance = 1e-9, valueTolerance = 0, precondition } = options;
   const { dim } = fn;
   const scale = options.scale ?? new Float64Array(dim).fill(1);
-  let evaluations = 0;
   /** All vectors below are in units of `scale`, so that the recursion's identity suits every coordinate. */
-  const unscaled = new Float64Array(dim);
-  const evaluate = (y: Float64Array, gradient: Float64Array): number => {
-    evaluations++;
-    for (let i = 0; i < dim; i++) unscaled[i] = y[i]! * scale[i]!;
-    const value = fn.evaluate(unscaled, gradient);
-    let finite = true;
-    for (let i = 0; i < dim; i++) {
-      gradient[i]! *= scale[i]!;
-      if (!Number.isFinite(gradient[i]!)) finite = false;
-    }
-    return finite ? value : Number.NaN;
-  };
+  const scaled = new ScaledFunction(fn, scale);
   const inScale = (g: Float64Array): void => {
     if (!precondition) return;
     for (let i = 0; i < dim; i++) g[i]! /= scale[i]!;
@@ -109,7 +128,7 @@ export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: Lbf
 
   let x: Float64Array = Float64Array.from({ length: dim }, (_, i) => start[i]! / scale[i]!);
   let gradient: Float64Array = new Float64Array(dim);
-  let value = evaluate(x, gradient);
+  let value = scaled.evaluate(x, gradient);
   let pairs: Pair[] = [];
   let iterations = 0;
   const finish = (converged: boolean, reason: string): LbfgsResult => ({
@@ -117,7 +136,7 @@ export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: Lbf
     value,
     gradient: gradient.map((v, i) => v / scale[i]!),
     iterations,
-    evaluations,
+    evaluations: scaled.evaluations,
     converged,
     reason,
   });
@@ -153,7 +172,7 @@ export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: Lbf
       const there = { x: new Float64Array(dim), gradient: new Float64Array(dim) };
       for (let i = 0; i < dim; i++) there.x[i] = x[i]! + step * direction[i]!;
       points.set(step, there);
-      const found = evaluate(there.x, there.gradient);
+      const found = scaled.evaluate(there.x, there.gradient);
       return { step, value: found, slope: dot(there.gradient, direction) };
     };
     const found = wolfeStep(at, { step: 0, value, slope }, first, {

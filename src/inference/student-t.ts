@@ -11,42 +11,55 @@ export type Proposal = Pick<Approximation, "draw" | "logDensityOf">;
 
 /** A multivariate Student t with location `mean` and scale matrix L Lᵀ ([dim, dim], by its factor), on the host; `degrees` is even. */
 export function studentT(mean: Float64Array, factor: Float64Array, degrees = DEGREES): Proposal {
+  return {
+    draw: (n, seed) => drawStudentT(mean, factor, degrees, n, new Generator(seed, "student t")),
+    logDensityOf: (x) => ofSquares(squaredLengths(x, mean, factor), factor, degrees),
+  };
+}
+
+function drawStudentT(mean: Float64Array, factor: Float64Array, degrees: number, n: number, generator: Generator) {
   const dim = mean.length;
+  const z = generator.normals(new Float64Array(n * dim));
+  const out = new Float64Array(n * dim);
+  for (let s = 0; s < n; s++) {
+    // χ² of an even number of degrees: −2 times the logarithm of a product of half as many uniforms.
+    let product = 1;
+    for (let k = 0; k < degrees; k += 2) product *= generator.uniform();
+    const stretch = Math.sqrt(degrees / (-2 * Math.log(product)));
+    for (let i = 0; i < dim; i++) {
+      let sum = 0;
+      for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * z[s * dim + j]!;
+      out[s * dim + i] = mean[i]! + stretch * sum;
+    }
+  }
+  return out;
+}
+
+/** |L⁻¹ (x − mean)|² of each row of x [n, dim]. */
+function squaredLengths(x: Float64Array, mean: Float64Array, factor: Float64Array): Float64Array {
+  const dim = mean.length;
+  const rest = new Float64Array(dim);
+  const out = new Float64Array(x.length / dim);
+  for (let s = 0; s < out.length; s++) {
+    for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
+    solveLower(factor, rest);
+    let square = 0;
+    for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
+    out[s] = square;
+  }
+  return out;
+}
+
+/** The t's log density where the squared lengths are these. */
+function ofSquares(squares: Float64Array, factor: Float64Array, degrees: number): Float64Array {
+  const dim = Math.sqrt(factor.length);
   let logDeterminant = 0;
   for (let i = 0; i < dim; i++) logDeterminant += Math.log(factor[i * dim + i]!);
   const constant =
     lgamma((degrees + dim) / 2) - lgamma(degrees / 2) - (dim / 2) * Math.log(degrees * Math.PI) - logDeterminant;
-  return {
-    draw(n, seed) {
-      const generator = new Generator(seed, "student t");
-      const z = generator.normals(new Float64Array(n * dim));
-      const out = new Float64Array(n * dim);
-      for (let s = 0; s < n; s++) {
-        // χ² of an even number of degrees: −2 times the logarithm of a product of half as many uniforms.
-        let product = 1;
-        for (let k = 0; k < degrees; k += 2) product *= generator.uniform();
-        const stretch = Math.sqrt(degrees / (-2 * Math.log(product)));
-        for (let i = 0; i < dim; i++) {
-          let sum = 0;
-          for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * z[s * dim + j]!;
-          out[s * dim + i] = mean[i]! + stretch * sum;
-        }
-      }
-      return out;
-    },
-    logDensityOf(x) {
-      const rest = new Float64Array(dim);
-      const out = new Float64Array(x.length / dim);
-      for (let s = 0; s < out.length; s++) {
-        for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
-        solveLower(factor, rest);
-        let square = 0;
-        for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
-        out[s] = constant - ((degrees + dim) / 2) * Math.log1p(square / degrees);
-      }
-      return out;
-    },
-  };
+  const out = new Float64Array(squares.length);
+  for (let s = 0; s < out.length; s++) out[s] = constant - ((degrees + dim) / 2) * Math.log1p(squares[s]! / degrees);
+  return out;
 }
 
 /** Factor of q's covariance; of its diagonal where q's family gives no more. */
@@ -76,27 +89,42 @@ export function defended(q: Approximation): Proposal {
   const parts: readonly Proposal[] = [q, studentT(q.mean, factor), studentT(q.mean, factor, WIDE)];
   return {
     draw(n, seed) {
-      const out = new Float64Array(n * dim);
       const rounds = Math.ceil(n / TURNS.length);
-      const drawn = parts.map((part, k) => part.draw(rounds * SHARES[k]! * TURNS.length, seed + 7 * k));
-      const taken = [0, 0, 0];
-      for (let s = 0; s < n; s++) {
-        const part = TURNS[s % TURNS.length]!;
-        const at = taken[part]!++ * dim;
-        out.set(drawn[part]!.subarray(at, at + dim), s * dim);
-      }
-      return out;
+      return byTurns(
+        parts.map((part, k) => part.draw(rounds * SHARES[k]! * TURNS.length, seed + 7 * k)),
+        n,
+        dim,
+      );
     },
     logDensityOf(x) {
-      const logs = parts.map((part) => part.logDensityOf(x)) as [Float64Array, Float64Array, Float64Array];
-      const [own, narrow, wide] = logs;
-      const [ownShare, narrowShare, wideShare] = SHARES.map(Math.log) as [number, number, number];
-      for (let s = 0; s < own.length; s++) {
-        const [a, b, c] = [own[s]! + ownShare, narrow[s]! + narrowShare, wide[s]! + wideShare];
-        const most = Math.max(a, b, c);
-        own[s] = most + Math.log(Math.exp(a - most) + Math.exp(b - most) + Math.exp(c - most));
-      }
-      return own;
+      const squares = squaredLengths(x, q.mean, factor);
+      return mixed(q.logDensityOf(x), ofSquares(squares, factor, DEGREES), ofSquares(squares, factor, WIDE));
     },
   };
+}
+
+/** n rows [n, dim], of each part's rows the next one when its turn comes. */
+function byTurns(parts: readonly Float64Array[], n: number, dim: number): Float64Array {
+  const out = new Float64Array(n * dim);
+  const taken = parts.map(() => 0);
+  for (let s = 0; s < n; s++) {
+    const part = TURNS[s % TURNS.length]!;
+    const from = taken[part]!++ * dim;
+    const rows = parts[part]!;
+    for (let i = 0; i < dim; i++) out[s * dim + i] = rows[from + i]!;
+  }
+  return out;
+}
+
+/** The mixture's log density from those of its parts, in place of the first. */
+function mixed(own: Float64Array, narrow: Float64Array, wide: Float64Array): Float64Array {
+  const [ownShare, narrowShare, wideShare] = SHARES.map(Math.log) as [number, number, number];
+  for (let s = 0; s < own.length; s++) {
+    const a = own[s]! + ownShare;
+    const b = narrow[s]! + narrowShare;
+    const c = wide[s]! + wideShare;
+    const most = Math.max(a, b, c);
+    own[s] = most + Math.log(Math.exp(a - most) + Math.exp(b - most) + Math.exp(c - most));
+  }
+  return own;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { compileTarget } from "../../src/inference/compiled-target.ts";
-import { fixedDrawObjective, fixedDraws } from "../../src/inference/fixed-draws.ts";
+import { FixedDrawObjective, fixedDraws } from "../../src/inference/fixed-draws.ts";
 import { fixedNoise } from "../../src/inference/fixed-noise.ts";
 import { laplace } from "../../src/inference/laplace.ts";
 import { linearResponse } from "../../src/inference/linear-response.ts";
@@ -63,7 +63,7 @@ describe("the fixed-draw objective", () => {
       return s.softplus().add(s.neg().softplus()).add(a.mul(0.5).exp()).add(b.square().mul(0.5)).sum().neg();
     });
     const { batch } = await compileTarget(target, 8);
-    const fn = fixedDrawObjective(batch, fixedNoise(8, 2, 1), Float64Array.of(0.2, -1), Float64Array.of(2, 0.5));
+    const fn = new FixedDrawObjective(batch, fixedNoise(8, 2, 1), Float64Array.of(0.2, -1), Float64Array.of(2, 0.5));
     const theta = Float64Array.of(0.3, -0.4, -0.5, 0.2);
     const gradient = new Float64Array(4);
     fn.evaluate(theta, gradient);

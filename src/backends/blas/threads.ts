@@ -135,7 +135,9 @@ export async function createThreads(
           }),
       ),
     );
-  await answers();
+  // They start while their first module is still being made, whose loading tells of a start that failed.
+  const started = answers();
+  started.catch(() => undefined);
 
   let loaded = 0;
   let queue: Promise<unknown> = Promise.resolve();
@@ -149,7 +151,7 @@ export async function createThreads(
     },
     load: (module) => {
       const id = loaded++;
-      const done = queue.then(() => {
+      const done = Promise.all([started, queue]).then(() => {
         for (const port of ports) port.postMessage({ id, module });
         const answered = answers();
         command(LOAD);

@@ -67,7 +67,8 @@ test("a long run is handed over to threads, which tell of their progress and giv
   const events: ChainProgress[] = [];
   const onProgress = (event: ChainProgress) => void events.push(event);
   const shorter = { ...long, draws: 4000 };
-  const there = await sampleChains({ ...density, portable }, shorter, { threads: 2, onProgress });
+  const counting: LogDensity = Object.assign(Object.create(density), { portable });
+  const there = await sampleChains(counting, shorter, { threads: 2, onProgress });
   const here = await sampleChains(density, shorter, { threads: 1 });
   expect(asked).toBe(1);
   expect(draws(there)).toEqual(draws(here));

@@ -30,7 +30,10 @@ async function correlated(dim: number, runtime = new Runtime({ blas: null })): P
 }
 
 /** The same density for a sampler that moves its points on the host. */
-const onHost = ({ dim, evaluate }: LogDensity): LogDensity => ({ dim, evaluate });
+const onHost = (density: LogDensity): LogDensity => ({
+  dim: density.dim,
+  evaluate: (u, gradient) => density.evaluate(u, gradient),
+});
 
 describe("points that move in the density's memory", () => {
   for (const dim of [1, 2, 7]) {
