@@ -169,6 +169,36 @@ for n in [1, 2, 5]:
     for key, m in [("covariance", cov), ("cholesky", root), ("precision", np.linalg.inv(cov))]:
         row("multivariateNormal", {"mean": mean, key: m}, x, d.logpdf, mean, np.diag(cov))
 
+own = np.random.default_rng(8)
+# multivariateStudentT
+for n, nu in [(1, 1.5), (2, 4.0), (4, 25.0)]:
+    location = own.normal(size=n)
+    root = np.tril(own.normal(size=(n, n)))
+    root[np.diag_indices(n)] = np.abs(root.diagonal()) + 0.3
+    scale = root @ root.T
+    d = stats.multivariate_t(location, scale, nu)
+    x = [location, *own.normal(size=(3, n)) * 5]
+    variance = np.diag(scale) * nu / (nu - 2) if nu > 2 else np.full(n, np.inf)
+    for key, m in [("scale", scale), ("cholesky", root)]:
+        row("multivariateStudentT", {"nu": nu, "location": location, key: m}, x, d.logpdf, location, variance if nu > 2 else None)
+
+# dirichletMultinomial
+for n, a in [(5, [0.2, 1.5, 3.0]), (1, [1.0, 1.0]), (40, [12.0, 0.05, 7.0, 2.5])]:
+    d = stats.dirichlet_multinomial(a, n)
+    shares = own.dirichlet(a, 3)
+    draws = [own.multinomial(n, p).astype(float) for p in shares]
+    bad = draws[0].copy()
+    bad[0] += 1
+    half = draws[0].copy()
+    half[0] += 0.5
+    half[-1] -= 0.5
+    row("dirichletMultinomial", {"total": n, "concentration": a}, [*draws, bad, half],
+        lambda v: d.logpmf(v.astype(int)) if np.all(v == np.floor(v)) and v.sum() == n else -np.inf, d.mean(), d.var())
+
+# discreteUniform
+for low, high in [(1, 6), (0, 0), (-4, 11)]:
+    scipy_row("discreteUniform", {"low": low, "high": high}, [low - 1, low, high, low + 0.5, high + 1], stats.randint(low, high + 1))
+
 # dirichlet: scipy takes no zeros where the density is finite or infinite there
 for a in [[1.0, 1.0, 1.0], [0.2, 5.0, 1.5, 30.0], [2.0, 2.0]]:
     d = stats.dirichlet(a)

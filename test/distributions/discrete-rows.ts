@@ -3,12 +3,15 @@ import { betaBinomial } from "../../src/distributions/beta-binomial.ts";
 import { binomial } from "../../src/distributions/binomial.ts";
 import { categorical } from "../../src/distributions/categorical.ts";
 import { dirichlet } from "../../src/distributions/dirichlet.ts";
+import { dirichletMultinomial } from "../../src/distributions/dirichlet-multinomial.ts";
+import { discreteUniform } from "../../src/distributions/discrete-uniform.ts";
 import type { Distribution, Family, ParamValue } from "../../src/distributions/distribution.ts";
 import { geometric } from "../../src/distributions/geometric.ts";
 import { inverseWishart } from "../../src/distributions/inverse-wishart.ts";
 import { lkjCholesky } from "../../src/distributions/lkj-cholesky.ts";
 import { multinomial } from "../../src/distributions/multinomial.ts";
 import { multivariateNormal } from "../../src/distributions/multivariate-normal.ts";
+import { multivariateStudentT } from "../../src/distributions/multivariate-student-t.ts";
 import { negativeBinomial } from "../../src/distributions/negative-binomial.ts";
 import { orderedLogistic } from "../../src/distributions/ordered-logistic.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
@@ -37,10 +40,13 @@ const constructors: Readonly<Record<string, (row: Row) => Distribution>> = Objec
     binomial,
     categorical,
     dirichlet,
+    dirichletMultinomial,
+    discreteUniform,
     geometric,
     inverseWishart,
     multinomial,
     multivariateNormal,
+    multivariateStudentT,
     negativeBinomial,
     orderedLogistic,
     poisson,

@@ -3,6 +3,7 @@ import { bernoulli } from "../../src/distributions/bernoulli.ts";
 import { betaBinomial } from "../../src/distributions/beta-binomial.ts";
 import { binomial } from "../../src/distributions/binomial.ts";
 import { categorical } from "../../src/distributions/categorical.ts";
+import { discreteUniform } from "../../src/distributions/discrete-uniform.ts";
 import { type Distribution, paramsOf } from "../../src/distributions/distribution.ts";
 import { geometric } from "../../src/distributions/geometric.ts";
 import { negativeBinomial } from "../../src/distributions/negative-binomial.ts";
@@ -83,6 +84,7 @@ describe("draws have the probabilities of the distribution, and not those of one
     ["binomial(1000, 0.99)", of(binomial(1000, 0.99)), of(binomial(1000, 0.9904)), 1000],
     ["binomial({ total: 90, logits: -1 })", of(binomial({ total: 90, logits: -1 })), of(binomial({ total: 90, logits: -0.98 })), 90],
     ["betaBinomial(12, 0.4, 1.5)", of(betaBinomial(12, 0.4, 1.5)), of(betaBinomial(12, 0.43, 1.5)), 12],
+    ["discreteUniform(0, 6)", of(discreteUniform(0, 6)), of(binomial(6, 0.5)), 6],
     ["negativeBinomial(4, 0.7)", of(negativeBinomial(4, 0.7)), of(negativeBinomial(4, 0.76)), 300],
     ["negativeBinomial({ logMean: 3, concentration: 20 })", of(negativeBinomial({ logMean: 3, concentration: 20 })), of(negativeBinomial({ logMean: 3, concentration: 22.5 })), 200],
     ["negativeBinomial({ total: 2.5, probs: 0.4 })", of(negativeBinomial({ total: 2.5, probs: 0.4 })), of(negativeBinomial({ total: 2.6, probs: 0.4 })), 100],

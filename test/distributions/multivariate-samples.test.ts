@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { dirichlet } from "../../src/distributions/dirichlet.ts";
+import { dirichletMultinomial } from "../../src/distributions/dirichlet-multinomial.ts";
 import { type Distribution, type Params, paramsOf } from "../../src/distributions/distribution.ts";
 import { inverseWishart } from "../../src/distributions/inverse-wishart.ts";
 import { lkjCholesky } from "../../src/distributions/lkj-cholesky.ts";
 import { multinomial } from "../../src/distributions/multinomial.ts";
 import { multivariateNormal } from "../../src/distributions/multivariate-normal.ts";
+import { multivariateStudentT } from "../../src/distributions/multivariate-student-t.ts";
 import { wishart } from "../../src/distributions/wishart.ts";
 import { gradient } from "../../src/program/program.ts";
 import {
@@ -70,6 +72,30 @@ describe("draws of the multivariate normal", () => {
     expectMeans(z!, [0, 0, 0], "mean");
     expectMeans(products!, [1, 0, 0, 0, 1, 0, 0, 0, 1], "covariance");
     expectMeans(z!.map((v) => v ** 4), [3, 3, 3], "fourth moment"); // biome-ignore format: short
+  });
+});
+
+describe("draws of the multivariate Student t", () => {
+  const [nu, location] = [9, [1, -2, 0.5]];
+  const d = of(multivariateStudentT(nu, location, square));
+  test("are uncorrelated once the factor is taken away, with fourth moments 3 ν² / ((ν − 2)(ν − 4))", async () => {
+    const { z, products, fourth } = await statistics(d, (x, p) => {
+      const z = triangularSolveVector(cholesky(p.scale!), x.sub(p.location!));
+      const products = z.reshape([DRAWS, 3, 1]).mul(z.reshape([DRAWS, 1, 3])).reshape([DRAWS, 9]); // biome-ignore format: short
+      return { z, products, fourth: z.square().mul(z.square()) };
+    });
+    const variance = nu / (nu - 2);
+    expectMeans(z!, [0, 0, 0], "mean");
+    expectMeans(products!, [1, 0, 0, 0, 1, 0, 0, 0, 1].map((v) => v * variance), "covariance"); // biome-ignore format: short
+    const expected = (3 * nu ** 2) / ((nu - 2) * (nu - 4));
+    expectMeans(fourth!, [expected, expected, expected], "fourth moment");
+  });
+  test("are stretched all at once: squares of two coordinates are correlated", async () => {
+    const { both } = await statistics(d, (x, p) => {
+      const z = triangularSolveVector(cholesky(p.scale!), x.sub(p.location!)).square();
+      return { both: z.narrow(-1, 0, 1).mul(z.narrow(-1, 1, 1)) };
+    });
+    expectMeans(both!, [nu ** 2 / ((nu - 2) * (nu - 4))], "product of squares");
   });
 });
 
@@ -169,6 +195,25 @@ describe("draws of the Wishart distributions", () => {
       "mean",
     );
     expectMeans(whitened!, elements((i, j) => (i === j ? 10.5 : 0)), "mean of the inverse"); // biome-ignore format: short
+  });
+});
+
+describe("draws of the Dirichlet-multinomial distribution", () => {
+  test("are counts with the given total, their means and products", async () => {
+    const a = [0.4, 2.5, 1.1];
+    const [total, sum] = [23, 4];
+    const { x, products, sums } = await statistics(of(dirichletMultinomial(total, a)), (x) => ({
+      x,
+      sums: x.sum(-1),
+      products: x.reshape([DRAWS, 3, 1]).mul(x.reshape([DRAWS, 1, 3])).reshape([DRAWS, 9]), // biome-ignore format: short
+    }));
+    expect(sums!.every((n) => n === total)).toBe(true);
+    expect(x!.every((k) => Number.isInteger(k) && k >= 0)).toBe(true);
+    expectMeans(x!, a.map((v) => (total * v) / sum), "mean"); // biome-ignore format: short
+    // E[x_i x_j] = total (total − 1) E[p_i p_j] + δ_ij total E[p_i]
+    const share = (i: number, j: number) => (a[i]! * (a[j]! + (i === j ? 1 : 0))) / (sum * (sum + 1));
+    const expected = a.flatMap((v, i) => a.map((_, j) => total * (total - 1) * share(i, j) + (i === j ? (total * v) / sum : 0))); // biome-ignore format: one line
+    expectMeans(products!, expected, "products");
   });
 });
 
