@@ -20,9 +20,14 @@ export interface NewtonResult extends LbfgsResult {
   readonly decrement: number;
 }
 
+/** Steps after which the value must have fallen, and by how many nats where the function is not convex. */
+const PATIENCE = 15;
+const LEAST_FALL = 0.5;
+
 /**
  * Newton's method, damped after Levenberg and Marquardt in units of √|H_jj| (Moré 1978), so that neither correlation nor the
- * scales of the coordinates matter. Where the Hessian is not positive definite the damping makes it so.
+ * scales of the coordinates matter. Where the Hessian is not positive definite the damping makes it so. It gives up where steps lead nowhere:
+ * beside a spike, as where a scale goes to 0, they are damped so much that hundreds of them change nothing.
  */
 export function newton(fn: TwiceSmooth, start: ArrayLike<number>, options: NewtonOptions = {}): NewtonResult {
   const { tolerance = 1e-10, maxIterations = 200 } = options;
@@ -34,6 +39,8 @@ export function newton(fn: TwiceSmooth, start: ArrayLike<number>, options: Newto
   let damping = 0;
   let iterations = 0;
   let hessian = fn.hessian(x);
+  /** The value before each step. */
+  const values: number[] = [];
   for (;;) {
     symmetrised(hessian, dim);
     const cholesky = choleskyOf(hessian, dim);
@@ -56,6 +63,11 @@ export function newton(fn: TwiceSmooth, start: ArrayLike<number>, options: Newto
     if (cholesky && decrement <= least) return finish(true, "the Newton decrement vanished");
     if (iterations >= maxIterations) return finish(false, `the limit of ${maxIterations} Newton steps was reached`);
     iterations++;
+    const fall = (values.at(-PATIENCE) ?? Number.POSITIVE_INFINITY) - value;
+    if (!cholesky && fall < LEAST_FALL && gradient.some((g) => Math.abs(g) > 1))
+      return finish(false, "the Hessian is not positive definite there, and steps hardly decrease the value");
+    if (cholesky && fall <= 0) return finish(decrement < 1e-6, "no step decreases the value any more");
+    values.push(value);
 
     let moved = false;
     for (let attempt = 0; attempt < 60 && !moved; attempt++) {

@@ -111,6 +111,33 @@ describe("Newton's method", () => {
     expect(found.value).toBeCloseTo(-0.25, 9);
   });
 
+  test("gives up beside a spike: effects of a group whose scale goes to 0", () => {
+    // −log p of effects e_j ~ N(0, exp(s)) and y_j ~ N(e_j, 1), with the gradient and the Hessian in (s, e₁, …, e₁₀).
+    const y = Array.from({ length: 10 }, (_, j) => 0.1 * j - 0.4);
+    const spike: TwiceSmooth = {
+      dim: 11,
+      evaluate: ([s, ...e], g) => {
+        const precision = Math.exp(-2 * s!);
+        const squares = e.reduce((sum, x) => sum + x * x, 0);
+        g.set([10 - squares * precision, ...e.map((x, j) => x * precision + x - y[j]!)]);
+        return 10 * s! + 0.5 * squares * precision + 0.5 * e.reduce((sum, x, j) => sum + (x - y[j]!) ** 2, 0);
+      },
+      hessian: ([s, ...e]) => {
+        const precision = Math.exp(-2 * s!);
+        const h = new Float64Array(121);
+        h[0] = 2 * e.reduce((sum, x) => sum + x * x, 0) * precision;
+        for (let j = 1; j <= 10; j++) {
+          h[j] = h[11 * j] = -2 * e[j - 1]! * precision;
+          h[12 * j] = precision + 1;
+        }
+        return h;
+      },
+    };
+    const found = newton(spike, [-20, ...y.map((v) => v * Math.exp(-30))]);
+    expect(found.converged).toBe(false);
+    expect(found.iterations).toBeLessThan(120);
+  });
+
   test("damps its steps where they leave the domain", () => {
     expect(newton(barrier, [5]).x[0]).toBeCloseTo(1, 5);
   });
