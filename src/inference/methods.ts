@@ -154,6 +154,8 @@ export class Fit {
   private compiledReporter: Promise<Reporter> | null = null;
   /** So many times the draws would have been enough for the sampler that ran last; 1 where it was not for want of draws. */
   longer = 1;
+  /** k-hat of the weighted draws that were judged first; null where there were none. */
+  khat: number | null = null;
   /** The draw with the greatest weight: where the approximation that was judged last misses most. */
   missed: Float64Array | null = null;
 
@@ -250,6 +252,7 @@ async function weighted(fit: Fit, approximation: Approximation, others: string |
   for (let count = WEIGHTED_DRAWS; ; ) {
     const draws = weigh(approximation, fit.density, count, fit.seed + 1);
     fit.missed = mostMissed(draws);
+    fit.khat ??= draws.khat;
     const judged = certifyWeighted(draws, fit.problem.names, others, modes);
     const doubt = judged.trusted ? await fit.doubtOf(draws) : null;
     const certificate = doubt ? { ...judged, trusted: false, reason: `k-hat is ${draws.khat.toFixed(2)}, but ${doubt.reason}` } : judged; // biome-ignore format: one line
@@ -431,18 +434,37 @@ const names: Record<Exclude<Method, "auto">, string> = {
 /** How many times the usual draws the last rung may make. */
 const LONGEST = 10;
 
+/** Beyond so many coordinates a mean-field fit with its Hessian costs what NUTS does. */
+const CHEAP_MEAN_FIELD = 100;
+/** A Gaussian at the mode whose weights are as bad as that lies too far from the posterior for the next ones to mend it. */
+const FAR_OFF = 1.5;
+
+/** The rung, but where many coordinates and Laplace's weights say that it would cost as much as NUTS and come to nothing. */
+const unlessFarOff =
+  (run: Rung): Rung =>
+  async (fit) => {
+    const { dim } = fit.problem;
+    const { khat } = fit;
+    if (dim <= CHEAP_MEAN_FIELD || khat === null || khat <= FAR_OFF) return run(fit);
+    const reason = `left out: in ${dim} coordinates it takes as long as NUTS, and a k-hat of ${khat.toFixed(1)} for the Gaussian at the mode says that it would come to nothing.`; // biome-ignore format: one line
+    const { fit: approximation } = await fit.modes();
+    return { certificate: { trusted: false, khat: null, reason }, approximation, weighted: null, chains: null };
+  };
+
 /** The ladder: cheap methods first. The last goes on with what NUTS said was missing: draws, or shorter steps. */
 export const ladder: readonly { readonly name: string; readonly run: Rung }[] = [
   { name: names.laplace, run: rungs.laplace },
-  { name: names.meanfield, run: rungs.meanfield },
-  { name: names.importance, run: rungs.importance },
+  { name: names.meanfield, run: unlessFarOff(rungs.meanfield) },
+  { name: names.importance, run: unlessFarOff(rungs.importance) },
   { name: names.nuts, run: (fit) => sampled(fit, "nuts", {}, true) },
   {
     name: "longer nuts",
     run: (fit) => {
       const { warmUp = 1000, draws = 1000, targetAcceptance } = fit.options;
       const times = Math.min(Math.max(Math.ceil(1.3 * fit.longer), 2), LONGEST);
-      return sampled(fit, "nuts", { warmUp: 2 * warmUp, draws: times * draws, targetAcceptance: fit.longer > 1 ? targetAcceptance : 0.98 }, true); // biome-ignore format: one line
+      // For want of draws alone the same chains go on.
+      const changes = fit.longer > 1 ? { warmUp, targetAcceptance } : { warmUp: 2 * warmUp, targetAcceptance: 0.98 };
+      return sampled(fit, "nuts", { ...changes, draws: times * draws }, true);
     },
   },
 ];

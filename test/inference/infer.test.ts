@@ -56,6 +56,20 @@ describe("infer", () => {
     expect(posterior.summary()).toMatch(/trusted\. k-hat is/);
   });
 
+  test("in many coordinates, far from a Gaussian, goes on to NUTS without fits that take as long", async () => {
+    const funnels = model(({ sample, plate }) => ({
+      x: plate("funnel", 55, () => sample("x", normal(0, sample("s", normal(0, 1)).exp()))),
+    }));
+    const options = { chains: 2, warmUp: 50, draws: 50 };
+    const { attempts } = await infer(funnels, {}, options);
+    const [laplace, ...rest] = attempts;
+    expect(laplace!.khat).toBeGreaterThan(1.5);
+    for (const { reason } of rest.slice(0, 2)) expect(reason).toMatch(/^left out: in 110 coordinates it takes as long as NUTS, and a k-hat of \d+\.\d/); // biome-ignore format: one line
+    expect(rest.map(({ method }) => method).slice(2, 4)).toEqual(["nuts", "longer nuts"]);
+    // Asked for by name it is done.
+    expect((await infer(funnels, {}, { ...options, method: "meanfield" })).reason).not.toMatch(/left out/);
+  });
+
   test("the same seed gives the same bits, another seed others", async () => {
     const run = async (seed: number) =>
       (await infer(eightSchools, columns, { seed, deterministic: true })).draws.mu.values;
