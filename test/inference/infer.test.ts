@@ -139,6 +139,60 @@ describe("what a posterior offers", () => {
     expect(loaded.sample(50, 1).sites.tau!.values.every((tau) => tau > 0)).toBe(true);
   });
 
+  test("a file says all that the posterior says of its draws, of whatever method they are", async () => {
+    for (const method of ["importance", "advi", "nuts"] as const) {
+      const posterior = await infer(eightSchools, columns, { method, seed: 2, draws: 200 });
+      const loaded = loadPosterior(posterior.save());
+      expect(loaded.table).toEqual(posterior.table);
+      expect(loaded.summary()).toBe(posterior.summary());
+      expect(loaded.attempts).toEqual(posterior.attempts);
+      expect(loaded.samplerStats).toEqual(posterior.samplerStats);
+      for (const offer of ["mean", "sd", "interval"] as const) expect(loaded[offer]("theta")).toEqual(posterior[offer]("theta")); // biome-ignore format: one line
+      expect(loaded.toStanCsv()).toEqual(posterior.toStanCsv());
+      expect(await loaded.toParquet()).toEqual(await posterior.toParquet());
+      expect(Object.keys(await loaded.toArviz()).some((path) => path.startsWith("posterior/theta/"))).toBe(true);
+    }
+  });
+
+  test("resampled draws count in a file as in the posterior: by their weights", async () => {
+    const posterior = await infer(eightSchools, columns, { method: "importance", seed: 2, draws: 20_000 });
+    const [row] = loadPosterior(posterior.save()).table;
+    expect(row!.essBulk).toBe(posterior.importanceEss);
+    expect(row!.essBulk).toBeLessThan(posterior.allDraws.draws);
+  });
+
+  test("what the body returns has its draws under the name it has there, also where that is a site's other name", async () => {
+    const named = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+      const level = sample("mean level", normal(0, 1));
+      const all = plate("row", 3, (i) => {
+        const e = sample("e", normal(level, 1));
+        observe("y", normal(e, 1), y.at(i));
+        return e;
+      });
+      return { level, all };
+    });
+    const posterior = await infer(named, { y: [1, 2, 3] }, { method: "laplace" });
+    expect(posterior.draws.level).toBe(posterior.draws["mean level"]);
+    expect(posterior.draws.all.shape).toEqual([3]);
+    expect(posterior.mean("all")).toEqual(posterior.mean("e"));
+    expect(posterior.table.map(({ name }) => name)).toEqual(["mean level", "e[1]", "e[2]", "e[3]"]);
+  });
+
+  test("ArviZ gets what was observed and the log-likelihood of each observation", async () => {
+    const posterior = await infer(eightSchools, columns, { method: "nuts", chains: 2, draws: 100 });
+    const files = await posterior.toArviz();
+    const numbers = (path: string) => new Float64Array(files[path]!.slice().buffer);
+    expect([...numbers("observed_data/y/0")]).toEqual(columns.y);
+    const second = numbers("log_likelihood/y/1.0.0");
+    const theta = posterior.draws.theta.values.subarray(100 * 8);
+    for (let d = 0; d < 100; d++) {
+      for (const [i, y] of columns.y.entries()) {
+        const z = (y - theta[d * 8 + i]!) / columns.sigma[i]!;
+        expect(second[d * 8 + i]).toBeCloseTo(-0.5 * z * z - Math.log(columns.sigma[i]! * Math.sqrt(2 * Math.PI)), 10);
+      }
+    }
+  });
+
   test("replicates of the data have the posterior's predictive mean and variance", async () => {
     const location = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
       const mu = sample("mu", normal(0, 100));
