@@ -1,5 +1,12 @@
 import { VERSION } from "../base/version.ts";
-import { type Loo, loo, type PointwiseLogLikelihood, type Waic, waic } from "../diagnostics/predictive-accuracy.ts";
+import {
+  type Loo,
+  loo,
+  type PointwiseLogLikelihood,
+  relativeEfficiency,
+  type Waic,
+  waic,
+} from "../diagnostics/predictive-accuracy.ts";
 import { khatOfExpectation } from "../diagnostics/psis.ts";
 import type { Returned } from "../model/model.ts";
 import type { TracedModel } from "../model/site.ts";
@@ -187,7 +194,7 @@ export class Posterior<R extends Returned = Returned> extends DrawnPosterior {
   /** Leave-one-out predictive accuracy by PSIS (Vehtari, Gelman and Gabry 2017). */
   async loo(): Promise<Loo> {
     const all = await this.pointwiseLogLikelihood();
-    return loo(all);
+    return loo(all, this.chains ? { relativeEfficiency: relativeEfficiency(all, this.allDraws.chains) } : {});
   }
   /** Watanabe's information criterion. */
   async waic(): Promise<Waic> {

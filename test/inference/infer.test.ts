@@ -6,13 +6,20 @@ import {
   infer,
   intervene,
   loadPosterior,
+  loo,
   type Model,
+  mcseMean,
   model,
   normal,
   positive,
   type Tensor,
 } from "ansatz";
 import { describe, expect, test } from "vitest";
+
+const variance = (x: readonly number[]): number => {
+  const mean = x.reduce((a, b) => a + b, 0) / x.length;
+  return x.reduce((a, b) => a + (b - mean) ** 2, 0) / (x.length - 1);
+};
 
 const columns = { y: [28, 8, -3, 7, -1, 1, 18, 12], sigma: [15, 10, 16, 11, 9, 11, 10, 18] };
 const eightSchools = model(({ sample, observe, plate, deterministic }, { y, sigma }: { y: Tensor; sigma: Tensor }) => {
@@ -191,6 +198,23 @@ describe("what a posterior offers", () => {
         expect(second[d * 8 + i]).toBeCloseTo(-0.5 * z * z - Math.log(columns.sigma[i]! * Math.sqrt(2 * Math.PI)), 10);
       }
     }
+  });
+
+  test("leave-one-out takes draws of chains for as many as their likelihoods are worth", async () => {
+    const posterior = await infer(eightSchools, columns, { method: "nuts", draws: 250 });
+    const { count, values } = await posterior.pointwise();
+    const matrix = { values, draws: 1000, observations: count };
+    const efficiency = Array.from({ length: count }, (_, i) => {
+      const chains = [0, 1, 2, 3].map((c) =>
+        Float64Array.from({ length: 250 }, (_, d) => Math.exp(values[(c * 250 + d) * count + i]!)),
+      );
+      return variance(chains.flatMap((x) => [...x])) / mcseMean(chains) ** 2 / 1000;
+    });
+    const { khat } = await posterior.loo();
+    expect([...khat]).toEqual(
+      [...loo(matrix, { relativeEfficiency: efficiency }).khat].map((k) => expect.closeTo(k, 8)),
+    );
+    expect(khat).not.toEqual(loo(matrix).khat);
   });
 
   test("replicates of the data have the posterior's predictive mean and variance", async () => {
