@@ -1,11 +1,14 @@
 import { psis } from "../diagnostics/psis.ts";
 import type { Approximation } from "./approximation.ts";
 import type { LogDensity } from "./log-density.ts";
+import type { Slice } from "./slicer.ts";
 import { DEGREES, studentT } from "./student-t.ts";
 import { choleskyOf } from "./symmetric-solve.ts";
 
 const ROUNDS = 4;
 const DRAWS = 4000;
+/** Between so many of them the host may have its turn. */
+const AT_ONCE = 100;
 /** A tail index at which the proposal fits: the moments of its draws are the last. */
 const FITS = 0.3;
 
@@ -37,7 +40,12 @@ function weightedCovariance(x: Float64Array, weights: Float64Array, mean: Float6
  * Guillin, Marin and Robert 2008; moments from Pareto smoothed weights): inclusive KL, where a variational fit minimises the
  * exclusive one. It starts from an approximation that has the posterior's place and rough shape.
  */
-export function adaptiveImportance(start: Approximation, density: LogDensity, seed: number): Approximation {
+export async function adaptiveImportance(
+  start: Approximation,
+  density: LogDensity,
+  seed: number,
+  slice: Slice,
+): Promise<Approximation> {
   const since = performance.now();
   const { dim } = start;
   let mean: Float64Array = start.mean.slice();
@@ -60,6 +68,7 @@ export function adaptiveImportance(start: Approximation, density: LogDensity, se
       for (let i = 0; i < dim; i++) point[i] = x[s * dim + i]!;
       const logP = density.evaluate(point, gradient);
       raw[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s]!;
+      if (s % AT_ONCE === 0) await slice();
     }
     evaluations += DRAWS;
     const { logWeights, khat } = psis(raw);

@@ -8,6 +8,7 @@ import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
 import type { Approximation } from "./approximation.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
+import type { Slice } from "./slicer.ts";
 import { defended } from "./student-t.ts";
 
 /** Whether the reported moments are vouched for, and why: of draws by a sampler from R-hat, of weighted draws from k-hat. */
@@ -41,28 +42,41 @@ export interface WeightedDraws {
 const SCREENED = 1000;
 const HOPELESS = 0.8;
 
-/** Draws from an approximation and a wider one beside it, weighted by Pareto smoothed importance sampling; few of them where those show that it is hopeless. */
-export function weigh(q: Approximation, density: LogDensity, count: number, seed: number): WeightedDraws {
+/** Between so many draws the host may have its turn. */
+const AT_ONCE = 100;
+
+/**
+ * Draws from an approximation and a wider one beside it, weighted by Pareto smoothed importance sampling; few of them where those show
+ * that it is hopeless.
+ */
+export async function weigh(
+  q: Approximation,
+  density: LogDensity,
+  count: number,
+  seed: number,
+  slice: Slice,
+): Promise<WeightedDraws> {
   const { dim } = q;
   const proposal = defended(q);
   const points = proposal.draw(count, seed);
   const gradient = new Float64Array(dim);
   const point = new Float64Array(dim);
   const raw = new Float64Array(count);
-  const weighFrom = (from: number, to: number): void => {
+  const weighFrom = async (from: number, to: number): Promise<void> => {
     const logQ = proposal.logDensityOf(points.subarray(from * dim, to * dim));
     for (let s = from; s < to; s++) {
       for (let j = 0; j < dim; j++) point[j] = points[s * dim + j]!;
       const logP = density.evaluate(point, gradient);
       raw[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s - from]!;
+      if (s % AT_ONCE === 0) await slice();
     }
   };
   const screened = Math.min(SCREENED, count);
-  weighFrom(0, screened);
+  await weighFrom(0, screened);
   if (screened === count) return smoothed(points, raw);
   const first = smoothed(points.slice(0, screened * dim), raw.slice(0, screened));
   if (first.khat > HOPELESS) return first;
-  weighFrom(screened, count);
+  await weighFrom(screened, count);
   return smoothed(points, raw);
 }
 

@@ -137,6 +137,36 @@ describe("condition and intervene", () => {
   });
 });
 
+describe("a signal", () => {
+  // A density that takes a while: thousands of observations, some of which bend it.
+  const slow = model(({ sample, observe }, { x, y }: { x: Tensor; y: Tensor }) => {
+    const b = sample("b", normal(0, 1), [8]);
+    observe("y", normal(x.mul(b).sum(-1).sin().add(b.at(0)), 1), y);
+  });
+  const x = Array.from({ length: 8000 }, (_, i) => Array.from({ length: 8 }, (_, j) => Math.sin(7.1 * i + j * j)));
+  const y = x.map((row) => Math.sin(row[0]! + row[1]!));
+
+  for (const [method, piece] of [
+    ["laplace", "searches"],
+    ["importance", "weighted draws"],
+  ] as const) {
+    test(`ends ${method} between its ${piece}, and timers have their turn meanwhile`, async () => {
+      const control = new AbortController();
+      let turns = 0;
+      let abortedAt = Number.POSITIVE_INFINITY;
+      const timer = setInterval(() => {
+        if (++turns < 5) return;
+        abortedAt = Math.min(abortedAt, turns);
+        control.abort();
+      }, 1);
+      const fit = infer(slow, { x, y }, { method, signal: control.signal });
+      await expect(fit).rejects.toThrow(/abort/i);
+      clearInterval(timer);
+      expect(turns).toBeLessThan(abortedAt + 5);
+    });
+  }
+});
+
 describe("what a posterior offers", () => {
   test("a file of it has the same draws and says the same, without the model", async () => {
     const posterior = await infer(eightSchools, columns);
