@@ -88,6 +88,9 @@ const RETRIES = 6;
  */
 const LOST_NATS = 10;
 const LOST_NOISE = 20;
+/** Averages that agree to this share of the tolerance though the objective has noise: the optimizer stands still. */
+const STANDSTILL = 1e-8;
+const NOISY = 1e-3;
 const KL_DRAWS = 256;
 /** Draws among which the one that was not finite is looked for, each time that a step was skipped, and how often. */
 const SEARCHED = 512;
@@ -223,6 +226,11 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
   let steps = 0;
   let average: Float64Array | null = null;
   let retries = 0;
+  let wasFreed = false;
+  const forget = () => {
+    for (const name of optimizer.slots)
+      (fit.state as Record<string, typeof fit.state.params>)[`slot.${name}`]!.view().fill(0);
+  };
   let best = { objective: Number.POSITIVE_INFINITY, noise: 0 };
   let address: string | null = null;
   let searches = 0;
@@ -269,8 +277,7 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
       if (retries++ < RETRIES && steps < maxSteps) {
         rate /= 4;
         fit.state.params!.write(average ?? first);
-        for (const name of optimizer.slots)
-          (fit.state as Record<string, typeof fit.state.params>)[`slot.${name}`]!.view().fill(0);
+        forget();
         continue;
       }
       average ??= first;
@@ -288,7 +295,14 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
     average = next;
     onEvent?.({ kind: "rate", step: steps, learningRate: rate, symmetricKl: moved });
     const shown = `at learning rates ${2 * rate} and ${rate} the averages differ by ${moved.toPrecision(2)} nats of symmetric KL`;
-    if (moved <= tolerance && settled) verdict = { converged: true, reason: `${shown}, within ${tolerance}` };
+    const standsStill = moved <= STANDSTILL * tolerance && trace.lowest.noise > NOISY;
+    if (standsStill && !wasFreed && steps < maxSteps) {
+      // A gradient of long ago is in its way: it goes on without that memory.
+      wasFreed = true;
+      forget();
+      rate /= 2;
+      fit.state.params!.write(average);
+    } else if (moved <= tolerance && settled) verdict = { converged: true, reason: `${shown}, within ${tolerance}` };
     else if (steps >= maxSteps)
       verdict = {
         converged: false,

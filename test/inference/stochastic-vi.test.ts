@@ -161,6 +161,12 @@ describe("how a stochastic fit ends", () => {
     });
   }
 
+  test("where one gradient leaves a flow standing still nearby it goes on, and reaches what other seeds reach", async () => {
+    const [lamed, other] = await Promise.all([6, 1].map((seed) => stochasticVi(rates(), { family: couplingFlow, estimator: "score", seed }))); // biome-ignore format: one line
+    expect(lamed!.converged, lamed!.reason).toBe(true);
+    expect(lamed!.negElbo).toBeLessThan(other!.negElbo + 0.1);
+  });
+
   test("a gradient that is never finite is a reason", async () => {
     // Finite at the start, and NaN nearly everywhere else.
     const target = targetOf(1, (u) => u.sub(u.abs()).log().mul(1e-9).sub(u.square()).sum());
