@@ -29,6 +29,19 @@ export default defineConfig({
       ],
     },
   },
+  // `infer` is a keyword inside conditional types. The bundler of declarations renames imports of that name, but not what exports
+  // them, and the package would have no type for it.
+  plugins: [
+    {
+      name: "declared-infer",
+      generateBundle: (_, bundle) => {
+        for (const [file, chunk] of Object.entries(bundle)) {
+          if (chunk.type === "chunk" && file.endsWith(".d.ts"))
+            chunk.code = chunk.code.replace(/\b__Infer\b/g, "infer");
+        }
+      },
+    },
+  ],
   sourcemap: true,
   clean: true,
   report: false,

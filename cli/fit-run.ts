@@ -213,7 +213,7 @@ async function writeExports(directory: string, posterior: Posterior, flags: FitF
   const places: string[] = [];
   for (const format of new Set(flags.export ?? [])) {
     const place = join(directory, fitFiles[format]);
-    if (format === "arviz") writeFileTree(place, posterior.toArviz());
+    if (format === "arviz") writeFileTree(place, await posterior.toArviz());
     else if (format === "stan") {
       mkdirSync(place);
       for (const [name, bytes] of Object.entries(posterior.toStanCsv())) writeFileSync(join(place, name), bytes);

@@ -23,6 +23,24 @@ const consumer = `
   for (const name of ["ansatz/node", "ansatz/blas", "ansatz/digits"]) await import(name);
 `;
 
+/** Compiled against the declarations, which are checked as well: what is `any` by mistake takes any argument. */
+const typedConsumer = `
+  import { infer, model, normal, type Tensor } from "ansatz";
+  import * as node from "ansatz/node";
+  import * as digits from "ansatz/digits";
+
+  const level = model(({ sample, observe }, { y }: { y: Tensor }) => {
+    const mean = sample("mean", normal(0, 1));
+    observe("y", normal(mean, 1), y);
+    return { mean };
+  });
+  export const posterior = await infer(level, { y: [1, 2] });
+  export const draws: Float64Array = posterior.draws.mean.values;
+  // @ts-expect-error: the model reads y
+  await infer(level, { z: [1, 2] });
+  export { digits, node };
+`;
+
 try {
   run("npm pack", "npm", ["pack", "--pack-destination", scratch], root);
   const archive = readdirSync(scratch).find((name) => name.endsWith(".tgz"));
@@ -35,6 +53,10 @@ try {
   run("install from the archive", "npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball], scratch);
   writeFileSync(join(scratch, "consumer.js"), consumer);
   run("import every public name", process.execPath, ["consumer.js"], scratch);
+  writeFileSync(join(scratch, "typed.ts"), typedConsumer);
+  const types = ["--typeRoots", join(root, "node_modules", "@types"), "--types", "node"];
+  const strict = ["--noEmit", "--strict", "--skipLibCheck", "false", "--module", "nodenext", "--target", "es2023"];
+  run("compile a program against the types", process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...strict, ...types, "typed.ts"], scratch); // biome-ignore format: one line
   run("ansatz --help", "npx", ["--no-install", "ansatz", "--help"], scratch);
 } finally {
   rmSync(scratch, { recursive: true, force: true });

@@ -1,3 +1,4 @@
+import { essMean } from "./ess.ts";
 import { logSumExp, variance } from "./moments.ts";
 import { khatThreshold, psis } from "./psis.ts";
 
@@ -34,6 +35,22 @@ export interface Waic extends PredictiveAccuracy {
 export interface LooOptions {
   /** Effective draws per draw, of all observations or of each. Default 1. */
   readonly relativeEfficiency?: number | ArrayLike<number>;
+}
+
+/**
+ * Effective draws per draw of each observation's likelihood, where the draws are those of `chains` chains one after the other: what
+ * `loo` is to know of draws that depend on each other (Vehtari, Gelman, Gabry 2017, section 2.1). 1 where nothing can be said.
+ */
+export function relativeEfficiency(logLikelihood: PointwiseLogLikelihood, chains: number): Float64Array {
+  const { draws, observations } = logLikelihood;
+  const length = draws / chains;
+  return Float64Array.from({ length: observations }, (_, i) => {
+    const column = columnOf(logLikelihood, i);
+    const greatest = column.reduce((a, b) => Math.max(a, b), -Infinity);
+    const likelihood = column.map((value) => Math.exp(value - greatest));
+    const split = Array.from({ length: chains }, (_, c) => likelihood.subarray(c * length, (c + 1) * length));
+    return essMean(split) / draws || 1;
+  });
 }
 
 /**

@@ -2,6 +2,7 @@ import { psis } from "../diagnostics/psis.ts";
 import type { Approximation } from "./approximation.ts";
 import { rawLogWeights } from "./certificate.ts";
 import type { LogDensity } from "./log-density.ts";
+import type { Slice } from "./slicer.ts";
 import { DEGREES, studentT } from "./student-t.ts";
 import { choleskyOf } from "./symmetric-solve.ts";
 
@@ -38,7 +39,12 @@ function weightedCovariance(x: Float64Array, weights: Float64Array, mean: Float6
  * Guillin, Marin and Robert 2008; moments from Pareto smoothed weights): inclusive KL, where a variational fit minimises the
  * exclusive one. It starts from an approximation that has the posterior's place and rough shape.
  */
-export function adaptiveImportance(start: Approximation, density: LogDensity, seed: number): Approximation {
+export async function adaptiveImportance(
+  start: Approximation,
+  density: LogDensity,
+  seed: number,
+  slice: Slice,
+): Promise<Approximation> {
   const since = performance.now();
   const { dim } = start;
   let mean: Float64Array = start.mean.slice();
@@ -55,7 +61,7 @@ export function adaptiveImportance(start: Approximation, density: LogDensity, se
     const q = studentT(mean, factor);
     const x = q.draw(DRAWS, seed + 101 * (round + 1));
     evaluations += DRAWS;
-    const { logWeights, khat } = psis(rawLogWeights(density, x, q.logDensityOf(x)));
+    const { logWeights, khat } = psis(await rawLogWeights(density, x, q.logDensityOf(x), slice));
     const weights = logWeights.map(Math.exp);
     const next = weightedMean(x, weights, dim);
     const spread = weightedCovariance(x, weights, next);

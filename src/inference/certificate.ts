@@ -8,6 +8,7 @@ import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
 import type { Approximation } from "./approximation.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
+import type { Slice } from "./slicer.ts";
 import { defended } from "./student-t.ts";
 
 /** Whether the reported moments are vouched for, and why: of draws by a sampler from R-hat, of weighted draws from k-hat. */
@@ -41,36 +42,67 @@ export interface WeightedDraws {
 const SCREENED = 1000;
 const HOPELESS = 0.8;
 
+/** Between so many draws the host may have its turn. */
+const AT_ONCE = 100;
+
 /** log p − log q of the rows of x [n, dim]; −∞ where the density is not a number. */
-export function rawLogWeights(density: LogDensity, x: Float64Array, logQ: Float64Array): Float64Array {
-  const { dim } = density;
-  const gradient = new Float64Array(dim);
-  const point = new Float64Array(dim);
+export async function rawLogWeights(
+  density: LogDensity,
+  x: Float64Array,
+  logQ: Float64Array,
+  slice: Slice,
+): Promise<Float64Array> {
   const out = new Float64Array(logQ.length);
-  for (let s = 0; s < out.length; s++) {
-    for (let j = 0; j < dim; j++) point[j] = x[s * dim + j]!;
-    const logP = density.evaluate(point, gradient);
-    out[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s]!;
+  for (let from = 0; from < out.length; from += AT_ONCE) {
+    weighRows(density, x, logQ, out, from, Math.min(from + AT_ONCE, out.length));
+    await slice();
   }
   return out;
 }
 
-/** Draws from an approximation and a wider one beside it, weighted by Pareto smoothed importance sampling; few of them where those show that it is hopeless. */
-export function weigh(q: Approximation, density: LogDensity, count: number, seed: number): WeightedDraws {
+function weighRows(
+  density: LogDensity,
+  x: Float64Array,
+  logQ: Float64Array,
+  out: Float64Array,
+  from: number,
+  to: number,
+): void {
+  const { dim } = density;
+  const gradient = new Float64Array(dim);
+  const point = new Float64Array(dim);
+  for (let s = from; s < to; s++) {
+    for (let j = 0; j < dim; j++) point[j] = x[s * dim + j]!;
+    const logP = density.evaluate(point, gradient);
+    out[s] = Number.isNaN(logP) ? Number.NEGATIVE_INFINITY : logP - logQ[s]!;
+  }
+}
+
+/**
+ * Draws from an approximation and a wider one beside it, weighted by Pareto smoothed importance sampling; few of them where those show
+ * that it is hopeless.
+ */
+export async function weigh(
+  q: Approximation,
+  density: LogDensity,
+  count: number,
+  seed: number,
+  slice: Slice,
+): Promise<WeightedDraws> {
   const { dim } = q;
   const proposal = defended(q);
   const points = proposal.draw(count, seed);
   const raw = new Float64Array(count);
-  const weighFrom = (from: number, to: number): void => {
+  const weighFrom = async (from: number, to: number): Promise<void> => {
     const rows = points.subarray(from * dim, to * dim);
-    raw.set(rawLogWeights(density, rows, proposal.logDensityOf(rows)), from);
+    raw.set(await rawLogWeights(density, rows, proposal.logDensityOf(rows), slice), from);
   };
   const screened = Math.min(SCREENED, count);
-  weighFrom(0, screened);
+  await weighFrom(0, screened);
   if (screened === count) return smoothed(points, raw);
   const first = smoothed(points.slice(0, screened * dim), raw.slice(0, screened));
   if (first.khat > HOPELESS) return first;
-  weighFrom(screened, count);
+  await weighFrom(screened, count);
   return smoothed(points, raw);
 }
 

@@ -30,7 +30,7 @@ export async function infer<D, R extends Returned>(
   data: DataFor<D>,
   options: InferOptions = {},
 ): Promise<Posterior<R>> {
-  const { method = "auto", onEvent, signal } = options;
+  const { method = "auto", onEvent } = options;
   checkInferOptions(options);
   if (options.q && method !== "sites") {
     throw new OptionError(`q names a family for each site, which method "sites" fits; the method is "${method}"`);
@@ -52,7 +52,7 @@ export async function infer<D, R extends Returned>(
   const attempts: Attempt[] = [];
   let best: Result | null = null;
   for (const { name, run } of plan) {
-    signal?.throwIfAborted();
+    await fit.slice();
     onEvent?.({ kind: "attempt", method: name });
     const since = performance.now();
     let result: Result;

@@ -36,6 +36,19 @@ export class IterateTrace {
     return !Number.isFinite(this.first) || last.mean[this.size]! <= this.first + 4 * noise;
   }
 
+  /** The block whose mean objective is lowest, with its sd from step to step. */
+  get lowest(): { readonly objective: number; readonly noise: number } {
+    const { size } = this;
+    const low = this.kept.reduce((a, b) => (b.mean[size]! < a.mean[size]! ? b : a));
+    return { objective: low.mean[size]!, noise: Math.sqrt(low.variance[size]!) };
+  }
+
+  /** The median of the window's objectives, block by block: single draws far out do not move it. */
+  get level(): number {
+    const objectives = this.window().map(({ mean }) => mean[this.size]!);
+    return objectives.sort((a, b) => a - b)[Math.floor(objectives.length / 2)]!;
+  }
+
   /** Adds a block from sums and sums of squares over its steps; steps whose objective was not finite are left out of its trace. */
   add(sum: Float64Array, squares: Float64Array, objective: Float64Array): void {
     const steps = objective.length;

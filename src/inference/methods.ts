@@ -41,6 +41,7 @@ import { certifySgld } from "./sgld-certificate.ts";
 import { type SgldFitOptions, sgldFit } from "./sgld-fit.ts";
 import { chooseSites, type SiteFamilies } from "./site-choice.ts";
 import { siteVi } from "./site-vi.ts";
+import { type Slice, slicer } from "./slicer.ts";
 import { type StochasticViEvent, type StochasticViOptions, stochasticVi } from "./stochastic-vi.ts";
 import { factorOf, studentT } from "./student-t.ts";
 import { sviApproximation } from "./svi/approximation.ts";
@@ -148,6 +149,8 @@ export class Fit {
   readonly density: LogDensity;
   readonly options: InferOptions;
   readonly seed: number;
+  /** Lets the host have its turn, and throws where the signal was given: between pieces of work that no program cuts into slices. */
+  readonly slice: Slice;
   private target: Promise<CompiledTarget> | null = null;
   private response: Promise<Approximation> | null = null;
   private mode: Promise<Modes> | null = null;
@@ -164,6 +167,7 @@ export class Fit {
     this.density = density;
     this.options = options;
     this.seed = options.seed ?? 0;
+    this.slice = slicer(options.signal);
   }
 
   compiled(): Promise<CompiledTarget> {
@@ -190,6 +194,7 @@ export class Fit {
       const compiled = await this.compiled();
       const { fit } = await this.modes();
       const start = fit.converged ? fit.mean : undefined;
+      await this.slice();
       const found = await fixedDraws(this.problem, { compiled, seed: this.seed, start });
       return found.hessianCholesky ? linearResponse(found, { seed: this.seed }) : found;
     })();
@@ -200,7 +205,9 @@ export class Fit {
   modes(): Promise<Modes> {
     this.mode ??= (async () => {
       const compiled = await this.compiled();
-      const found = dispersedModes(compiled, this.seed);
+      // A sampler's draws are judged also where the signal has ended the sampling.
+      const slice = this.options.signal?.aborted ? slicer(undefined) : this.slice;
+      const found = await dispersedModes(compiled, this.seed, slice);
       const best = bestOf(found);
       checkProper(compiled, best);
       const fit = await laplace(this.problem, { compiled, seed: this.seed, start: best.x });
@@ -250,7 +257,7 @@ async function weighted(fit: Fit, approximation: Approximation, others: string |
     return { certificate: { trusted: false, khat: null, reason }, approximation, weighted: null, chains: null };
   }
   for (let count = WEIGHTED_DRAWS; ; ) {
-    const draws = weigh(approximation, fit.density, count, fit.seed + 1);
+    const draws = await weigh(approximation, fit.density, count, fit.seed + 1, fit.slice);
     fit.missed = mostMissed(draws);
     fit.khat ??= draws.khat;
     const judged = certifyWeighted(draws, fit.problem.names, others, modes);
@@ -346,7 +353,7 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
     const all = [best, ...beside];
     if (beside.length && all.every(isMaximum)) return weighted(fit, severalModes(all, fit.seed), null, all.length);
     const start = await fit.linearResponse();
-    return weighted(fit, adaptiveImportance(start, fit.density, fit.seed), others);
+    return weighted(fit, await adaptiveImportance(start, fit.density, fit.seed, fit.slice), others);
   },
   pathfinder: async (fit) => {
     const { others } = await fit.modes();

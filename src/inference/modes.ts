@@ -4,6 +4,7 @@ import { type CompiledTarget, negLogDensity, startingPoint } from "./compiled-ta
 import { findMode, type Mode } from "./laplace.ts";
 import { dot, lbfgs } from "./lbfgs.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
+import type { Slice } from "./slicer.ts";
 import { diagonalOf, inverseFromCholesky } from "./symmetric-solve.ts";
 
 /** Starts besides the first that are uniform on (−2, 2), and on the wider (−10, 10). */
@@ -55,9 +56,10 @@ const distance = (x: Float64Array, y: Float64Array, sd: ArrayLike<number>): numb
 
 /**
  * The ends of searches for modes: from 0 (or where there is a finite density near it), from places dispersed around it, and from
- * places far from the first mode on both sides. Searches from far away are cut short where they lead to nothing.
+ * places far from the first mode on both sides. Searches from far away are cut short where they lead to nothing. Between searches the
+ * host has its turn.
  */
-export function dispersedModes(compiled: CompiledTarget, seed: number): Found[] {
+export async function dispersedModes(compiled: CompiledTarget, seed: number, slice: Slice): Promise<Found[]> {
   const { dim } = compiled.target;
   const generator = new Generator(seed, "dispersed starts");
   const gradient = new Float64Array(dim);
@@ -66,12 +68,17 @@ export function dispersedModes(compiled: CompiledTarget, seed: number): Found[] 
   const uniform = (radius: number) => Float64Array.from({ length: dim }, () => radius * (2 * generator.uniform() - 1));
   const near = [startingPoint(compiled, undefined, seed)];
   for (let s = 0; s < NEAR; s++) near.push(uniform(2));
-  const found: Found[] = near.filter((x, i) => i === 0 || usable(x)).map((x) => ({ ...findMode(compiled, x), near: true })); // biome-ignore format: one line
+  const found: Found[] = [];
+  for (const x of near.filter((x, i) => i === 0 || usable(x))) {
+    found.push({ ...findMode(compiled, x), near: true });
+    await slice();
+  }
 
   const sds = sdsOnce();
   const fn = negLogDensity(compiled);
-  const search = (starts: readonly Float64Array[], around: Mode): void => {
+  const search = async (starts: readonly Float64Array[], around: Mode): Promise<void> => {
     for (const start of starts) {
+      await slice();
       if (!usable(start)) continue;
       const rough = lbfgs(fn, start, { scale: sds(around), maxIterations: 100, valueTolerance: 1e-6 });
       if (!(-rough.value > bestOf(found).logDensity - HOPELESS)) continue;
@@ -84,7 +91,7 @@ export function dispersedModes(compiled: CompiledTarget, seed: number): Found[] 
       [1, -1].map((side) => mode.x.map((m, j) => m + side * FAR[k]! * sds(mode)[j]! * direction[j]!)),
     );
   const first = bestOf(found);
-  search([...Array.from({ length: WIDE }, () => uniform(10)), ...about(first)], first);
+  await search([...Array.from({ length: WIDE }, () => uniform(10)), ...about(first)], first);
   const searched: Mode[] = [first];
   while (searched.length < SEARCHED_ABOUT) {
     const best = bestOf(found);
@@ -92,7 +99,7 @@ export function dispersedModes(compiled: CompiledTarget, seed: number): Found[] 
     if (!others.length) break;
     for (const mode of others.slice(0, SEARCHED_ABOUT - searched.length)) {
       searched.push(mode);
-      search(about(mode), mode);
+      await search(about(mode), mode);
     }
   }
   return found;

@@ -11,11 +11,10 @@ import {
   savePosterior,
 } from "../posterior/saved-posterior.ts";
 import { canDraw, drawStored, type StoredApproximation, storedGaussian } from "../posterior/stored-approximation.ts";
-import { type SummaryRow, summary } from "../posterior/summary.ts";
-import { formatSummary } from "../posterior/summary-table.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Approximation } from "./approximation.ts";
 import type { Attempt } from "./certificate.ts";
+import { DrawnPosterior } from "./drawn-posterior.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
 import type { Problem } from "./problem.ts";
 
@@ -81,11 +80,19 @@ export interface PosteriorContent {
   readonly approximation: Approximation | null;
   readonly chains: ChainsResult | null;
   readonly warnings: readonly string[];
+  readonly importanceEss: number | null;
+}
+
+/** What the notes of a file hold where there is something to say. */
+interface Notes {
+  readonly warnings?: readonly string[];
+  readonly importanceEss?: number;
 }
 
 /** The posterior as one file (safetensors), which needs no source of the model to be read and sampled. */
 export function encodePosterior(posterior: PosteriorContent, version: string): Uint8Array {
-  const { problem, approximation, chains, attempts } = posterior;
+  const { problem, approximation, chains, attempts, warnings, importanceEss } = posterior;
+  const notes: Notes = { ...(warnings.length > 0 && { warnings }), ...(importanceEss !== null && { importanceEss }) };
   const plain = problem;
   const supports = Object.fromEntries(
     plain.layout.sites.filter(isLatent).flatMap(({ name, support }) => {
@@ -99,73 +106,58 @@ export function encodePosterior(posterior: PosteriorContent, version: string): U
     versions: { ansatz: version },
     certificate: attempts as unknown as Json,
     draws: posterior.allDraws,
-    ...(posterior.warnings.length ? { notes: { warnings: posterior.warnings } } : {}),
+    ...(Object.keys(notes).length > 0 && { notes: notes as Json }),
     supports,
     ...(chains ? { stats: statsOf(chains) } : {}),
     ...(approximation ? { approximation: storedApproximation(plain, approximation) } : {}),
   });
 }
 
-/** A posterior that was read from a file. */
-export interface LoadedPosterior {
-  readonly method: string;
-  readonly trusted: boolean;
-  readonly reason: string;
-  readonly khat: number | null;
-  /** What no number of the result shows. */
-  readonly warnings: readonly string[];
+/** A posterior that was read from a file: its draws and what was said of them, without the model. */
+export class LoadedPosterior extends DrawnPosterior {
   readonly draws: Draws["sites"];
-  readonly table: readonly SummaryRow[];
   /** All that the file holds. */
   readonly saved: SavedPosterior;
-  summary(): string;
+
+  constructor(saved: SavedPosterior) {
+    const { warnings = [], importanceEss = null } = (saved.notes ?? {}) as Notes;
+    const attempts = saved.certificate as unknown as readonly Attempt[];
+    super({ draws: saved.draws, attempts, seed: saved.seed, importanceEss, warnings });
+    this.draws = saved.draws.sites;
+    this.saved = saved;
+  }
+
+  /** What the sampler recorded of each draw, [chains, draws]; null where there was none. */
+  get samplerStats(): SamplerStats | null {
+    return this.saved.stats ?? null;
+  }
+
   /**
    * New draws of the latent sites: of the stored approximation where there is one, else taken anew from the stored draws.
    *
    * @throws OptionError for a family that cannot be drawn from without its model
    */
-  sample(count: number, seed?: number): Draws;
+  sample(count: number, seed = 0): Draws {
+    const { draws, approximation } = this.saved;
+    if (approximation && canDraw(approximation)) return drawStored(approximation, count, seed);
+    const all = draws.chains * draws.draws;
+    if (count > all) {
+      throw new OptionError(
+        `the file holds ${all} draws and no approximation that more could be drawn from: ask for at most so many`,
+      );
+    }
+    // Evenly spaced, so that all chains have their share.
+    const at = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * all) / count));
+    const sites = Object.entries(draws.sites).map(([name, { shape, values }]) => {
+      const size = values.length / all;
+      const out = new Float64Array(count * size);
+      for (const [i, d] of at.entries()) out.set(values.subarray(d * size, (d + 1) * size), i * size);
+      return [name, { shape, values: out }];
+    });
+    return drawsOf(1, count, Object.fromEntries(sites));
+  }
 }
 
 /** Reads what `posterior.save()` wrote. @throws DataError when it is no such file */
-export function loadPosterior(bytes: Uint8Array, source?: string): LoadedPosterior {
-  const saved = decode(bytes, source);
-  const attempts = saved.certificate as unknown as readonly { trusted: boolean; reason: string; khat: number | null }[];
-  const { trusted = false, reason = "", khat = null } = attempts.at(-1) ?? {};
-  const { draws, approximation, method } = saved;
-  const { warnings = [] } = (saved.notes ?? {}) as { warnings?: readonly string[] };
-  let rows: SummaryRow[] | null = null;
-  const table = () => (rows ??= summary(draws));
-  return {
-    method,
-    trusted,
-    reason,
-    khat,
-    warnings,
-    draws: draws.sites,
-    get table() {
-      return table();
-    },
-    saved,
-    summary: () =>
-      `${method}: ${trusted ? "trusted" : "NOT trusted"}. ${reason}${warnings.map((w) => `\nWarning: ${w}`).join("")}\n\n${formatSummary(table())}`,
-    sample(count, seed = 0) {
-      if (approximation && canDraw(approximation)) return drawStored(approximation, count, seed);
-      const all = draws.chains * draws.draws;
-      if (count > all) {
-        throw new OptionError(
-          `the file holds ${all} draws and no approximation that more could be drawn from: ask for at most so many`,
-        );
-      }
-      // Evenly spaced, so that all chains have their share.
-      const at = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * all) / count));
-      const sites = Object.entries(draws.sites).map(([name, { shape, values }]) => {
-        const size = values.length / all;
-        const out = new Float64Array(count * size);
-        for (const [i, d] of at.entries()) out.set(values.subarray(d * size, (d + 1) * size), i * size);
-        return [name, { shape, values: out }];
-      });
-      return drawsOf(1, count, Object.fromEntries(sites));
-    },
-  };
-}
+export const loadPosterior = (bytes: Uint8Array, source?: string): LoadedPosterior =>
+  new LoadedPosterior(decode(bytes, source));

@@ -1,20 +1,22 @@
 import { VERSION } from "../base/version.ts";
-import { mean, variance } from "../diagnostics/moments.ts";
-import { type Loo, loo, type Waic, waic } from "../diagnostics/predictive-accuracy.ts";
+import {
+  type Loo,
+  loo,
+  type PointwiseLogLikelihood,
+  relativeEfficiency,
+  type Waic,
+  waic,
+} from "../diagnostics/predictive-accuracy.ts";
 import { khatOfExpectation } from "../diagnostics/psis.ts";
-import { centralInterval, highestDensityInterval, type Interval, quantiles } from "../diagnostics/quantile.ts";
 import type { Returned } from "../model/model.ts";
-import { type Draws, drawsOf, elementNames, type SiteDraws, siteOf } from "../posterior/draws.ts";
-import { type InferenceDataOptions, inferenceData } from "../posterior/inference-data.ts";
-import { toParquet } from "../posterior/parquet.ts";
+import type { TracedModel } from "../model/site.ts";
+import { type Draws, drawsOf, type SiteDraws } from "../posterior/draws.ts";
+import type { InferenceDataContent } from "../posterior/inference-data.ts";
 import type { SamplerStats } from "../posterior/sampler-stats.ts";
-import { stanCsv } from "../posterior/stan-csv.ts";
-import { type SummaryRow, summary } from "../posterior/summary.ts";
-import { formatSummary } from "../posterior/summary-table.ts";
-import type { FileTree } from "../posterior/zarr.ts";
 import type { Approximation } from "./approximation.ts";
 import type { Attempt, WeightedDraws } from "./certificate.ts";
 import { type StateProbabilities, stateProbabilities } from "./discrete-posterior.ts";
+import { DrawnPosterior } from "./drawn-posterior.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
 import { encodePosterior, type PosteriorContent, statsOf } from "./posterior-files.ts";
@@ -43,88 +45,40 @@ export interface PosteriorParts<R extends Returned> {
 /** Names of what a model's body returned. */
 type Names<R> = R extends Readonly<Record<string, unknown>> ? keyof R & string : string;
 
+/** What the body returned under another name than that of its site. */
+function secondNames({ sites, returned }: TracedModel, draws: Draws["sites"]): Draws["sites"] {
+  const names = new Map(sites.filter((s) => s.kind !== "observe").map((s) => [s.value.node, s.name]));
+  return Object.fromEntries(
+    Object.entries(returned ?? {}).flatMap(([name, { node }]) => {
+      const site = draws[names.get(node) ?? ""];
+      return site && !Object.hasOwn(draws, name) ? [[name, site]] : [];
+    }),
+  );
+}
+
 /** A posterior as draws, with what vouches for it. */
-export class Posterior<R extends Returned = Returned> {
+export class Posterior<R extends Returned = Returned> extends DrawnPosterior {
   /** Draws by name: of every latent and deterministic site, and of what the model's body returned. */
   readonly draws: { readonly [K in Names<R>]: SiteDraws } & Readonly<Record<string, SiteDraws>>;
-  /** The same with the numbers of chains and draws. */
-  readonly allDraws: Draws;
   readonly unconstrained: Float64Array;
-  readonly attempts: readonly Attempt[];
-  readonly seed: number;
   /** q, where a variational method made the draws. */
   readonly approximation: Approximation | null;
   /** What the sampler recorded, where there was one. */
   readonly chains: ChainsResult | null;
   /** Draws of q with their importance weights, where a variational method made them: what k-hat is about. */
   readonly weights: WeightedDraws | null;
-  /** What no number of the result shows: that q provably leaves out a part of the model's support. */
-  readonly warnings: readonly string[];
   readonly problem: Problem<R>;
   private readonly density: LogDensity;
-  private readonly importanceEss: number | null;
-  private rows: SummaryRow[] | null = null;
 
   constructor(parts: PosteriorParts<R>) {
+    super({ ...parts, warnings: parts.warnings ?? [] });
     this.problem = parts.problem;
     this.density = parts.logDensity;
-    this.allDraws = parts.draws;
-    this.draws = parts.draws.sites as never;
+    this.draws = { ...parts.draws.sites, ...secondNames(parts.problem.layout, parts.draws.sites) } as never;
     this.unconstrained = parts.unconstrained;
-    this.attempts = parts.attempts;
-    this.seed = parts.seed;
     this.approximation = parts.approximation;
     this.chains = parts.chains;
     this.weights = parts.weights ?? null;
-    this.importanceEss = parts.importanceEss;
-    this.warnings = parts.warnings ?? [];
-  }
-
-  private get last(): Attempt {
-    return this.attempts.at(-1)!;
-  }
-  /** The method that the draws are from. */
-  get method(): string {
-    return this.last.method;
-  }
-  /** Whether the reported moments are vouched for; `reason` says in words why, or why not. */
-  get trusted(): boolean {
-    return this.last.trusted;
-  }
-  get reason(): string {
-    return this.last.reason;
-  }
-  /** k-hat of the joint importance weights; null for a sampler's draws. */
-  get khat(): number | null {
-    return this.last.khat;
-  }
-
-  /** A row for each element: mean, sd, quantiles, diagnostics. */
-  get table(): readonly SummaryRow[] {
-    if (!this.rows) {
-      const isChains = this.chains !== null || this.allDraws.chains > 1;
-      const rows = summary(this.allDraws, isChains);
-      // Draws that were resampled by weight are independent but for the weights: chains they have none.
-      const ess = this.importanceEss;
-      this.rows = isChains
-        ? rows
-        : rows.map((row) => {
-            const size = ess === null ? row.essBulk : Math.min(row.essBulk, ess);
-            return { ...row, rhat: Number.NaN, essBulk: size, essTail: size, mcseMean: row.sd / Math.sqrt(size) };
-          });
-    }
-    return this.rows;
-  }
-
-  /** The table as text, with the certificate above it. */
-  summary(): string {
-    const verdict = `${this.method}: ${this.trusted ? "trusted" : "NOT trusted"}. ${this.reason}`;
-    const unseen =
-      this.khat === null
-        ? []
-        : ["k-hat is made of draws of q and around it: it cannot see a mode that was never visited."];
-    const warnings = this.warnings.map((w) => `Warning: ${w}`);
-    return `${[verdict, ...unseen, ...warnings].join("\n")}\n\n${formatSummary(this.table)}`;
   }
 
   /** What the sampler recorded of each draw, [chains, draws]; null where there was none. */
@@ -149,58 +103,36 @@ export class Posterior<R extends Returned = Returned> {
     );
   }
 
-  /** The table alone as text. */
-  tableText(): string {
-    return formatSummary(this.table);
-  }
-
   /** The posterior as one file, which `loadPosterior` reads without the model's source. */
   save(): Uint8Array {
     return encodePosterior(this as unknown as PosteriorContent, VERSION);
   }
-  /** ArviZ's InferenceData as the files of a Zarr store, by path. */
-  toArviz(options: InferenceDataOptions = {}): FileTree {
-    const sampleStats = this.chains ? statsOf(this.chains) : undefined;
-    const observed = Object.entries(this.problem.arrays).map(([name, array]) => [name, array]);
-    return inferenceData(
-      { posterior: this.allDraws, sampleStats, constantData: Object.fromEntries(observed) },
-      options,
-    );
-  }
-  /** CmdStan's CSV files, one a chain, by name. */
-  toStanCsv(): FileTree {
-    return stanCsv(this.allDraws, this.chains ? statsOf(this.chains) : {}, { seed: this.seed });
-  }
-  /** One Parquet table: a row for each draw. */
-  toParquet(): Promise<Uint8Array> {
-    return toParquet(this.allDraws, this.chains ? statsOf(this.chains) : {});
-  }
 
-  private elements(name: string): Float64Array[] {
-    const { shape, values } = siteOf(this.allDraws, name);
-    const size = elementNames(name, shape).length;
-    return Array.from({ length: size }, (_, i) => Float64Array.from({ length: values.length / size }, (_, d) => values[d * size + i]!)); // biome-ignore format: one line
-  }
-
-  /** Posterior means of a site's elements, row-major. */
-  mean(name: string): number[] {
-    return this.elements(name).map((x) => mean(x));
-  }
-  sd(name: string): number[] {
-    return this.elements(name).map((x) => Math.sqrt(variance(x)));
-  }
-  quantile(name: string, probability: number): number[] {
-    return this.elements(name).map((x) => quantiles(x, [probability])[0]!);
-  }
-  /** Intervals that hold this much of the posterior: of equal tails, or the shortest. */
-  interval(name: string, probability = 0.9, kind: "central" | "highestDensity" = "central"): Interval[] {
-    const of = kind === "central" ? centralInterval : highestDensityInterval;
-    return this.elements(name).map((x) => of(x, probability));
+  /** Besides draws: the data, what was observed of them, and the log-likelihood of each observation (`arviz.loo`). */
+  protected override async arvizContent(): Promise<InferenceDataContent> {
+    const { chains, draws } = this.allDraws;
+    return {
+      ...(await super.arvizContent()),
+      logLikelihood: drawsOf(chains, draws, await this.logLikelihoods()),
+      observedData: await this.observed(),
+      constantData: this.problem.arrays,
+    };
   }
 
   /** Log joint density at unconstrained coordinates, log-Jacobians included. */
   logDensity(unconstrained: Float64Array): number {
     return this.density.evaluate(unconstrained, new Float64Array(this.density.dim));
+  }
+
+  /** Log-likelihood of each observation of each observed site at each draw, [chains · draws, ...shape]: never scaled by subsampling. */
+  private async logLikelihoods(): Promise<Record<string, SiteDraws>> {
+    const reporter = await compileReporter(
+      this.problem as unknown as Problem,
+      ({ terms, assignment }) =>
+      Object.fromEntries(terms.filter((t) => t.kind === "observe").map((t) => [t.sites.join("+"), assignment.of([t.logProb])[0]!])), // biome-ignore format: one line
+    );
+    const all = reporter.all(this.unconstrained, this.allDraws.chains * this.allDraws.draws);
+    return Object.fromEntries(Object.entries(all).map(([name, values]) => [name, { shape: reporter.shapes[name]!, values }])); // biome-ignore format: one line
   }
 
   /** Log-likelihood of each observation at each draw, [chains · draws, observations]: never scaled by subsampling. */
@@ -209,20 +141,15 @@ export class Posterior<R extends Returned = Returned> {
     readonly count: number;
     readonly values: Float64Array;
   }> {
-    const reporter = await compileReporter(
-      this.problem as unknown as Problem,
-      ({ terms, assignment }) =>
-      Object.fromEntries(terms.filter((t) => t.kind === "observe").map((t) => [t.sites.join("+"), assignment.of([t.logProb])[0]!])), // biome-ignore format: one line
-    );
+    const all = await this.logLikelihoods();
     const n = this.allDraws.chains * this.allDraws.draws;
-    const all = reporter.all(this.unconstrained, n);
     const sites = Object.keys(all);
-    const widths = sites.map((s) => all[s]!.length / n);
+    const widths = sites.map((s) => all[s]!.values.length / n);
     const count = widths.reduce((a, b) => a + b, 0);
     const values = new Float64Array(n * count);
     for (let d = 0, at = 0; d < n; d++) {
       for (const [i, s] of sites.entries()) {
-        values.set(all[s]!.subarray(d * widths[i]!, (d + 1) * widths[i]!), at);
+        values.set(all[s]!.values.subarray(d * widths[i]!, (d + 1) * widths[i]!), at);
         at += widths[i]!;
       }
     }
@@ -259,15 +186,19 @@ export class Posterior<R extends Returned = Returned> {
     return stateProbabilities(this.problem as unknown as Problem, this.unconstrained);
   }
 
+  private async pointwiseLogLikelihood(): Promise<PointwiseLogLikelihood> {
+    const { count: observations, values } = await this.pointwise();
+    return { draws: this.allDraws.chains * this.allDraws.draws, observations, values };
+  }
+
   /** Leave-one-out predictive accuracy by PSIS (Vehtari, Gelman and Gabry 2017). */
   async loo(): Promise<Loo> {
-    const { count, values } = await this.pointwise();
-    return loo({ draws: this.allDraws.chains * this.allDraws.draws, observations: count, values } as never);
+    const all = await this.pointwiseLogLikelihood();
+    return loo(all, this.chains ? { relativeEfficiency: relativeEfficiency(all, this.allDraws.chains) } : {});
   }
   /** Watanabe's information criterion. */
   async waic(): Promise<Waic> {
-    const { count, values } = await this.pointwise();
-    return waic({ draws: this.allDraws.chains * this.allDraws.draws, observations: count, values } as never);
+    return waic(await this.pointwiseLogLikelihood());
   }
 }
 

@@ -82,6 +82,15 @@ const PATIENCE = 40;
 const MOST_BLOCKS = 80;
 /** How often the first learning rate is divided by 4 when the fit does not get anywhere with it. */
 const RETRIES = 6;
+/**
+ * A fit is lost when its objective has risen by more than this many nats and this many times its noise: one huge gradient may throw q far
+ * off, and an optimizer that divides by past gradients then stands still there, which looks like convergence.
+ */
+const LOST_NATS = 10;
+const LOST_NOISE = 20;
+/** Averages that agree to this share of the tolerance though the objective has noise: the optimizer stands still. */
+const STANDSTILL = 1e-8;
+const NOISY = 1e-3;
 const KL_DRAWS = 256;
 /** Draws among which the one that was not finite is looked for, each time that a step was skipped, and how often. */
 const SEARCHED = 512;
@@ -217,6 +226,12 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
   let steps = 0;
   let average: Float64Array | null = null;
   let retries = 0;
+  let wasFreed = false;
+  const forget = () => {
+    for (const name of optimizer.slots)
+      (fit.state as Record<string, typeof fit.state.params>)[`slot.${name}`]!.view().fill(0);
+  };
+  let best = { objective: Number.POSITIVE_INFINITY, noise: 0 };
   let address: string | null = null;
   let searches = 0;
   let verdict: { converged: boolean; reason: string } | null = null;
@@ -255,19 +270,22 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
       settled = symmetricKl(host, left, right, KL_DRAWS, seed) <= 2 * tolerance;
       if (trace.blocks >= MOST_BLOCKS) break;
     }
-    if (skipped > 0.5 * trace.blocks * BLOCK || (average === null && !trace.improved)) {
-      // The steps are too long for this target: from the start again, with shorter ones.
+    if (trace.lowest.objective < best.objective) best = trace.lowest;
+    const isLost = trace.level - best.objective > Math.max(LOST_NATS, LOST_NOISE * best.noise);
+    if (skipped > 0.5 * trace.blocks * BLOCK || (average === null && !trace.improved) || isLost) {
+      // The steps are too long for this target: from the start (or the last average) again, with shorter ones.
       if (retries++ < RETRIES && steps < maxSteps) {
         rate /= 4;
-        fit.state.params!.write(first);
-        for (const name of optimizer.slots)
-          (fit.state as Record<string, typeof fit.state.params>)[`slot.${name}`]!.view().fill(0);
+        fit.state.params!.write(average ?? first);
+        forget();
         continue;
       }
       average ??= first;
       const reason = skipped
         ? "the gradient was not finite in most steps"
-        : "the objective did not improve from where it began";
+        : isLost
+          ? "the objective rose far above where it had been"
+          : "the objective did not improve from where it began";
       const why = skipped && address ? `: ${address}` : "";
       verdict = { converged: false, reason: `${reason}, at any learning rate down to ${rate}${why}` };
       break;
@@ -277,7 +295,14 @@ export async function stochasticVi<E extends GradientEstimator = "reparameterise
     average = next;
     onEvent?.({ kind: "rate", step: steps, learningRate: rate, symmetricKl: moved });
     const shown = `at learning rates ${2 * rate} and ${rate} the averages differ by ${moved.toPrecision(2)} nats of symmetric KL`;
-    if (moved <= tolerance && settled) verdict = { converged: true, reason: `${shown}, within ${tolerance}` };
+    const standsStill = moved <= STANDSTILL * tolerance && trace.lowest.noise > NOISY;
+    if (standsStill && !wasFreed && steps < maxSteps) {
+      // A gradient of long ago is in its way: it goes on without that memory.
+      wasFreed = true;
+      forget();
+      rate /= 2;
+      fit.state.params!.write(average);
+    } else if (moved <= tolerance && settled) verdict = { converged: true, reason: `${shown}, within ${tolerance}` };
     else if (steps >= maxSteps)
       verdict = {
         converged: false,

@@ -6,13 +6,20 @@ import {
   infer,
   intervene,
   loadPosterior,
+  loo,
   type Model,
+  mcseMean,
   model,
   normal,
   positive,
   type Tensor,
 } from "ansatz";
 import { describe, expect, test } from "vitest";
+
+const variance = (x: readonly number[]): number => {
+  const mean = x.reduce((a, b) => a + b, 0) / x.length;
+  return x.reduce((a, b) => a + (b - mean) ** 2, 0) / (x.length - 1);
+};
 
 const columns = { y: [28, 8, -3, 7, -1, 1, 18, 12], sigma: [15, 10, 16, 11, 9, 11, 10, 18] };
 const eightSchools = model(({ sample, observe, plate, deterministic }, { y, sigma }: { y: Tensor; sigma: Tensor }) => {
@@ -144,6 +151,36 @@ describe("condition and intervene", () => {
   });
 });
 
+describe("a signal", () => {
+  // A density that takes a while: thousands of observations, some of which bend it.
+  const slow = model(({ sample, observe }, { x, y }: { x: Tensor; y: Tensor }) => {
+    const b = sample("b", normal(0, 1), [8]);
+    observe("y", normal(x.mul(b).sum(-1).sin().add(b.at(0)), 1), y);
+  });
+  const x = Array.from({ length: 8000 }, (_, i) => Array.from({ length: 8 }, (_, j) => Math.sin(7.1 * i + j * j)));
+  const y = x.map((row) => Math.sin(row[0]! + row[1]!));
+
+  for (const [method, piece] of [
+    ["laplace", "searches"],
+    ["importance", "weighted draws"],
+  ] as const) {
+    test(`ends ${method} between its ${piece}, and timers have their turn meanwhile`, async () => {
+      const control = new AbortController();
+      let turns = 0;
+      let abortedAt = Number.POSITIVE_INFINITY;
+      const timer = setInterval(() => {
+        if (++turns < 5) return;
+        abortedAt = Math.min(abortedAt, turns);
+        control.abort();
+      }, 1);
+      const fit = infer(slow, { x, y }, { method, signal: control.signal });
+      await expect(fit).rejects.toThrow(/abort/i);
+      clearInterval(timer);
+      expect(turns).toBeLessThan(abortedAt + 5);
+    });
+  }
+});
+
 describe("what a posterior offers", () => {
   test("a file of it has the same draws and says the same, without the model", async () => {
     const posterior = await infer(eightSchools, columns);
@@ -151,6 +188,77 @@ describe("what a posterior offers", () => {
     expect(loaded).toMatchObject({ method: posterior.method, trusted: true, reason: posterior.reason });
     expect(loaded.draws.theta!.values).toEqual(posterior.draws.theta.values);
     expect(loaded.sample(50, 1).sites.tau!.values.every((tau) => tau > 0)).toBe(true);
+  });
+
+  test("a file says all that the posterior says of its draws, of whatever method they are", async () => {
+    for (const method of ["importance", "advi", "nuts"] as const) {
+      const posterior = await infer(eightSchools, columns, { method, seed: 2, draws: 200 });
+      const loaded = loadPosterior(posterior.save());
+      expect(loaded.table).toEqual(posterior.table);
+      expect(loaded.summary()).toBe(posterior.summary());
+      expect(loaded.attempts).toEqual(posterior.attempts);
+      expect(loaded.samplerStats).toEqual(posterior.samplerStats);
+      for (const offer of ["mean", "sd", "interval"] as const) expect(loaded[offer]("theta")).toEqual(posterior[offer]("theta")); // biome-ignore format: one line
+      expect(loaded.toStanCsv()).toEqual(posterior.toStanCsv());
+      expect(await loaded.toParquet()).toEqual(await posterior.toParquet());
+      expect(Object.keys(await loaded.toArviz()).some((path) => path.startsWith("posterior/theta/"))).toBe(true);
+    }
+  });
+
+  test("resampled draws count in a file as in the posterior: by their weights", async () => {
+    const posterior = await infer(eightSchools, columns, { method: "importance", seed: 2, draws: 20_000 });
+    const [row] = loadPosterior(posterior.save()).table;
+    expect(row!.essBulk).toBe(posterior.importanceEss);
+    expect(row!.essBulk).toBeLessThan(posterior.allDraws.draws);
+  });
+
+  test("what the body returns has its draws under the name it has there, also where that is a site's other name", async () => {
+    const named = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+      const level = sample("mean level", normal(0, 1));
+      const all = plate("row", 3, (i) => {
+        const e = sample("e", normal(level, 1));
+        observe("y", normal(e, 1), y.at(i));
+        return e;
+      });
+      return { level, all };
+    });
+    const posterior = await infer(named, { y: [1, 2, 3] }, { method: "laplace" });
+    expect(posterior.draws.level).toBe(posterior.draws["mean level"]);
+    expect(posterior.draws.all.shape).toEqual([3]);
+    expect(posterior.mean("all")).toEqual(posterior.mean("e"));
+    expect(posterior.table.map(({ name }) => name)).toEqual(["mean level", "e[1]", "e[2]", "e[3]"]);
+  });
+
+  test("ArviZ gets what was observed and the log-likelihood of each observation", async () => {
+    const posterior = await infer(eightSchools, columns, { method: "nuts", chains: 2, draws: 100 });
+    const files = await posterior.toArviz();
+    const numbers = (path: string) => new Float64Array(files[path]!.slice().buffer);
+    expect([...numbers("observed_data/y/0")]).toEqual(columns.y);
+    const second = numbers("log_likelihood/y/1.0.0");
+    const theta = posterior.draws.theta.values.subarray(100 * 8);
+    for (let d = 0; d < 100; d++) {
+      for (const [i, y] of columns.y.entries()) {
+        const z = (y - theta[d * 8 + i]!) / columns.sigma[i]!;
+        expect(second[d * 8 + i]).toBeCloseTo(-0.5 * z * z - Math.log(columns.sigma[i]! * Math.sqrt(2 * Math.PI)), 10);
+      }
+    }
+  });
+
+  test("leave-one-out takes draws of chains for as many as their likelihoods are worth", async () => {
+    const posterior = await infer(eightSchools, columns, { method: "nuts", draws: 250 });
+    const { count, values } = await posterior.pointwise();
+    const matrix = { values, draws: 1000, observations: count };
+    const efficiency = Array.from({ length: count }, (_, i) => {
+      const chains = [0, 1, 2, 3].map((c) =>
+        Float64Array.from({ length: 250 }, (_, d) => Math.exp(values[(c * 250 + d) * count + i]!)),
+      );
+      return variance(chains.flatMap((x) => [...x])) / mcseMean(chains) ** 2 / 1000;
+    });
+    const { khat } = await posterior.loo();
+    expect([...khat]).toEqual(
+      [...loo(matrix, { relativeEfficiency: efficiency }).khat].map((k) => expect.closeTo(k, 8)),
+    );
+    expect(khat).not.toEqual(loo(matrix).khat);
   });
 
   test("replicates of the data have the posterior's predictive mean and variance", async () => {

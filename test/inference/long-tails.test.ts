@@ -20,6 +20,7 @@ import { compileTarget } from "../../src/inference/compiled-target.ts";
 import { Fit, ladder } from "../../src/inference/methods.ts";
 import { bestOf, dispersedModes, modesBeside } from "../../src/inference/modes.ts";
 import { problemOf } from "../../src/inference/problem.ts";
+import { slicer } from "../../src/inference/slicer.ts";
 
 const place = () => ({ runtime: new Runtime({ blas: null }), deterministic: true });
 
@@ -32,7 +33,7 @@ const bumps = (centres: readonly (readonly number[])[]): Model<object, Returned>
   });
 
 describe("weights of a Gaussian at a Student t's mode", () => {
-  test("give its sd for every seed, though the Gaussian's own tail and that of a t with 8 degrees are far too light", () => {
+  test("give its sd for every seed, though the Gaussian's own tail and that of a t with 8 degrees are far too light", async () => {
     // log t_5(x) + constant; its curvature at 0 is 6 / 5, its variance 5 / 3.
     const density = {
       dim: 1,
@@ -42,7 +43,7 @@ describe("weights of a Gaussian at a Student t's mode", () => {
     const q = hostGaussian(new Float64Array(1), Float64Array.of(Math.sqrt(5 / 6)));
     for (let seed = 0; seed < 20; seed++) {
       const approximation = { ...q, covariance: Float64Array.of(5 / 6), sd: Float64Array.of(Math.sqrt(5 / 6)), dim: 1 };
-      const drawn = weigh(approximation as never, density as never, 5000, seed);
+      const drawn = await weigh(approximation as never, density as never, 5000, seed, slicer(undefined));
       const { sd } = importanceMoments(drawn.logWeights, drawn.points);
       expect(Math.abs(sd / Math.sqrt(5 / 3) - 1)).toBeLessThan(0.1);
     }
@@ -78,7 +79,7 @@ describe("searches for modes", () => {
       const problem = await problemOf(bumps(centres), {}, place());
       const compiled = await compileTarget(problem as never);
       for (let seed = 1; seed <= 5; seed++) {
-        const found = dispersedModes(compiled, seed);
+        const found = await dispersedModes(compiled, seed, slicer(undefined));
         expect(1 + modesBeside(bestOf(found), found).length).toBe(centres.length);
       }
     });

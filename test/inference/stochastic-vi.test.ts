@@ -140,6 +140,33 @@ describe("how a stochastic fit ends", () => {
     expect(fit.negElbo - correlatedNegLogEvidence).toBeLessThan(0.5);
   });
 
+  // a ~ N(0, 2), s ~ Exp(1) by its logarithm, and five counts of rate e^(a + s/2) whose sum is 20: now and then a draw's gradient is huge.
+  const rates = () =>
+    targetOf(2, (u) => {
+      const [a, s] = [u.narrow(0, 0, 1), u.narrow(0, 1, 1).exp()];
+      const logRate = a.add(s.mul(0.5));
+      const prior = a.square().mul(-1 / 8).add(u.narrow(0, 1, 1)).sub(s); // biome-ignore format: a formula
+      return prior.add(logRate.mul(20)).sub(logRate.exp().mul(5)).sum();
+    });
+
+  for (const [name, family, estimator] of [
+    ["a flow", couplingFlow, "pathDerivative"],
+    ["a full-rank Gaussian", fullRank, "score"],
+  ] as const) {
+    test(`where one gradient throws ${name} far off it begins anew, and does not take standing still there for convergence`, async () => {
+      const gaussian = await stochasticVi(rates(), { family: lowRank(2, { rank: 1 }), seed: 1 });
+      const fit = await stochasticVi(rates(), { family, estimator, seed: 1 });
+      expect(fit.converged, fit.reason).toBe(true);
+      expect(fit.negElbo).toBeLessThan(gaussian.negElbo + 0.2);
+    });
+  }
+
+  test("where one gradient leaves a flow standing still nearby it goes on, and reaches what other seeds reach", async () => {
+    const [lamed, other] = await Promise.all([6, 1].map((seed) => stochasticVi(rates(), { family: couplingFlow, estimator: "score", seed }))); // biome-ignore format: one line
+    expect(lamed!.converged, lamed!.reason).toBe(true);
+    expect(lamed!.negElbo).toBeLessThan(other!.negElbo + 0.1);
+  });
+
   test("a gradient that is never finite is a reason", async () => {
     // Finite at the start, and NaN nearly everywhere else.
     const target = targetOf(1, (u) => u.sub(u.abs()).log().mul(1e-9).sub(u.square()).sum());
