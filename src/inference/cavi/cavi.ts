@@ -6,6 +6,7 @@ import type { Model, Returned } from "../../model/model.ts";
 import { latentSites } from "../../model/terms.ts";
 import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { checkObserved } from "../check-observed.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { slicer } from "../slicer.ts";
 import { possibleSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
@@ -99,6 +100,7 @@ export interface CaviFit extends StoredFit {
  * probabilities that stand in each element of a plate, such as a document's topics (see openings.ts), and of annealing.
  *
  * @throws OptionError    naming the term that has no closed form, with ways out
+ * @throws SupportError   where data lie outside a likelihood's support: names site, element and value
  * @throws AnsatzError    where the bound fell: names the factor
  */
 export async function cavi<D, R extends Returned>(
@@ -128,6 +130,7 @@ export async function fitWithSetting<R extends Returned>(
   const { temperatures = [] } = options;
   for (const t of temperatures)
     if (!(t > 0 && Number.isFinite(t))) throw new OptionError(`a temperature is ${t}: numbers above 0, as in [4, 2]`);
+  checkObserved(problem.layout, problem.arrays);
   const { runtime } = problem;
   const bounds: Bounds = { logistic: options.logistic ?? null };
   const gradients = readGradients(problem.coordinates, options.gradient ?? [], options.gradientDraws);

@@ -16,6 +16,7 @@ import { startsOf } from "../cavi/start.ts";
 import { type StoredFit, type SviProgress, saveFit } from "../cavi/stored-fit.ts";
 import { type StructureOptions, structureOf } from "../cavi/structure.ts";
 import { type Setting, stateKey, stateShapes } from "../cavi/sweep.ts";
+import { checkObserved } from "../check-observed.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { slicer } from "../slicer.ts";
 import { chooseSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
@@ -82,6 +83,7 @@ export interface SviFit extends CaviFit {
  *     const fit = await svi(lda, corpus, { plate: "document", batch: 64 });
  *
  * @throws OptionError    naming the term that has no closed form, or what keeps the plate's elements from being drawn apart
+ * @throws SupportError   where data lie outside a likelihood's support
  */
 export async function svi<D, R extends Returned>(
   model: Model<D, R>,
@@ -105,6 +107,7 @@ export async function sviWithSetting<R extends Returned>(
     if (!(Number.isInteger(value) && value >= 1))
       throw new OptionError(`svi: ${name} is ${value}: an integer of at least 1`);
   }
+  checkObserved(problem.layout, problem.arrays);
   const before = from?.progress ?? null;
   const plate = options.plate ?? before?.plate;
   const sub = plate === undefined ? chooseSubsampling(problem) : subsamplingOf(problem, plate);
