@@ -20,6 +20,7 @@ import { type FactorArray, factorsOf } from "./factors.ts";
 import { boundOnFreshDraws, type FreshBound, noiseFor } from "./fresh-draws.ts";
 import { readGradients } from "./gradient-sites.ts";
 import { readGroups } from "./groups.ts";
+import { isBound } from "./moments.ts";
 import { kindsOf, startsOf } from "./start.ts";
 import { type StoredFit, saveFit } from "./stored-fit.ts";
 import { type Structure, structureOf } from "./structure.ts";
@@ -167,7 +168,7 @@ export async function fitWithSetting<R extends Returned>(
       starts.begin(restart, attempt);
       let bound = -Infinity;
       for (let n = 0; n < TRIAL; n++, await slice()) bound = ascent.sweep();
-      bounds.push(Number.isFinite(bound) ? bound : -Infinity);
+      bounds.push(isBound(bound) ? bound : -Infinity);
     }
     starts.begin(restart, Math.max(0, bounds.indexOf(Math.max(...bounds))));
     ascent.first?.run();
@@ -183,12 +184,12 @@ export async function fitWithSetting<R extends Returned>(
       opening?.begin();
       const before = remember(buffers);
       const elbo = ascent.sweep(temperatures[n]);
-      if (!Number.isFinite(elbo) && ascent.setting.bounds.tables) {
+      if (!isBound(elbo) && ascent.setting.bounds.tables) {
         // Perhaps a sum has underflowed: once more from this start, and from here on, without such shortcuts.
         ascent = await ascentOf({ ...setting, bounds }, turns, temperatures.length > 0);
         return climb(restart, isOpened);
       }
-      if (!Number.isFinite(elbo)) throw new NonFiniteError(await firstNonFinite(ascent.setting, before(), elbo, n));
+      if (!isBound(elbo)) throw new NonFiniteError(await firstNonFinite(ascent.setting, before(), elbo, n));
       // A bound that is the first at 1, or after local factors were begun anew, may be less than the one before it.
       const annealed = n <= temperatures.length && n > 0 && temperatures.length > 0;
       const last = annealed || opening ? undefined : elbos.at(-1);

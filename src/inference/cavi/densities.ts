@@ -7,7 +7,7 @@ import { allocated } from "./allocation.ts";
 import { distances } from "./distances.ts";
 import type { Expectations } from "./expectations.ts";
 import { add, collapse, type Form, isKnown, known, type Leaf, leavesText, negate, power, type Term } from "./form.ts";
-import { covariance, logOf, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
+import { covariance, logOf, logOfKnown, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
 import {
   type Axis,
   aligned,
@@ -76,7 +76,7 @@ const isGiven = (c: TermContext, form: Form): boolean => leavesOf(form).some((l)
 const leavesOf = (form: Form): Leaf[] => form.terms.flatMap((t) => [...t.leaves]);
 
 export const logValue = (c: TermContext, form: Form): Named => {
-  const log = logOf(c.q, form) ?? (isKnown(form) ? map(collapse(form), (t) => t.log()) : null);
+  const log = logOf(c.q, form) ?? (isKnown(form) ? map(collapse(form), logOfKnown) : null);
   if (!log) throw new NotConjugate(`it needs the logarithm of a sum that holds ${leavesText(form)}`);
   return log;
 };

@@ -12,6 +12,7 @@ import { factorsOf } from "../cavi/factors.ts";
 import { NO_GRADIENTS } from "../cavi/gradient-sites.ts";
 import { readGroups } from "../cavi/groups.ts";
 import { type Division, dividedBy } from "../cavi/local-sweeps.ts";
+import { boundText, isBound } from "../cavi/moments.ts";
 import { startsOf } from "../cavi/start.ts";
 import { type StoredFit, type SviProgress, saveFit } from "../cavi/stored-fit.ts";
 import { type StructureOptions, structureOf } from "../cavi/structure.ts";
@@ -134,7 +135,7 @@ export async function sviWithSetting<R extends Returned>(
     sweeps.start();
     const local = sweeps.solve(localSweeps, localTolerance);
     const all = local + sweeps.globalPart();
-    if (Number.isFinite(all) || !machine.tables) return { local, all };
+    if (isBound(all) || !machine.tables) return { local, all };
     // Perhaps a sum has underflowed: once more, and from here on, without such shortcuts.
     machine.tables = false;
     await machine.build(machine.sizes);
@@ -152,7 +153,7 @@ export async function sviWithSetting<R extends Returned>(
       const rows = batches.rowsOf(epoch, s);
       await machine.makeRoom(rows);
       const { all: noisyElbo } = await boundOf(batches.held(rows, machine.sizes, size / rows[0]!.length));
-      if (!Number.isFinite(noisyElbo)) throw new NonFiniteError(notFinite(noisyElbo, step));
+      if (!isBound(noisyElbo)) throw new NonFiniteError(notFinite(noisyElbo, step));
       total += noisyElbo;
       step++;
       machine.steps.moveGlobal((step + delay) ** -forgetting);
@@ -222,7 +223,7 @@ function checkRates(delay: number, forgetting: number): void {
 
 const short = (x: number): string => x.toPrecision(2);
 const notFinite = (bound: number, step: number): string =>
-  `the bound became ${bound} in step ${step + 1}. Look for data outside a likelihood's support, and for priors that are not proper.`;
+  `the bound became ${boundText(bound)} in step ${step + 1}. Look for data outside a likelihood's support, and for priors that are not proper.`;
 
 export const boundsOf = ({ logistic }: Pick<SviOptions, "logistic">): Bounds => ({ logistic: logistic ?? null });
 

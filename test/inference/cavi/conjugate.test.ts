@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { lgamma } from "../../../src/base/special.ts";
-import { bernoulli, beta, binomial, dirichlet, gamma, inverseGamma, model, multinomial, multivariateNormal, normal, poisson, type Tensor, where, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
+import { bernoulli, beta, binomial, categorical, dirichlet, gamma, inverseGamma, model, multinomial, multivariateNormal, normal, poisson, type Tensor, where, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { monteCarloBound } from "./monte-carlo-bound.ts";
 
@@ -43,6 +43,23 @@ describe("a conjugate model's posterior is exact", () => {
     const { parameters } = (await cavi(events, { n: [3, 1, 4] })).factors.rate!;
     same(parameters.shape!.values, [10]);
     same(parameters.rate!.values, [4.5]);
+  });
+
+  test("where nothing can happen nothing is learned: counts of an exposure of 0, a component of weight 0", async () => {
+    const events = model(({ sample, observe }, { n, exposure }: { n: Tensor; exposure: Tensor }) => {
+      observe("n", poisson(sample("rate", gamma(2, 3)).mul(exposure)), n);
+    });
+    const fits = [await cavi(events, { n: [3, 0, 4], exposure: [1, 0, 2] }), await cavi(events, { n: [3, 4], exposure: [1, 2] })]; // biome-ignore format: one line
+    same([fits[0]!.elbo], [fits[1]!.elbo]);
+    same(fits[0]!.factors.rate!.parameters.rate!.values, [6]);
+    await expect(cavi(events, { n: [3, 1], exposure: [1, 0] })).rejects.toThrow(/became −∞ in sweep 1/);
+    const mixture = model(({ sample, observe, plate }, { y, weights }: { y: Tensor; weights: Tensor }) => {
+      const mean = sample("mean", normal(0, 2), [2]);
+      plate("n", 3, (i) => void observe("y", normal(mean.at(sample("z", categorical(weights))), 1), y.at(i)));
+    });
+    const alone = model(({ sample, observe }, { y }: { y: Tensor }) => void observe("y", normal(sample("mean", normal(0, 2)), 1), y)); // biome-ignore format: one line
+    const y = [0.3, 1.2, -0.4];
+    same([(await cavi(mixture, { y, weights: [0, 1] })).elbo], [(await cavi(alone, { y })).elbo]);
   });
 
   test("normals by precision and by variance are those by sd", async () => {
