@@ -150,6 +150,37 @@ describe("a conjugate model's posterior is exact", () => {
   });
 });
 
+describe("a smooth Gaussian process, whose precision matrix has elements of 10⁸, is found at once", () => {
+  const x = Array.from({ length: 12 }, (_, i) => i / 3);
+  const kernel = x.map((s) => x.map((t) => Math.exp(-0.5 * (s - t) ** 2) + (s === t ? 1e-8 : 0)));
+  /** −½ (yᵀ S⁻¹ y + log |S| + n log 2π) of S = kernel + noise I, by elimination. */
+  const evidence = (y: readonly number[], noise: number) => {
+    const [a, r] = [kernel.map((row, i) => row.map((v, j) => v + (i === j ? noise : 0))), [...y]];
+    let total = 0;
+    for (const [k, pivot] of a.entries()) {
+      total += Math.log(pivot[k]!) + r[k]! ** 2 / pivot[k]! + Math.log(2 * Math.PI);
+      for (let i = k + 1; i < a.length; i++) {
+        const ratio = a[i]![k]! / pivot[k]!;
+        for (let j = k; j < a.length; j++) a[i]![j]! -= ratio * pivot[j]!;
+        r[i]! -= ratio * r[k]!;
+      }
+    }
+    return -0.5 * total;
+  };
+  for (const offset of [0, 1e4]) {
+    test(`the data at ${offset}`, async () => {
+      const regression = model(({ sample, observe }, { kernel, y }: { kernel: Tensor; y: Tensor }) => {
+        const f = sample("f", multivariateNormal({ mean: y.mul(0).add(offset), covariance: kernel }));
+        observe("y", normal(f, 0.1), y);
+      });
+      const y = x.map((v, i) => offset + Math.sin(v) + 0.1 * Math.cos(7 * i));
+      const { elbo, sweeps } = await cavi(regression, { kernel, y });
+      expect(sweeps).toBe(2);
+      expect(elbo).toBeCloseTo(evidence(y.map((v) => v - offset), 0.01), 10); // biome-ignore format: short
+    });
+  }
+});
+
 describe("published numbers of variational message passing, and the same ones far from 0", () => {
   for (const offset of [0, 1e4]) {
     test(`Normal–Gamma in two factors, sweep by sweep, at ${offset}`, async () => {
