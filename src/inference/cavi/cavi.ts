@@ -222,7 +222,7 @@ export async function fitWithSetting<R extends Returned>(
   const fit: CaviFit = {
     ...stored,
     factors: factorsOf(blocks, (block, name) => state.get(stateKey(block, name))!),
-    exact: blocks.length === 1 && !gradients.sites.size && !structure.inexact.bounded.length,
+    exact: isExact(structure) && !gradients.sites.size,
     quadrature: structure.inexact.quadrature,
     monteCarlo: await boundOnFreshDraws(ascent.setting, seed),
     starts: reached,
@@ -232,6 +232,10 @@ export async function fitWithSetting<R extends Returned>(
   };
   return { fit, setting };
 }
+
+/** Whether nothing is approximated: one factor, whose elements are independent or held together, and no bound in the model. */
+const isExact = ({ blocks, intertwined, inexact }: Structure): boolean =>
+  blocks.length === 1 && blocks[0]!.family !== "point" && !intertwined.size && !inexact.bounded.length;
 
 /** What came of one start. */
 interface Climb {
@@ -275,10 +279,10 @@ const FALL = 1e-10;
 /** States up to this size are kept from before each sweep, so that a fall can be traced to a factor. */
 const REMEMBERED = 1_000_000;
 
-/** A tensor of the trace that a problem's layout stands in. */
+/** A tensor of the trace that a problem's layout stands in. @throws OptionError where the model has no latent site */
 export function anyTensor({ layout }: Pick<Problem, "layout">): Tensor {
-  const site = layout.sites[0];
-  if (!site) throw new OptionError("the model has no sites: sample(...) what is unknown");
+  const [site] = latentSites(layout);
+  if (!site) throw new OptionError("the model has nothing unknown: sample(...) what is to be inferred, param(...) what is to be estimated"); // biome-ignore format: one line
   return full(site.value, [], 0, "f64");
 }
 

@@ -190,6 +190,29 @@ describe("what is not conjugate is refused, by name and with the ways out", () =
     }, /"w".*cauchy/s));
 });
 
+test("spins that depend on one another are one site but no exact factor; an estimate is no posterior", async () => {
+  const pair = model(({ sample, factor }) => {
+    const s = sample("s", bernoulli(0.5), [2]);
+    factor("bond", s.at(0).mul(s.at(1)).mul(2));
+  });
+  // log (3 + e²) / 4, which independent spins do not reach
+  const fit = await cavi(pair, {});
+  expect(fit.exact).toBe(false);
+  expect(fit.elbo).toBeLessThan(Math.log((3 + Math.exp(2)) / 4) - 0.01);
+  const apart = model(({ sample, factor }) => factor("field", sample("s", bernoulli(0.5), [2]).mul(2).sum()));
+  const free = await cavi(apart, {});
+  expect(free.exact).toBe(true);
+  expect(free.elbo).toBeCloseTo(2 * Math.log((1 + Math.exp(2)) / 2), 10);
+  const estimate = model(({ param, observe }) => void observe("y", normal(param("mu"), 1), [1, 2]));
+  expect((await cavi(estimate, {})).exact).toBe(false);
+});
+
+test("a model in which nothing is unknown is refused", async () => {
+  const known = model(({ observe, plate }) => plate("n", 2, () => void observe("y", normal(0, 1), 1)));
+  await expect(cavi(known, {})).rejects.toThrow(/nothing unknown: sample\(\.\.\.\)/);
+  await expect(svi(known, {})).rejects.toThrow(/nothing unknown/);
+});
+
 describe("data outside a support are refused, though their expected density is finite", () => {
   type Words = Parameters<Parameters<typeof model>[0]>[0];
   const p = ({ sample }: Words) => sample("p", beta(1, 1));
