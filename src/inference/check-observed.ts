@@ -5,7 +5,7 @@ import type { Node } from "../ir/node.ts";
 import type { ArrayData } from "../model/data.ts";
 import type { RandomSite, TracedModel } from "../model/site.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { valuesOf } from "./check-indices.ts";
+import { ownIndex, valuesOf } from "./check-indices.ts";
 import { supportText } from "./diagnose.ts";
 import { indexText, listed } from "./index-text.ts";
 
@@ -121,14 +121,18 @@ function firstAt(count: number, holds: (i: number) => boolean): number {
   return -1;
 }
 
-/** A field of the data that a node is as it stands, or a plate's own row of it: it need not be copied. Null of other nodes. */
+/** A field of the data that a node is as it stands, or the own rows of plates in it: it need not be copied. Null of other nodes. */
 function plainData(node: Node, arrays: Readonly<Record<string, ArrayData>>): Values | null {
   let at = node;
-  for (;;) {
-    const [x, index] = at.inputs;
-    const isOwnRow = at.op === "gather" && index!.op === "iota" && index!.shape.length === 1 && index!.shape[0] === x!.shape[0]; // biome-ignore format: one line
-    if (at.op !== "reshape" && !isOwnRow) break;
-    at = x!;
-  }
+  while (at.op === "reshape" || (at.op === "gather" && isOwnRows(at))) at = at.inputs[0]!;
   return at.op === "input" && at.dtype === "f64" ? (arrays[(at.attrs.name as string).replace(/^data\./, "")]?.values ?? null) : null; // biome-ignore format: one line
+}
+
+/** Whether a look-up gives every row, in order: by a plate's index, or by that of the innermost of nested ones. */
+function isOwnRows({ inputs }: Node): boolean {
+  const [from, given] = inputs as [Node, Node];
+  const { index, rows } = ownIndex(given, from.shape[0]!);
+  const isInnermost = index.op === "broadcast" && String(index.attrs.dims) === String(index.shape.length - 1);
+  const count = isInnermost ? index.inputs[0]! : index;
+  return count.op === "iota" && count.shape.length === 1 && count.shape[0] === rows && sizeOf(given.shape) === from.shape[0]; // biome-ignore format: one line
 }

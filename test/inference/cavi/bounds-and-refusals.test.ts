@@ -233,6 +233,10 @@ describe("data outside a support are refused, though their expected density is f
         w.plate("column", 2, (j) => void w.observe("y", categorical(all.at(z)), y.at(i).at(j)));
       });
     }, [[0, 1], [-1, 2]], /element \[2,1\] is -1,.*from 0 to 2/],
+    ["elements of nested plates that see the data's columns first", (w, y) => {
+      const all = shares(w);
+      w.plate("column", 2, (j) => void w.plate("row", 2, (i) => void w.observe("y", categorical(all), y.at(i).at(j))));
+    }, [[0, 1], [-1, 2]], /element \[1,2\] is -1,.*from 0 to 2/],
     ["an infinite value", (w, y) => w.observe("y", normal(w.sample("m", normal(0, 1)), 1), y), [0, Infinity], /element \[2\] is Infinity/],
     ["a negative sd", (w, y) => w.observe("y", normal(w.sample("m", normal(0, 1)), y), 1), [1, -2], /sd of its normal is -2 at element \[2\]/],
   ]; // biome-ignore format: a table
