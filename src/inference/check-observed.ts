@@ -1,4 +1,4 @@
-import { DataError, SupportError } from "../base/errors.ts";
+import { DataError, OptionError, SupportError } from "../base/errors.ts";
 import { sizeOf } from "../base/shape.ts";
 import type { Support } from "../constraints/support.ts";
 import type { Node } from "../ir/node.ts";
@@ -6,11 +6,14 @@ import type { ArrayData } from "../model/data.ts";
 import type { RandomSite, TracedModel } from "../model/site.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ownIndex, valuesOf } from "./check-indices.ts";
+import { ROWS } from "./check-simplexes.ts";
 import { supportText } from "./diagnose.ts";
 import { indexText, listed } from "./index-text.ts";
 
 /** How far from 1 the sum of an observed vector of probabilities may be. */
 const TOLERANCE = 1e-8;
+/** And that of probabilities that a model is given. */
+const SUM_TOLERANCE = 1e-6;
 
 type Values = ArrayLike<number>;
 
@@ -21,6 +24,7 @@ type Values = ArrayLike<number>;
  *
  * @throws SupportError where a distribution gives a value probability zero: names site, element, value and what it takes
  * @throws DataError    where a parameter that must be positive is negative
+ * @throws OptionError  where probabilities that the data decide do not sum to 1
  */
 export function checkObserved({ sites }: TracedModel, arrays: Readonly<Record<string, ArrayData>>): void {
   const known = new Map<Node, ReturnType<typeof valuesOf>>();
@@ -28,6 +32,7 @@ export function checkObserved({ sites }: TracedModel, arrays: Readonly<Record<st
   for (const site of sites) {
     if ((site.kind !== "observe" && site.kind !== "sample") || !site.family) continue;
     checkParameters(site, read);
+    checkProbabilities(site, read);
     // Of real numbers only infinite ones lie outside, and these make every bound infinite: what is not at hand need not be computed.
     if (site.kind === "observe")
       checkValues(site, site.support.kind === "real" ? (node) => plainData(node, arrays) : read);
@@ -47,6 +52,26 @@ function checkParameters(site: RandomSite, read: (node: Node) => Values | null):
       `${site.kind}("${site.name}"): ${name} of its ${site.family!.name} is ${values![at]}${where}, but it must be above 0: correct the data or the ` +
         "formula that it comes from.",
     );
+  }
+}
+
+/** Probabilities that the data decide, as the known moves of a chain. */
+function checkProbabilities(site: RandomSite, read: (node: Node) => Values | null): void {
+  for (const [name, { support }] of Object.entries(site.family!.params)) {
+    let node = site.params[name]?.node;
+    if (!node || support.kind !== "simplex") continue;
+    while (ROWS.has(node.op) && node.inputs[0]!.shape.at(-1) === node.shape.at(-1)) node = node.inputs[0]!;
+    const values = read(node);
+    const size = node.shape.at(-1)!;
+    for (let at = 0; values && at < values.length; at += size) {
+      const row = Float64Array.from({ length: size }, (_, k) => values[at + k]!);
+      const sum = row.reduce((a, b) => a + b, 0);
+      if (Math.abs(sum - 1) <= SUM_TOLERANCE || Number.isNaN(sum)) continue;
+      throw new OptionError(
+        `${site.kind}("${site.name}"): ${name} of its ${site.family!.name} are no probabilities: ${listed(row, 0, size)} sum to ` +
+          `${Number(sum.toPrecision(6))}. Divide them by their sum, or take softmax of them.`,
+      );
+    }
   }
 }
 

@@ -238,6 +238,10 @@ describe("data outside a support are refused, though their expected density is f
       w.plate("column", 2, (j) => void w.plate("row", 2, (i) => void w.observe("y", categorical(all), y.at(i).at(j))));
     }, [[0, 1], [-1, 2]], /element \[1,2\] is -1,.*from 0 to 2/],
     ["an infinite value", (w, y) => w.observe("y", normal(w.sample("m", normal(0, 1)), 1), y), [0, Infinity], /element \[2\] is Infinity/],
+    ["known probabilities with another sum", (w, y) => {
+      const before = w.sample("before", categorical([0.5, 0.5]));
+      w.observe("y", categorical(y.at(before)), 1);
+    }, [[0.5, 0.5], [2, 3]], /probs of its categorical are no probabilities: \[2, 3\] sum to 5/],
     ["a negative sd", (w, y) => w.observe("y", normal(w.sample("m", normal(0, 1)), y), 1), [1, -2], /sd of its normal is -2 at element \[2\]/],
   ]; // biome-ignore format: a table
   for (const [name, body, y, words] of cases) {
