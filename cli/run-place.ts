@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { OptionError, runFiles } from "../src/node.ts";
+import { DataError, OptionError, runFiles } from "../src/node.ts";
 import { shellWord } from "./describe.ts";
+import { lockName } from "./run-lock.ts";
 
 /** Makes the first of runs/<name>-1, runs/<name>-2, … that is free, and returns it. */
 export function makeNumberedRun(dataPath: string): string {
@@ -53,6 +54,15 @@ export function refuseOtherRun(directory: string): void {
   throw new OptionError(
     `${directory} holds a run already. Continue it (ansatz train --resume ${word}), replace it (--overwrite), or choose ` +
       "another directory (--out).",
+  );
+}
+
+/** @throws DataError when the directory was made for a run that was killed before it had anything to go on from */
+export function refuseUnbegun(directory: string): void {
+  if (existsSync(join(directory, runFiles.manifest)) || !existsSync(join(directory, lockName))) return;
+  throw new DataError(
+    `${directory} holds no run yet: its training has not begun, or was killed before its first step. There is nothing to go on from: start it ` +
+      "with the command that made the directory.",
   );
 }
 

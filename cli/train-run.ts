@@ -15,11 +15,12 @@ import {
 } from "./manifest.ts";
 import { remark, warn } from "./output.ts";
 import { lockRun } from "./run-lock.ts";
-import { makeNumberedRun, makeRun, refuseOtherRun, removeIfEmpty } from "./run-place.ts";
+import { makeNumberedRun, makeRun, refuseOtherRun, refuseUnbegun, removeIfEmpty } from "./run-place.ts";
 import { progressOf } from "./run-recorder.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import type { TrainFlags } from "./train-flags.ts";
 import { sayResult } from "./train-result.ts";
+import { requireIntact } from "./trained-run.ts";
 import { trainingSession } from "./training-session.ts";
 import { version } from "./version.ts";
 
@@ -77,6 +78,7 @@ export async function startRun(path: string, flags: TrainFlags, options: VaeOpti
 /** Goes on with an interrupted or killed run, or trains a finished one for more epochs. */
 export async function resumeRun(directory: string, flags: TrainFlags, epochs: number | null): Promise<void> {
   const watch = new Stopwatch();
+  refuseUnbegun(directory);
   readRunManifest(directory);
   const release = lockRun(directory);
   try {
@@ -101,7 +103,9 @@ export async function resumeRun(directory: string, flags: TrainFlags, epochs: nu
     const state = readState(directory);
     const step = state ? progressOf(state, join(directory, runFiles.state)).step : 0;
     const total = { epochs: epochs ?? had };
-    const begin = async ({ context }: Vae): Promise<RunManifest> => {
+    const begin = async (vae: Vae): Promise<RunManifest> => {
+      const { context } = vae;
+      if (state) requireIntact(directory, before, vae);
       // Lines after the checkpoint will come again; before the first checkpoint all do.
       truncateMetrics(directory, state ? step : -1);
       const session = newSession(step, await backendRecord(context.runtime, before.deterministic));

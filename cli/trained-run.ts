@@ -49,7 +49,19 @@ export async function openTrained(directory: string): Promise<TrainedRun> {
     );
   }
   const runtime = await runtimeFor(manifest);
-  return { directory, manifest, vae: await Vae.load(state, { runtime, source: join(directory, runFiles.state) }) };
+  const vae = await Vae.load(state, { runtime, source: join(directory, runFiles.state) });
+  requireIntact(directory, manifest, vae);
+  return { directory, manifest, vae };
+}
+
+/** @throws DataError when the parameters of a finished run are not those that its manifest has the hash of */
+export function requireIntact(directory: string, { status, result }: RunManifest, { parameterHash }: Vae): void {
+  if (status !== "done" || !result || result.parameterHash === parameterHash) return;
+  const short = (hash: string) => hash.slice(0, 12);
+  throw new DataError(
+    `${join(directory, runFiles.state)} is damaged or of another run: its parameters have the hash ${short(parameterHash)}…, but those of this run ` +
+      `had ${short(result.parameterHash)}…. Restore it from a copy, or train the run again: ${result.epochs} epochs with the options in ${runFiles.manifest}.`,
+  );
 }
 
 /**

@@ -70,14 +70,15 @@ async function loadFile(path: string, options: LoadOptions): Promise<DataSplits>
   return paired(data, await readTable(options.test, nameOf(path), options));
 }
 
-/** Names both parts, checks that they fit, and gives them one scale: a test file may happen to hold no bright pixel. */
+/** Names both parts, checks that they fit, and gives 8-bit ones one scale: a test file may happen to hold no bright pixel. */
 function paired(trainRows: Dataset, testRows: Dataset): DataSplits {
   requireSameRows(trainRows, testRows);
   const { train, test } = shareLabelNames(trainRows, testRows);
-  const scale = Math.max(train.scale, test.scale);
+  const isSameKind = train.dtype === "u8" && test.dtype === "u8";
+  const scaled = (data: Dataset) => (isSameKind ? { ...data, scale: Math.max(train.scale, test.scale) } : data);
   return {
-    train: { ...train, name: `${train.name}/train`, scale },
-    test: { ...test, name: `${test.name}/test`, scale },
+    train: { ...scaled(train), name: `${train.name}/train` },
+    test: { ...scaled(test), name: `${test.name}/test` },
   };
 }
 

@@ -43,7 +43,7 @@ export function checkIndices({ sites }: TracedModel, arrays: Readonly<Record<str
  * The index as the text has it: before it was cast, and where a plate looks up a row of its own, without the offset of that row in all
  * rows (min(max(i, 0), rows − 1) + element · rows).
  */
-function ownIndex(node: Node, rows: number): { index: Node; rows: number } {
+export function ownIndex(node: Node, rows: number): { index: Node; rows: number } {
   const [clamped, offset] = node.inputs;
   if (node.op === "add" && clamped?.op === "minimum" && offset?.op === "mul") {
     const [raised, last] = clamped.inputs as [Node, Node];

@@ -7,7 +7,7 @@ import type { Problem } from "./problem.ts";
 import { compileReporter } from "./reported.ts";
 
 /** Ops that keep rows as they are, or choose among them. */
-const ROWS = new Set(["broadcast", "gather", "cast"]);
+export const ROWS = new Set(["broadcast", "gather", "cast"]);
 
 interface Claim {
   readonly key: string;

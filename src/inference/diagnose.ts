@@ -4,7 +4,7 @@ import { reachable } from "../ir/graph.ts";
 import { isLatent } from "../model/site.ts";
 import { termsOf } from "../model/terms.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { indexText } from "./index-text.ts";
+import { indexText, listed } from "./index-text.ts";
 import type { Problem } from "./problem.ts";
 import { compileReporter } from "./reported.ts";
 
@@ -56,12 +56,6 @@ function isSpread({ node }: Tensor, end: Tensor): boolean {
   let from = node;
   while (from !== end.node && (from.op === "broadcast" || from.op === "reshape")) from = from.inputs[0]!;
   return from === end.node;
-}
-
-/** The numbers of one event, the first six at most. */
-function listed(values: Float64Array, at: number, size: number): string {
-  const some = [...values.slice(at * size, at * size + Math.min(size, 6))].map((x) => Number(x.toPrecision(6)));
-  return `[${some.join(", ")}${size > 6 ? ", …" : ""}]`;
 }
 
 /**

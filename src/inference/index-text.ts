@@ -10,3 +10,9 @@ export function indexText(position: number, shape: Shape): string {
   }
   return index.join(",");
 }
+
+/** The numbers of one event, the first six at most. */
+export function listed(values: Float64Array, at: number, size: number): string {
+  const some = [...values.slice(at * size, at * size + Math.min(size, 6))].map((x) => Number(x.toPrecision(6)));
+  return `[${some.join(", ")}${size > 6 ? ", …" : ""}]`;
+}

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseCsv } from "../../src/data/csv.ts";
@@ -125,3 +125,29 @@ test.each(["encode", "sample", "reconstruct", "score", "nll", "report"])(
     );
   },
 );
+
+test("parameters that are not those of the finished run are refused", async () => {
+  cpSync(path("images"), path("altered"), { recursive: true });
+  const state = readFileSync(path("images", "state.safetensors"));
+  const first = 8 + Number(state.readBigUInt64LE()); // the header's length, the header, the parameters
+  state[first + 2]! ^= 1;
+  writeFileSync(path("altered", "state.safetensors"), state);
+  for (const command of [
+    ["score", "altered"],
+    ["train", "--resume", "altered", "--epochs", "4"],
+  ]) {
+    const { code, stderr } = await ansatz.run(command);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /error: altered\/state\.safetensors is damaged or of another run: its parameters have the hash/,
+    );
+  }
+});
+
+test("a directory whose training was killed before its first step has nothing to go on from", async () => {
+  mkdirSync(path("unbegun"));
+  writeFileSync(path("unbegun", "lock"), "{}\n");
+  const { code, stderr } = await ansatz.run(["train", "--resume", "unbegun"]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: unbegun holds no run yet.*start it with the command/s);
+});

@@ -88,6 +88,19 @@ test("a test file that happens to be dark keeps the scale of the training file",
   expect([train.scale, held!.scale]).toEqual([255, 255]);
 });
 
+test("natural values keep their scale beside 8-bit ones, whichever the test file is", async () => {
+  const bytes = put("train-images-idx3-ubyte", idx([2, 1, 2], [0, 255, 51, 0]));
+  const scales = async (path: string, test: string) => {
+    const splits = await loadData(path, { test });
+    return [splits.train.scale, splits.test!.scale];
+  };
+  const header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 1, 2), }".padEnd(117) + "\n";
+  const start = Uint8Array.from([0x93, ...Buffer.from("NUMPY"), 1, 0, header.length, 0, ...Buffer.from(header)]);
+  const floats = put("natural.npy", Buffer.concat([start, new Uint8Array(Float64Array.of(0, 1, 0.2, 0).buffer)]));
+  expect(await scales(bytes, floats)).toEqual([255, 1]);
+  expect(await scales(floats, bytes)).toEqual([1, 255]);
+});
+
 test("without a test file a tenth of the rows is held out, the same at each reading, and each row once", async () => {
   put("faces-images-idx3-ubyte.gz", idx([50, 1, 2], ramp(100)));
   const first = await loadData(folder);

@@ -1,6 +1,7 @@
 import type { Buffer } from "../../engine/runtime.ts";
 import { f64, program } from "../../program/program.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { boundText, isBound } from "./moments.ts";
 import { inputsOf, readyFor, type Setting, stateShapes, sweepOnce } from "./sweep.ts";
 
 /** The bound after each factor's update, from the state before a sweep. */
@@ -60,9 +61,9 @@ export async function firstNonFinite(
 ): Promise<string> {
   const { order: blocks } = setting.structure;
   const found = await boundsByFactor(setting, before);
-  const at = found.findIndex((bound) => !Number.isFinite(bound));
+  const at = found.findIndex((bound) => !isBound(bound));
   return (
-    `the bound became ${elbo} in sweep ${sweep + 1}, first with the factor of "${blocks[Math.max(0, at)]!.name}". ` +
+    `the bound became ${boundText(elbo)} in sweep ${sweep + 1}, first with the factor of "${blocks[Math.max(0, at)]!.name}". ` +
     "Look for data outside a likelihood's support, and for priors that are not proper."
   );
 }

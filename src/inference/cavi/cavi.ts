@@ -6,6 +6,7 @@ import type { Model, Returned } from "../../model/model.ts";
 import { latentSites } from "../../model/terms.ts";
 import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import { checkObserved } from "../check-observed.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { slicer } from "../slicer.ts";
 import { possibleSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
@@ -19,6 +20,7 @@ import { type FactorArray, factorsOf } from "./factors.ts";
 import { boundOnFreshDraws, type FreshBound, noiseFor } from "./fresh-draws.ts";
 import { readGradients } from "./gradient-sites.ts";
 import { readGroups } from "./groups.ts";
+import { isBound } from "./moments.ts";
 import { kindsOf, startsOf } from "./start.ts";
 import { type StoredFit, saveFit } from "./stored-fit.ts";
 import { type Structure, structureOf } from "./structure.ts";
@@ -99,6 +101,7 @@ export interface CaviFit extends StoredFit {
  * probabilities that stand in each element of a plate, such as a document's topics (see openings.ts), and of annealing.
  *
  * @throws OptionError    naming the term that has no closed form, with ways out
+ * @throws SupportError   where data lie outside a likelihood's support: names site, element and value
  * @throws AnsatzError    where the bound fell: names the factor
  */
 export async function cavi<D, R extends Returned>(
@@ -128,6 +131,7 @@ export async function fitWithSetting<R extends Returned>(
   const { temperatures = [] } = options;
   for (const t of temperatures)
     if (!(t > 0 && Number.isFinite(t))) throw new OptionError(`a temperature is ${t}: numbers above 0, as in [4, 2]`);
+  checkObserved(problem.layout, problem.arrays);
   const { runtime } = problem;
   const bounds: Bounds = { logistic: options.logistic ?? null };
   const gradients = readGradients(problem.coordinates, options.gradient ?? [], options.gradientDraws);
@@ -164,7 +168,7 @@ export async function fitWithSetting<R extends Returned>(
       starts.begin(restart, attempt);
       let bound = -Infinity;
       for (let n = 0; n < TRIAL; n++, await slice()) bound = ascent.sweep();
-      bounds.push(Number.isFinite(bound) ? bound : -Infinity);
+      bounds.push(isBound(bound) ? bound : -Infinity);
     }
     starts.begin(restart, Math.max(0, bounds.indexOf(Math.max(...bounds))));
     ascent.first?.run();
@@ -180,12 +184,12 @@ export async function fitWithSetting<R extends Returned>(
       opening?.begin();
       const before = remember(buffers);
       const elbo = ascent.sweep(temperatures[n]);
-      if (!Number.isFinite(elbo) && ascent.setting.bounds.tables) {
+      if (!isBound(elbo) && ascent.setting.bounds.tables) {
         // Perhaps a sum has underflowed: once more from this start, and from here on, without such shortcuts.
         ascent = await ascentOf({ ...setting, bounds }, turns, temperatures.length > 0);
         return climb(restart, isOpened);
       }
-      if (!Number.isFinite(elbo)) throw new NonFiniteError(await firstNonFinite(ascent.setting, before(), elbo, n));
+      if (!isBound(elbo)) throw new NonFiniteError(await firstNonFinite(ascent.setting, before(), elbo, n));
       // A bound that is the first at 1, or after local factors were begun anew, may be less than the one before it.
       const annealed = n <= temperatures.length && n > 0 && temperatures.length > 0;
       const last = annealed || opening ? undefined : elbos.at(-1);
@@ -218,7 +222,7 @@ export async function fitWithSetting<R extends Returned>(
   const fit: CaviFit = {
     ...stored,
     factors: factorsOf(blocks, (block, name) => state.get(stateKey(block, name))!),
-    exact: blocks.length === 1 && !gradients.sites.size && !structure.inexact.bounded.length,
+    exact: isExact(structure) && !gradients.sites.size,
     quadrature: structure.inexact.quadrature,
     monteCarlo: await boundOnFreshDraws(ascent.setting, seed),
     starts: reached,
@@ -228,6 +232,10 @@ export async function fitWithSetting<R extends Returned>(
   };
   return { fit, setting };
 }
+
+/** Whether nothing is approximated: one factor, whose elements are independent or held together, and no bound in the model. */
+const isExact = ({ blocks, intertwined, inexact }: Structure): boolean =>
+  blocks.length === 1 && blocks[0]!.family !== "point" && !intertwined.size && !inexact.bounded.length;
 
 /** What came of one start. */
 interface Climb {
@@ -271,10 +279,10 @@ const FALL = 1e-10;
 /** States up to this size are kept from before each sweep, so that a fall can be traced to a factor. */
 const REMEMBERED = 1_000_000;
 
-/** A tensor of the trace that a problem's layout stands in. */
+/** A tensor of the trace that a problem's layout stands in. @throws OptionError where the model has no latent site */
 export function anyTensor({ layout }: Pick<Problem, "layout">): Tensor {
-  const site = layout.sites[0];
-  if (!site) throw new OptionError("the model has no sites: sample(...) what is unknown");
+  const [site] = latentSites(layout);
+  if (!site) throw new OptionError("the model has nothing unknown: sample(...) what is to be inferred, param(...) what is to be estimated"); // biome-ignore format: one line
   return full(site.value, [], 0, "f64");
 }
 

@@ -1,13 +1,13 @@
 import type { Family, Params } from "../../distributions/distribution.ts";
 import { LOG_2PI, logNormalCdf } from "../../distributions/normal-cdf.ts";
-import { iota } from "../../tensor/functions.ts";
+import { iota, transpose } from "../../tensor/functions.ts";
 import * as linalg from "../../tensor/linalg.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { allocated } from "./allocation.ts";
 import { distances } from "./distances.ts";
 import type { Expectations } from "./expectations.ts";
 import { add, collapse, type Form, isKnown, known, type Leaf, leavesText, negate, power, type Term } from "./form.ts";
-import { covariance, logOf, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
+import { covariance, logOf, logOfKnown, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
 import {
   type Axis,
   aligned,
@@ -76,7 +76,7 @@ const isGiven = (c: TermContext, form: Form): boolean => leavesOf(form).some((l)
 const leavesOf = (form: Form): Leaf[] => form.terms.flatMap((t) => [...t.leaves]);
 
 export const logValue = (c: TermContext, form: Form): Named => {
-  const log = logOf(c.q, form) ?? (isKnown(form) ? map(collapse(form), (t) => t.log()) : null);
+  const log = logOf(c.q, form) ?? (isKnown(form) ? map(collapse(form), logOfKnown) : null);
   if (!log) throw new NotConjugate(`it needs the logarithm of a sum that holds ${leavesText(form)}`);
   return log;
 };
@@ -144,6 +144,8 @@ function multivariateNormal(c: TermContext): Addend[] {
   const [left, right] = [residual(d), residual(e)];
   let precision: Form;
   let logDet: Named;
+  /** Of a known matrix: R with Λ = Rᵀ R, on its axes and those of its rows and columns. */
+  let root: Named | null = null;
   const name = ["precision", "covariance", "cholesky"].find((k) => has(c, k))!;
   const scaled = reader.isRandom(c.params[name]!.node) ? scaledMatrix(c, name, d, e) : null;
   const isOne = name === "covariance" && !scaled && isLatentMatrix(c, c.params[name]!, d, e);
@@ -153,6 +155,7 @@ function multivariateNormal(c: TermContext): Addend[] {
     const found = precisionAs(name, tensor);
     precision = { terms: [{ factors: [resolve(found.precision, labels)], leaves: [], sums: [] }] };
     logDet = resolve(found.logDet, labels.slice(0, -2));
+    root = resolve(found.root, [...labels.slice(0, -2), along(e), along(d)]);
   } else if (scaled) {
     const { matrix, scalar } = scaled;
     const found = precisionAs(name, matrix.tensor);
@@ -170,7 +173,12 @@ function multivariateNormal(c: TermContext): Addend[] {
   const parts = { value: valueAt(c, along(d)), mean: at(c, "mean", along(d)), precision };
   const square = distances(q, like, parts, d, e);
   if (square) addends.push([times(c, -0.5), square]);
-  else {
+  else if (root) {
+    // |R r|² and not rᵀ Λ r: of a smooth Gaussian process Λ is 10⁸ and more, and its products with r cancel one another.
+    const residualMean = meanOf(q, left, like);
+    const kept = union([root.axes, residualMean.axes]).filter((a) => a !== d);
+    addends.push([times(c, -0.5), map(contract([root, residualMean], kept), (t) => t.square())]);
+  } else {
     const [meanLeft, meanRight] = [meanOf(q, left, like), meanOf(q, right, like)];
     for (const p of productsOf(q, precision)) addends.push([times(c, -0.5), ...p.factors, meanLeft, meanRight]);
   }
@@ -188,10 +196,14 @@ function multivariateNormal(c: TermContext): Addend[] {
   return addends;
 }
 
-/** The precision matrix, and log of its determinant, of a matrix that is given as a precision, a covariance or a Cholesky factor of one. */
-function precisionAs(name: string, matrix: Tensor): { precision: Tensor; logDet: Tensor } {
+/** The precision matrix Λ, a root R of it with Λ = Rᵀ R, and log of its determinant, of a matrix that is given as a precision, a covariance or a Cholesky factor of one. */
+function precisionAs(name: string, matrix: Tensor): { precision: Tensor; root: Tensor; logDet: Tensor } {
   const lower = name === "cholesky" ? matrix : linalg.cholesky(matrix);
   return {
+    root:
+      name === "precision"
+        ? transpose(lower)
+        : linalg.triangularSolve(lower, linalg.identity(lower, lower.shape.at(-1)!)),
     precision: name === "precision" ? matrix : linalg.inverseFromCholesky(lower),
     logDet: linalg.logDetCholesky(lower).mul(name === "precision" ? 1 : -1),
   };

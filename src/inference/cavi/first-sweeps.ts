@@ -1,6 +1,7 @@
 import type { Buffer } from "../../engine/runtime.ts";
 import { f64, program } from "../../program/program.ts";
 import type { Block } from "./blocks/block.ts";
+import { isBound } from "./moments.ts";
 import type { Structure } from "./structure.ts";
 import { inputsOf, readyFor, type Setting, stateKey, sweepOnce } from "./sweep.ts";
 
@@ -51,7 +52,7 @@ export async function firstSweeps(setting: Setting): Promise<FirstSweeps | null>
     for (let n = 0; n < most; n++) {
       made.step();
       const bound = (made.outputs.elbo.view() as Float64Array)[0]!;
-      if (!Number.isFinite(bound) || bound - last <= SETTLED * Math.abs(bound)) return;
+      if (!isBound(bound) || bound - last <= SETTLED * Math.abs(bound)) return;
       last = bound;
     }
   };

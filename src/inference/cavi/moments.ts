@@ -324,9 +324,19 @@ export function logOf(q: Statistics, form: Form): Named | null {
   return logOfTerm(q, term!);
 }
 
+/** In place of −∞, so that what has no probability, times how often it happened, which is never, is 0 and not NaN. */
+const LOG_OF_ZERO = -1e300;
+/** log of numbers that are known. */
+export const logOfKnown = (x: Tensor): Tensor => x.log().maximum(LOG_OF_ZERO);
+/** Whether a bound is one: not where it is NaN or infinite, nor where something happened that has no probability. */
+export const isBound = (elbo: number): boolean => Math.abs(elbo) < 1e200;
+
+/** A number that is no bound, as it is told to people. */
+export const boundText = (elbo: number): string => (elbo < 0 ? "−∞" : String(elbo));
+
 /** E log of a product of sites and numbers. */
 export function logOfTerm(q: Statistics, term: Term): Named {
-  const logs = [...term.factors.map((f) => map(f, (t) => t.log())), ...term.leaves.map((l) => leafLog(q, l))];
+  const logs = [...term.factors.map((f) => map(f, logOfKnown)), ...term.leaves.map((l) => leafLog(q, l))];
   return logs.reduce((a, b) => plus(a, b));
 }
 
@@ -334,7 +344,7 @@ export function logOfTerm(q: Statistics, term: Term): Named {
 export function logsOfProbability(q: Statistics, form: Form, known: () => Named): { yes: Named; no: Named } {
   if (isKnown(form)) {
     const p = known();
-    return { yes: map(p, (t) => t.log()), no: map(p, (t) => t.neg().log1p()) };
+    return { yes: map(p, logOfKnown), no: map(p, (t) => t.neg().log1p().maximum(LOG_OF_ZERO)) };
   }
   const [term, ...others] = form.terms;
   const [leaf] = term!.leaves;

@@ -12,10 +12,12 @@ import { factorsOf } from "../cavi/factors.ts";
 import { NO_GRADIENTS } from "../cavi/gradient-sites.ts";
 import { readGroups } from "../cavi/groups.ts";
 import { type Division, dividedBy } from "../cavi/local-sweeps.ts";
+import { boundText, isBound } from "../cavi/moments.ts";
 import { startsOf } from "../cavi/start.ts";
 import { type StoredFit, type SviProgress, saveFit } from "../cavi/stored-fit.ts";
 import { type StructureOptions, structureOf } from "../cavi/structure.ts";
 import { type Setting, stateKey, stateShapes } from "../cavi/sweep.ts";
+import { checkObserved } from "../check-observed.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { slicer } from "../slicer.ts";
 import { chooseSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
@@ -82,6 +84,7 @@ export interface SviFit extends CaviFit {
  *     const fit = await svi(lda, corpus, { plate: "document", batch: 64 });
  *
  * @throws OptionError    naming the term that has no closed form, or what keeps the plate's elements from being drawn apart
+ * @throws SupportError   where data lie outside a likelihood's support
  */
 export async function svi<D, R extends Returned>(
   model: Model<D, R>,
@@ -105,6 +108,7 @@ export async function sviWithSetting<R extends Returned>(
     if (!(Number.isInteger(value) && value >= 1))
       throw new OptionError(`svi: ${name} is ${value}: an integer of at least 1`);
   }
+  checkObserved(problem.layout, problem.arrays);
   const before = from?.progress ?? null;
   const plate = options.plate ?? before?.plate;
   const sub = plate === undefined ? chooseSubsampling(problem) : subsamplingOf(problem, plate);
@@ -131,7 +135,7 @@ export async function sviWithSetting<R extends Returned>(
     sweeps.start();
     const local = sweeps.solve(localSweeps, localTolerance);
     const all = local + sweeps.globalPart();
-    if (Number.isFinite(all) || !machine.tables) return { local, all };
+    if (isBound(all) || !machine.tables) return { local, all };
     // Perhaps a sum has underflowed: once more, and from here on, without such shortcuts.
     machine.tables = false;
     await machine.build(machine.sizes);
@@ -149,7 +153,7 @@ export async function sviWithSetting<R extends Returned>(
       const rows = batches.rowsOf(epoch, s);
       await machine.makeRoom(rows);
       const { all: noisyElbo } = await boundOf(batches.held(rows, machine.sizes, size / rows[0]!.length));
-      if (!Number.isFinite(noisyElbo)) throw new NonFiniteError(notFinite(noisyElbo, step));
+      if (!isBound(noisyElbo)) throw new NonFiniteError(notFinite(noisyElbo, step));
       total += noisyElbo;
       step++;
       machine.steps.moveGlobal((step + delay) ** -forgetting);
@@ -219,7 +223,7 @@ function checkRates(delay: number, forgetting: number): void {
 
 const short = (x: number): string => x.toPrecision(2);
 const notFinite = (bound: number, step: number): string =>
-  `the bound became ${bound} in step ${step + 1}. Look for data outside a likelihood's support, and for priors that are not proper.`;
+  `the bound became ${boundText(bound)} in step ${step + 1}. Look for data outside a likelihood's support, and for priors that are not proper.`;
 
 export const boundsOf = ({ logistic }: Pick<SviOptions, "logistic">): Bounds => ({ logistic: logistic ?? null });
 

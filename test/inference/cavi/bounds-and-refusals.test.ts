@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { digamma } from "../../../src/base/special.ts";
-import { bernoulli, beta, categorical, cauchy, dirichlet, erf, gamma, halfCauchy, infer, model, multivariateNormal, normal, poisson, problemOf, stack, type Tensor, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
+import { bernoulli, beta, binomial, categorical, cauchy, dirichlet, erf, gamma, halfCauchy, infer, model, multinomial, multivariateNormal, normal, poisson, problemOf, stack, svi, type Tensor, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { fixedDraws } from "../../../src/inference/fixed-draws.ts";
 import { integrate } from "../../quadrature.ts";
@@ -188,6 +188,76 @@ describe("what is not conjugate is refused, by name and with the ways out", () =
     refused(({ sample, observe }) => {
       observe("y", normal(sample("w", cauchy(0, 1)), 1), 1);
     }, /"w".*cauchy/s));
+});
+
+test("spins that depend on one another are one site but no exact factor; an estimate is no posterior", async () => {
+  const pair = model(({ sample, factor }) => {
+    const s = sample("s", bernoulli(0.5), [2]);
+    factor("bond", s.at(0).mul(s.at(1)).mul(2));
+  });
+  // log (3 + e²) / 4, which independent spins do not reach
+  const fit = await cavi(pair, {});
+  expect(fit.exact).toBe(false);
+  expect(fit.elbo).toBeLessThan(Math.log((3 + Math.exp(2)) / 4) - 0.01);
+  const apart = model(({ sample, factor }) => factor("field", sample("s", bernoulli(0.5), [2]).mul(2).sum()));
+  const free = await cavi(apart, {});
+  expect(free.exact).toBe(true);
+  expect(free.elbo).toBeCloseTo(2 * Math.log((1 + Math.exp(2)) / 2), 10);
+  const estimate = model(({ param, observe }) => void observe("y", normal(param("mu"), 1), [1, 2]));
+  expect((await cavi(estimate, {})).exact).toBe(false);
+});
+
+test("a model in which nothing is unknown is refused", async () => {
+  const known = model(({ observe, plate }) => plate("n", 2, () => void observe("y", normal(0, 1), 1)));
+  await expect(cavi(known, {})).rejects.toThrow(/nothing unknown: sample\(\.\.\.\)/);
+  await expect(svi(known, {})).rejects.toThrow(/nothing unknown/);
+});
+
+describe("data outside a support are refused, though their expected density is finite", () => {
+  type Words = Parameters<Parameters<typeof model>[0]>[0];
+  const p = ({ sample }: Words) => sample("p", beta(1, 1));
+  const shares = ({ sample }: Words) => sample("shares", dirichlet([1, 1, 1]));
+  const rate = ({ sample }: Words) => sample("rate", gamma(1, 1));
+  const cases: readonly [string, (words: Words, y: Tensor) => unknown, unknown, RegExp][] = [
+    ["gray values under a Bernoulli", (w, y) => w.observe("y", bernoulli(p(w)), y), [1, 0.7, 0], /element \[2\] is 0\.7,.*0 or 1/],
+    ["a fractional count", (w, y) => w.observe("y", poisson(rate(w)), y), [1, 0.5], /element \[2\] is 0\.5,.*whole numbers from 0 on/],
+    ["a category that does not exist", (w, y) => w.observe("y", categorical(shares(w)), y), [1, 3, 0], /element \[2\] is 3,.*from 0 to 2/],
+    ["more successes than trials", (w, y) => w.observe("y", binomial(4, p(w)), y), [4, 5], /element \[2\] is 5,.*from 0 to 4/],
+    ["counts with another sum", (w, y) => w.observe("y", multinomial(3, shares(w)), y), [[1, 2, 0], [1, 7, 0]], /element \[2\] is \[1, 7, 0\],.*the sum 3/],
+    ["of as many trials as the data say", (w, y) => w.observe("y", multinomial(y.at(0), shares(w)), y), [3, 1, 0], /is \[3, 1, 0\],.*vectors of counts/],
+    ["waits below 0", (w, y) => w.observe("y", gamma(2, rate(w)), y), [1, -1], /element \[2\] is -1,.*above 0/],
+    ["elements of nested plates", (w, y) => {
+      const all = w.plate("kind", 2, () => shares(w));
+      w.plate("row", 2, (i) => {
+        const z = w.sample("z", categorical([0.5, 0.5]));
+        w.plate("column", 2, (j) => void w.observe("y", categorical(all.at(z)), y.at(i).at(j)));
+      });
+    }, [[0, 1], [-1, 2]], /element \[2,1\] is -1,.*from 0 to 2/],
+    ["elements of nested plates that see the data's columns first", (w, y) => {
+      const all = shares(w);
+      w.plate("column", 2, (j) => void w.plate("row", 2, (i) => void w.observe("y", categorical(all), y.at(i).at(j))));
+    }, [[0, 1], [-1, 2]], /element \[1,2\] is -1,.*from 0 to 2/],
+    ["an infinite value", (w, y) => w.observe("y", normal(w.sample("m", normal(0, 1)), 1), y), [0, Infinity], /element \[2\] is Infinity/],
+    ["known probabilities with another sum", (w, y) => {
+      const before = w.sample("before", categorical([0.5, 0.5]));
+      w.observe("y", categorical(y.at(before)), 1);
+    }, [[0.5, 0.5], [2, 3]], /probs of its categorical are no probabilities: \[2, 3\] sum to 5/],
+    ["a negative sd", (w, y) => w.observe("y", normal(w.sample("m", normal(0, 1)), y), 1), [1, -2], /sd of its normal is -2 at element \[2\]/],
+  ]; // biome-ignore format: a table
+  for (const [name, body, y, words] of cases) {
+    test(name, () =>
+      expect(cavi(model((w, { y }: { y: Tensor }) => void body(w, y)) as never, { y } as never)).rejects.toThrow(words),
+    );
+  }
+  test("stochastic steps refuse them too, and what is missing is not asked", async () => {
+    const kinds = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+      const all = sample("shares", dirichlet([1, 1, 1]));
+      plate("row", y.shape[0]!, (i) => void observe("y", categorical(all), y.at(i)));
+    });
+    await expect(svi(kinds, { y: [0, 1, 2.5, 1] }, { batch: 2 })).rejects.toThrow(/element \[3\] is 2\.5/);
+    const { concentration } = (await cavi(kinds, { y: [0, 1, null, 1] })).factors.shares!.parameters;
+    expect([...concentration!.values]).toEqual([2, 3, 1]);
+  });
 });
 
 test("as a method of infer, a single exact factor has the lightest weights; a mean field that is too narrow is put right by its own", async () => {

@@ -75,6 +75,19 @@ describe("with fixed parameters a chain is one factor, and its bound the evidenc
     expect(Math.abs(last - p)).toBeLessThan(4 * Math.sqrt((p * (1 - p)) / 4000));
   });
 
+  test("states that are only passed through once: zeros among the probabilities of moves", async () => {
+    const leftRight = [[0.9, 0.1, 0], [0, 0.8, 0.2], [0, 0, 1]]; // biome-ignore format: short
+    const hmm = model(({ sample, observe, chain }, { y, move, mean }: { y: Tensor; move: Tensor; mean: Tensor }) => {
+      chain("time", T, full(y, [], 0), (before, t) => {
+        const z = sample("z", categorical(move.at(before)));
+        observe("y", normal(mean.at(z), 1), y.at(t));
+        return z;
+      });
+    });
+    const fit = await cavi(hmm, { y, move: leftRight, mean: [0, 3, 1] });
+    expect(fit.elbo).toBeCloseTo(forward([1, 0, 0], leftRight, [0, 3, 1]).log, 10);
+  });
+
   for (const offset of [0, 1e4]) {
     test(`linear dynamical system at ${offset}`, async () => {
       const lds = model(({ sample, observe, chain }, { y }: { y: Tensor }) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { lgamma } from "../../../src/base/special.ts";
-import { bernoulli, beta, binomial, dirichlet, gamma, inverseGamma, model, multinomial, multivariateNormal, normal, poisson, type Tensor, where, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
+import { bernoulli, beta, binomial, categorical, dirichlet, gamma, inverseGamma, model, multinomial, multivariateNormal, normal, poisson, type Tensor, where, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { monteCarloBound } from "./monte-carlo-bound.ts";
 
@@ -43,6 +43,23 @@ describe("a conjugate model's posterior is exact", () => {
     const { parameters } = (await cavi(events, { n: [3, 1, 4] })).factors.rate!;
     same(parameters.shape!.values, [10]);
     same(parameters.rate!.values, [4.5]);
+  });
+
+  test("where nothing can happen nothing is learned: counts of an exposure of 0, a component of weight 0", async () => {
+    const events = model(({ sample, observe }, { n, exposure }: { n: Tensor; exposure: Tensor }) => {
+      observe("n", poisson(sample("rate", gamma(2, 3)).mul(exposure)), n);
+    });
+    const fits = [await cavi(events, { n: [3, 0, 4], exposure: [1, 0, 2] }), await cavi(events, { n: [3, 4], exposure: [1, 2] })]; // biome-ignore format: one line
+    same([fits[0]!.elbo], [fits[1]!.elbo]);
+    same(fits[0]!.factors.rate!.parameters.rate!.values, [6]);
+    await expect(cavi(events, { n: [3, 1], exposure: [1, 0] })).rejects.toThrow(/became −∞ in sweep 1/);
+    const mixture = model(({ sample, observe, plate }, { y, weights }: { y: Tensor; weights: Tensor }) => {
+      const mean = sample("mean", normal(0, 2), [2]);
+      plate("n", 3, (i) => void observe("y", normal(mean.at(sample("z", categorical(weights))), 1), y.at(i)));
+    });
+    const alone = model(({ sample, observe }, { y }: { y: Tensor }) => void observe("y", normal(sample("mean", normal(0, 2)), 1), y)); // biome-ignore format: one line
+    const y = [0.3, 1.2, -0.4];
+    same([(await cavi(mixture, { y, weights: [0, 1] })).elbo], [(await cavi(alone, { y })).elbo]);
   });
 
   test("normals by precision and by variance are those by sd", async () => {
@@ -131,6 +148,37 @@ describe("a conjugate model's posterior is exact", () => {
     same([holes.elbo], [without.elbo]);
     same(holes.factors.tau!.parameters.rate!.values, [...without.factors.tau!.parameters.rate!.values]);
   });
+});
+
+describe("a smooth Gaussian process, whose precision matrix has elements of 10⁸, is found at once", () => {
+  const x = Array.from({ length: 12 }, (_, i) => i / 3);
+  const kernel = x.map((s) => x.map((t) => Math.exp(-0.5 * (s - t) ** 2) + (s === t ? 1e-8 : 0)));
+  /** −½ (yᵀ S⁻¹ y + log |S| + n log 2π) of S = kernel + noise I, by elimination. */
+  const evidence = (y: readonly number[], noise: number) => {
+    const [a, r] = [kernel.map((row, i) => row.map((v, j) => v + (i === j ? noise : 0))), [...y]];
+    let total = 0;
+    for (const [k, pivot] of a.entries()) {
+      total += Math.log(pivot[k]!) + r[k]! ** 2 / pivot[k]! + Math.log(2 * Math.PI);
+      for (let i = k + 1; i < a.length; i++) {
+        const ratio = a[i]![k]! / pivot[k]!;
+        for (let j = k; j < a.length; j++) a[i]![j]! -= ratio * pivot[j]!;
+        r[i]! -= ratio * r[k]!;
+      }
+    }
+    return -0.5 * total;
+  };
+  for (const offset of [0, 1e4]) {
+    test(`the data at ${offset}`, async () => {
+      const regression = model(({ sample, observe }, { kernel, y }: { kernel: Tensor; y: Tensor }) => {
+        const f = sample("f", multivariateNormal({ mean: y.mul(0).add(offset), covariance: kernel }));
+        observe("y", normal(f, 0.1), y);
+      });
+      const y = x.map((v, i) => offset + Math.sin(v) + 0.1 * Math.cos(7 * i));
+      const { elbo, sweeps } = await cavi(regression, { kernel, y });
+      expect(sweeps).toBe(2);
+      expect(elbo).toBeCloseTo(evidence(y.map((v) => v - offset), 0.01), 10); // biome-ignore format: short
+    });
+  }
 });
 
 describe("published numbers of variational message passing, and the same ones far from 0", () => {
