@@ -1,5 +1,5 @@
 import { OptionError } from "../base/errors.ts";
-import { type InferOptions, methods } from "./methods.ts";
+import { type InferOptions, type Method, methods } from "./methods.ts";
 
 type Check = (value: unknown) => string | null;
 
@@ -29,6 +29,13 @@ const checks: Readonly<Record<keyof InferOptions, Check>> = {
   dtype: anything,
 };
 
+/** Options of some methods alone. */
+const onlyFor: Readonly<Record<string, readonly Method[]>> = {
+  chains: ["auto", "nuts", "hmc", "sgld"],
+  warmUp: ["auto", "nuts", "hmc"],
+  targetAcceptance: ["auto", "nuts", "hmc"],
+};
+
 /** @throws OptionError naming an option that `infer` does not know, or whose value it cannot use */
 export function checkInferOptions(options: InferOptions): void {
   const { method = "auto" } = options;
@@ -40,6 +47,12 @@ export function checkInferOptions(options: InferOptions): void {
       throw new OptionError(`infer has no option "${name}"; there are: ${Object.keys(checks).join(", ")}`);
     }
     if (value === undefined) continue;
+    const takers = onlyFor[name];
+    if (takers && !takers.includes(method)) {
+      throw new OptionError(
+        `infer: ${name} is for ${takers.join(", ")}; the method is "${method}", which makes no chains`,
+      );
+    }
     const wanted = checks[name as keyof InferOptions](value);
     if (wanted) throw new OptionError(`infer: ${name} is ${typeof value === "string" ? `"${value}"` : String(value)}, but it must be ${wanted}`); // biome-ignore format: one line
   }

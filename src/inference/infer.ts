@@ -3,6 +3,7 @@ import { Generator } from "../base/generator.ts";
 import type { DataFor } from "../model/data.ts";
 import type { Model, Returned } from "../model/model.ts";
 import { type Attempt, resample } from "./certificate.ts";
+import { narrowings } from "./check-narrowings.ts";
 import { checkSimplexes } from "./check-simplexes.ts";
 import { compileLogDensity } from "./compile.ts";
 import { startingPoint } from "./compiled-target.ts";
@@ -46,6 +47,8 @@ export async function infer<D, R extends Returned>(
   const density = await compileLogDensity(problem);
   // Expectation propagation needs no point to start from, and takes densities that are 0 almost everywhere.
   if (method !== "ep") await checkStart(problem as unknown as Problem, density, options.seed ?? 0);
+  const narrowed = narrowings(problem.layout);
+  for (const message of narrowed) onEvent?.({ kind: "warning", message });
   onEvent?.({ kind: "start", dim: problem.dim, seconds: (performance.now() - started) / 1000 });
   const fit = new Fit(problem as unknown as Problem, density, options);
   const plan = planFor(method);
@@ -73,7 +76,8 @@ export async function infer<D, R extends Returned>(
     // What was drawn before the signal came is kept.
     if (result.certificate.trusted || result.chains?.aborted) break;
   }
-  const posterior = await report(problem, fit, best!, attempts);
+  const warnings = [...narrowed, ...(best!.warnings ?? [])];
+  const posterior = await report(problem, fit, { ...best!, warnings }, attempts);
   onEvent?.({ kind: "done", method: posterior.method, trusted: posterior.trusted, reason: posterior.reason });
   return posterior;
 }

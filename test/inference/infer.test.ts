@@ -1,4 +1,5 @@
 import {
+  bernoulli,
   categorical,
   condition,
   flat,
@@ -6,6 +7,7 @@ import {
   infer,
   intervene,
   loadPosterior,
+  logNormal,
   loo,
   type Model,
   mcseMean,
@@ -74,7 +76,36 @@ describe("infer", () => {
     for (const { reason } of rest.slice(0, 2)) expect(reason).toMatch(/^left out: in 110 coordinates it takes as long as NUTS, and a k-hat of \d+\.\d/); // biome-ignore format: one line
     expect(rest.map(({ method }) => method).slice(2, 4)).toEqual(["nuts", "longer nuts"]);
     // Asked for by name it is done.
-    expect((await infer(funnels, {}, { ...options, method: "meanfield" })).reason).not.toMatch(/left out/);
+    expect((await infer(funnels, {}, { method: "meanfield" })).reason).not.toMatch(/left out/);
+  });
+
+  test("a site that may take what the parameter it is cannot have is warned of", async () => {
+    const halved = model(({ sample, observe }, { y }: { y: Tensor }) => {
+      const s = sample("s", normal(0, 1));
+      const p = sample("p", logNormal(-1, 1));
+      const scale = sample("scale", halfCauchy(1));
+      observe("y", normal(0, s), y);
+      observe("z", bernoulli(p), 1);
+      observe("other", normal(0, scale), 1);
+      observe("again", normal(s, s.exp()), 0.5);
+    });
+    const said: string[] = [];
+    const onEvent = (event: { kind: string; message?: string }) => void (event.kind === "warning" && said.push(event.message!)); // biome-ignore format: one line
+    const { warnings } = await infer(halved, { y: [0.3, -0.2, 0.5] }, { onEvent });
+    expect(warnings).toEqual([
+      'sample("s") is from a normal, which takes numbers below 0, but is the sd of observe("y"): the density is 0 there, so that s has in truth a truncated ' +
+        "prior, without its constant. Give it a distribution on positive numbers (halfNormal, logNormal, gamma), or take its exp.",
+      'sample("p") is from a logNormal, which takes numbers above 1, but is the probs of observe("z"): the density is 0 there, so that p has in truth a truncated ' +
+        "prior, without its constant. Give it a distribution on (0, 1) (beta, uniform), or take its sigmoid.",
+    ]);
+    expect(said).toEqual(warnings);
+    expect((await infer(eightSchools, columns)).warnings).toEqual([]);
+  });
+
+  test("chains are refused of methods that make none", async () => {
+    await expect(infer(eightSchools, columns, { method: "laplace", chains: 2 })).rejects.toThrow(
+      'infer: chains is for auto, nuts, hmc, sgld; the method is "laplace", which makes no chains',
+    );
   });
 
   test("the same seed gives the same bits, another seed others", async () => {

@@ -216,7 +216,8 @@ export async function fitWithSetting<R extends Returned>(
     }
     reached.push(own);
   }
-  const { elbo, elbos, state, converged, reason } = best!;
+  const { elbo, elbos, state, converged } = best!;
+  const reason = best!.reason + leftOut(structure, problem as unknown as Problem, options);
   for (const [key, values] of state) buffers[key]!.write(values);
   const stored = { elbo, elbos, sweeps: elbos.length, converged, reason, state, progress: null };
   const fit: CaviFit = {
@@ -250,12 +251,30 @@ interface Climb {
  * Factors of sites that stand in no plate with data, nor in one whose elements are new with them (documents beside the plate of their
  * words): what is learned of them goes on to later data.
  */
-export function lasting({ blocks }: Pick<Structure, "blocks">, problem: Problem, plate?: string): Block[] {
-  const { layout } = problem;
+export const lasting = (structure: Pick<Structure, "blocks">, problem: Problem, plate?: string): Block[] =>
+  outside(structure, problem, newPlates(problem, plate));
+
+/** Factors of sites that stand in no plate with data, nor in one of these. */
+function outside({ blocks }: Pick<Structure, "blocks">, { layout }: Problem, plates: readonly string[]): Block[] {
   const local = new Set(layout.sites.filter((s) => s.kind === "observe").flatMap((s) => s.plates.map((p) => p.name)));
-  for (const name of newPlates(problem, plate)) local.add(name);
+  for (const name of plates) local.add(name);
   const sites = latentSites(layout).filter((s) => !s.plates.some((p) => local.has(p.name)));
   return blocks.filter((b) => b.sites.every((name) => sites.some((s) => s.name === name)));
+}
+
+/** What is to be said of factors that the earlier fit has in the same shapes, and that begin anew because no plate was named; else nothing. */
+function leftOut(
+  structure: Structure,
+  problem: Problem,
+  { after, plate }: Pick<CaviOptions, "after" | "plate">,
+): string {
+  if (!after || plate !== undefined) return "";
+  const taken = lasting(structure, problem);
+  const anew = outside(structure, problem, []).filter((block) => !taken.includes(block));
+  const known = anew.filter((b) => Object.entries(b.state).every(([name, shape]) => after.state.get(stateKey(b, name))?.length === sizeOf(shape))); // biome-ignore format: one line
+  if (!known.length) return "";
+  const names = known.map((b) => `"${b.name}"`).join(", ");
+  return `; of the earlier fit ${names} did not go on, since the elements of that plate may be others now (plate: the name of the data's plate keeps them)`;
 }
 
 /** The plate that is named, or else the one that svi would draw from, with those that go along with it. */

@@ -163,6 +163,11 @@ describe("elements that observations look at by an index", () => {
     const words = (fit: typeof first) => fit.factors.phi!.parameters.concentration!.values.reduce((s, v) => s + v, 0);
     expect(words(first)).toBeCloseTo(24 * 30 + 6, 8);
     expect(words(next)).toBeCloseTo(2 * 24 * 30 + 6, 8);
+    // As many documents might also be the same ones: it says what it took them for, unless that was asked for.
+    expect(next.reason).toMatch(
+      /; of the earlier fit "theta" did not go on, since the elements of that plate may be others now/,
+    );
+    for (const plate of ["document", "token"]) expect((await cavi(topics, corpus(24, 1), { after: first, plate })).reason).not.toMatch(/did not go on/); // biome-ignore format: one line
   });
 
   test("another number of documents, and documents that are named as the same", async () => {
