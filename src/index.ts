@@ -22,6 +22,7 @@ export { betaBinomial } from "./distributions/beta-binomial.ts";
 export { binomial } from "./distributions/binomial.ts";
 export { categorical } from "./distributions/categorical.ts";
 export { cauchy } from "./distributions/cauchy.ts";
+export { censored } from "./distributions/censored.ts";
 export { chiSquared } from "./distributions/chi-squared.ts";
 export { dirichlet } from "./distributions/dirichlet.ts";
 export { dirichletMultinomial } from "./distributions/dirichlet-multinomial.ts";

@@ -34,6 +34,8 @@ export interface Family<P extends string = string> {
   readonly name: string;
   /** In the order of the call. */
   readonly params: Readonly<Record<P, ParamSpec>>;
+  /** Whether it is for data alone, because its draws pile up at places where no density can hold them. */
+  readonly observedOnly?: boolean;
   /** Axes of one draw. */
   readonly eventRank: 0 | 1 | 2;
   /** Shape of one draw; [] where eventRank is 0. */

@@ -3,6 +3,7 @@ import { OptionError } from "../../src/base/errors.ts";
 import { binary, interval, ordered, positive, simplex } from "../../src/constraints/support.ts";
 import { beta } from "../../src/distributions/beta.ts";
 import { cauchy } from "../../src/distributions/cauchy.ts";
+import { censored } from "../../src/distributions/censored.ts";
 import { type Distribution, paramsOf } from "../../src/distributions/distribution.ts";
 import { exponential } from "../../src/distributions/exponential.ts";
 import { flat } from "../../src/distributions/flat.ts";
@@ -33,6 +34,53 @@ const draws = (d: Distribution, shape: readonly number[]) =>
   evaluate({}, (_, key) => ({ x: d.family.sample!(key.site("x"), paramsOf(key.words[0].trace, d), shape) }));
 const normalAt = (x: number, mean = 0, sd = 1) =>
   -0.5 * ((x - mean) / sd) ** 2 - Math.log(sd) - 0.5 * Math.log(2 * Math.PI);
+
+describe("a censored distribution", () => {
+  test("has at its ends what lies beyond them, and between them the density of its base", async () => {
+    const d = censored(of(exponential(0.5)), { low: 1, high: 4 });
+    const { p } = await evaluate({ x: given([5], [0.5, 1, 2, 4, 5]) }, ({ x }) => ({ p: density(d, x).exp() }));
+    const expected = [0, 1 - Math.exp(-0.5), 0.5 * Math.exp(-1), Math.exp(-2), 0];
+    for (const [i, q] of expected.entries()) expect(p![i]).toBeCloseTo(q, 14);
+  });
+
+  test("of counts sums to 1", async () => {
+    const d = censored(of(poisson(3)), { low: 1, high: 4 });
+    const { p } = await evaluate({ x: given([6], [0, 1, 2, 3, 4, 5]) }, ({ x }) => ({ p: density(d, x).exp() }));
+    expect([p![0], p![5]]).toEqual([0, 0]);
+    expect(p!.reduce((a, b) => a + b)).toBeCloseTo(1, 13);
+    expect(p![1]).toBeCloseTo(Math.exp(-3) * (1 + 3), 13);
+  });
+
+  test("takes an end for each element, infinite where nothing is censored, with finite gradients", async () => {
+    const d = of(weibull(1.5, 2));
+    const { p, slope } = await evaluate({ x: given([3], [0.7, 3, 5]), high: given([3], [Infinity, 3, Infinity]), scale: given([], [2]) }, ({ x, high, scale }) => {
+      const at = censored({ ...d, given: { ...d.given, scale } } as Distribution, { high });
+      const p = density(at, x);
+      return { p, slope: gradient(p.sum(), [scale])[0]! };
+    }); // biome-ignore format: one line
+    const logDensity = (x: number) => Math.log(1.5 / 2) + 0.5 * Math.log(x / 2) - (x / 2) ** 1.5;
+    for (const [i, q] of [logDensity(0.7), -(1.5 ** 1.5), logDensity(5)].entries()) expect(p![i]).toBeCloseTo(q, 13);
+    // d/ds of −1.5 log s + (k/s for the density) and of −(x/s)^1.5
+    const own = (x: number) => -1.5 / 2 + (1.5 * (x / 2) ** 1.5) / 2;
+    expect(slope![0]).toBeCloseTo(own(0.7) + own(5) + (1.5 * 1.5 ** 1.5) / 2, 13);
+  });
+
+  test("draws pile up at its ends", async () => {
+    const { x } = await draws(censored(of(normal(0, 1)), { low: -1, high: 0.5 }), [20_000]);
+    const share = (value: number) => x!.filter((v) => v === value).length / 20_000;
+    expect(share(-1)).toBeCloseTo(0.1587, 1);
+    expect(share(0.5)).toBeCloseTo(0.3085, 1);
+    expect(x!.every((v) => v >= -1 && v <= 0.5)).toBe(true);
+  });
+
+  test("says what does not go", () => {
+    expect(() => censored(of(normal(0, 1)), {})).toThrow(/give an end, as in censored\(normal\(…\), { high: 10 }\)/);
+    expect(() => censored(of(normal(0, 1)), { low: 2, high: 2 })).toThrow(/low must be below high/);
+    expect(() => censored(of(beta(1, 2)), { low: 0.2 })).toThrow(/which beta does not offer/);
+    expect(() => censored(of(uniform(0, 1)), { low: 0.2 })).toThrow(/ends of its own/);
+    expect(() => censored(of(normal(0, 1)), { high: undefined as never })).toThrow(/high is undefined/);
+  });
+});
 
 describe("a truncated distribution", () => {
   test("draws far out in the tail, where the distribution function is 1 in floating point", async () => {

@@ -1,8 +1,11 @@
 import {
   bernoulli,
   categorical,
+  censored,
   condition,
+  exponential,
   flat,
+  gamma,
   halfCauchy,
   infer,
   intervene,
@@ -100,6 +103,25 @@ describe("infer", () => {
     ]);
     expect(said).toEqual(warnings);
     expect((await infer(eightSchools, columns)).warnings).toEqual([]);
+  });
+
+  test("censored times have the conjugate posterior: a rate given what was seen and for how long", async () => {
+    const months = [2, 5, 1, 9, 12, 12, 4, 12];
+    const limit = months.map((m) => (m === 12 ? 12 : Number.POSITIVE_INFINITY));
+    const survival = model(({ sample, observe, plate }, { months, limit }: { months: Tensor; limit: Tensor }) => {
+      const rate = sample("rate", gamma(2, 10));
+      plate("patient", months.shape[0]!, (i) => {
+        observe("months", censored(exponential(rate), { high: limit.at(i) }), months.at(i));
+      });
+      return { rate };
+    });
+    const posterior = await infer(survival, { months, limit });
+    expect(posterior.trusted).toBe(true);
+    // Gamma(2 + events, 10 + time under observation)
+    expect(Math.abs(posterior.mean("rate")[0]! / (7 / 67) - 1)).toBeLessThan(0.03);
+    expect(Math.abs(posterior.sd("rate")[0]! / (Math.sqrt(7) / 67) - 1)).toBeLessThan(0.05);
+    const latent = model(({ sample }) => ({ x: sample("x", censored(normal(0, 1), { high: 1 })) }));
+    await expect(infer(latent, {})).rejects.toThrow('sample("x"): a censored normal is for data: observe it');
   });
 
   test("chains are refused of methods that make none", async () => {

@@ -77,6 +77,8 @@ export const randomWords: Words = (recording) => {
   return {
     sample(name, d, shape) {
       claim("sample", name);
+      if (d?.family?.observedOnly)
+        throw new OptionError(`sample("${name}"): a ${d.family.name} is for data: observe it`);
       return randomSite(recording, "sample", name, d, latent(`sample("${name}")`, name, shape));
     },
     observe(name, d, given) {
