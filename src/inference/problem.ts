@@ -93,12 +93,13 @@ export async function problemOf<D, R extends Returned>(
   const fields = new DataFields((given ?? {}) as Readonly<Record<string, unknown>>);
   const { dtype = "f64" } = options;
   const b = createTrace();
-  const layout = traceModel(
-    b,
-    model as Model<unknown>,
-    fields.record((name, { shape }) => new Tensor(b, b.input(`data.${name}`, dtype, shape))),
-    { dtype },
-  );
+  const record = fields.record((name, { shape }) => new Tensor(b, b.input(`data.${name}`, dtype, shape)));
+  let layout: TracedModel;
+  try {
+    layout = traceModel(b, model as Model<unknown>, record, { dtype });
+  } catch (error) {
+    throw fields.explained(error);
+  }
   checkEscapes(layout);
   checkIndices(layout, fields.arrays);
   const coordinates = coordinatesOf(layout);
@@ -197,6 +198,15 @@ class DataFields {
 
   constructor(given: Readonly<Record<string, unknown>>) {
     this.given = given;
+  }
+
+  /** What the model's text stumbled over may be a field that is no array. */
+  explained(error: unknown): unknown {
+    const single = Object.entries(this.given).filter(([, value]) => value === null || (typeof value !== "object" && typeof value !== "function")); // biome-ignore format: one line
+    if (!(error instanceof TypeError) || !/of undefined|of null|is not a function/.test(error.message) || !single.length) return error; // biome-ignore format: one line
+    const shown = single.map(([name, value]) => `${name} = ${JSON.stringify(value)}`).join(", ");
+    error.message += `. Of the data these are no arrays, and are given to the model as they are: ${shown}. Where it wants an array, give one.`;
+    return error;
   }
 
   record(tensor: (name: string, array: ArrayData) => Tensor): never {

@@ -286,6 +286,11 @@ cases("data that a model cannot read", [
     says: "OptionError: the model reads data.y, but the data hold nothing. Give it, or rename it in the model.",
     body: (_context, { y }) => void y,
   },
+  {
+    says: 'TypeError: Cannot read properties of undefined (reading \'0\'). Of the data these are no arrays, and are given to the model as they are: y = "abc", n = 3. Where it wants an array, write ["abc"].',
+    body: (_context, { y }) => void y!.shape[0],
+    data: { y: "abc", n: 3, x: [1] },
+  },
   { says: "OptionError: data.scale is NaN", body: (_context, { scale }) => void scale, data: { scale: Number.NaN } },
   {
     says: "ShapeError: data.y[1] has 1 elements, but the rows before it have 2. Ragged data go into one flat array with an index array beside it that names each element's group.",
