@@ -1,7 +1,8 @@
 import type { Generator } from "../../base/generator.ts";
 import type { LogDensity } from "../log-density.ts";
-import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, StepByStep, startAt } from "./kernel.ts";
+import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, startAt } from "./kernel.ts";
 import { completePoint, leapfrog, phasePoint } from "./phase-point.ts";
+import { StepByStep } from "./step-by-step.ts";
 
 export interface HmcOptions {
   /** Length of a trajectory in units of the metric, where a standard normal has period 2π. Default π/2. */

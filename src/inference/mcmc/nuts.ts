@@ -1,8 +1,9 @@
 import type { Generator } from "../../base/generator.ts";
 import type { LogDensity } from "../log-density.ts";
-import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, StepByStep, startAt } from "./kernel.ts";
+import { type HamiltonianInfo, type HamiltonianKernel, type HamiltonianState, startAt } from "./kernel.ts";
 import { NativeChain } from "./native-chain.ts";
 import { completePoint, leapfrog, type PhasePoint, phasePoint } from "./phase-point.ts";
+import { StepByStep } from "./step-by-step.ts";
 
 export interface NutsOptions {
   /** Doublings of the trajectory at most: 2^maxDepth − 1 gradients. Default 10. */

@@ -7,12 +7,12 @@ import {
   type HamiltonianInfo,
   type HamiltonianKernel,
   type HamiltonianState,
-  StepByStep,
   startAt,
 } from "../../../src/inference/mcmc/kernel.ts";
 import { denseMetric, diagonalMetric } from "../../../src/inference/mcmc/metric.ts";
 import { nuts } from "../../../src/inference/mcmc/nuts.ts";
 import { completePoint, leapfrog, phasePoint } from "../../../src/inference/mcmc/phase-point.ts";
+import { StepByStep } from "../../../src/inference/mcmc/step-by-step.ts";
 import { firstStepSize } from "../../../src/inference/mcmc/step-size.ts";
 import { kolmogorovSmirnov, momentErrors, normalCdf } from "../../tensor/normality.ts";
 import { equicorrelated, funnel, independent, standardNormal } from "./targets.ts";
