@@ -15,6 +15,9 @@ const TOLERANCE = 1e-8;
 /** And that of probabilities that a model is given. */
 const SUM_TOLERANCE = 1e-6;
 
+/** Distributions of positive numbers whose density at 0 is what it is beside 0: rounded data may be 0. */
+const WITH_ZERO = new Set(["exponential", "halfNormal", "halfCauchy", "halfStudentT"]);
+
 type Values = ArrayLike<number>;
 
 /**
@@ -91,7 +94,10 @@ function checkValues(site: RandomSite, read: (node: Node) => Values | null): voi
   const event = new Float64Array(size);
   const isOutside = (i: number): boolean => {
     for (let e = 0; e < size; e++) event[e] = values[i * size + e]!;
-    return !event.some(Number.isNaN) && !isInside(event, site.support, (end) => endAt(end, i));
+    return (
+      !event.some(Number.isNaN) &&
+      !isInside(event, site.support, (end) => endAt(end, i), WITH_ZERO.has(site.family!.name))
+    );
   };
   const at = firstAt(values.length / size, isOutside);
   if (at < 0) return;
@@ -105,7 +111,7 @@ function checkValues(site: RandomSite, read: (node: Node) => Values | null): voi
 }
 
 /** Whether one event lies in a support; of ordered vectors and matrices only whether it is finite. */
-function isInside(x: Float64Array, support: Support, endOf: (end: unknown) => number): boolean {
+function isInside(x: Float64Array, support: Support, endOf: (end: unknown) => number, withZero: boolean): boolean {
   if (!x.every(Number.isFinite)) return false;
   const isCount = (v: number) => Number.isInteger(v) && v >= 0;
   switch (support.kind) {
@@ -116,7 +122,7 @@ function isInside(x: Float64Array, support: Support, endOf: (end: unknown) => nu
     case "categories":
       return x.every((v) => isCount(v) && v < support.count);
     case "positive":
-      return x.every((v) => v > 0);
+      return x.every((v) => v > 0 || (withZero && v === 0));
     case "interval":
       return x.every((v) => v >= endOf(support.low) && v <= endOf(support.high));
     case "above":

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { digamma } from "../../../src/base/special.ts";
-import { bernoulli, beta, binomial, categorical, cauchy, dirichlet, erf, gamma, halfCauchy, infer, model, multinomial, multivariateNormal, normal, poisson, problemOf, stack, svi, type Tensor, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
+import { bernoulli, beta, binomial, categorical, cauchy, dirichlet, erf, exponential, gamma, halfCauchy, infer, model, multinomial, multivariateNormal, normal, poisson, problemOf, stack, svi, type Tensor, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { fixedDraws } from "../../../src/inference/fixed-draws.ts";
 import { integrate } from "../../quadrature.ts";
@@ -249,6 +249,13 @@ describe("data outside a support are refused, though their expected density is f
       expect(cavi(model((w, { y }: { y: Tensor }) => void body(w, y)) as never, { y } as never)).rejects.toThrow(words),
     );
   }
+  test("but a wait of 0, which an exponential has", async () => {
+    const waits = model(({ sample, observe }, { y }: { y: Tensor }) => {
+      observe("y", exponential(sample("rate", gamma(1, 1))), y);
+    });
+    const { shape, rate: own } = (await cavi(waits, { y: [0, 2] })).factors.rate!.parameters;
+    expect([shape!.values[0], own!.values[0]]).toEqual([3, 3]);
+  });
   test("stochastic steps refuse them too, and what is missing is not asked", async () => {
     const kinds = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
       const all = sample("shares", dirichlet([1, 1, 1]));
