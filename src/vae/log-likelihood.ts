@@ -7,6 +7,8 @@ export interface LogLikelihood {
   readonly standardError: number;
   /** The part of the uncertainty that comes from the finite number of draws (delta method). */
   readonly monteCarloError: number;
+  /** Of each row: draws that carry the weight, (Σ w)² / Σ w², from 1 to `samples`. Near 1 the estimate is too low, and its error unknown. */
+  readonly effectiveSamples: Float64Array;
   readonly samples: number;
   readonly examples: number;
 }
@@ -26,6 +28,7 @@ export function logLikelihoodOf(
     nll,
     standardError: Math.sqrt(variance / examples),
     monteCarloError: Math.sqrt(byDraws) / examples,
+    effectiveSamples: total.map((t, i) => t ** 2 / squares[i]!),
     samples,
     examples,
   };

@@ -83,7 +83,10 @@ test("score is rate plus distortion, and its mean is what --json says", async ()
 test("nll tightens the bound", async () => {
   const few = lastJson(await ansatz.run(["nll", "images", "--samples", "1", "--json"]));
   const many = lastJson(await ansatz.run(["nll", "images", "--samples", "200", "--json"]));
-  expect(many).toMatchObject({ samples: 200, examples: 299, standardError: expect.any(Number) });
+  expect(many).toMatchObject({ samples: 200, examples: 299, standardError: expect.any(Number), warnings: [] });
+  expect(few.effectiveSamples).toBe(1);
+  expect(many.effectiveSamples).toBeGreaterThan(5);
+  expect(many.effectiveSamples).toBeLessThanOrEqual(200);
   expect(many.nll).toBeLessThan(few.nll as number);
 });
 

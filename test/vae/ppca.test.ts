@@ -85,11 +85,11 @@ describe("with the exact posterior of probabilistic PCA", () => {
 
     test("importance sampling gives log p(x) with any number of samples, and no Monte Carlo error", async () => {
       for (const samples of [1, 7, 50]) {
-        const { logProb, nll, monteCarloError, standardError } = await (
-          await exactModel("generic", place())
-        ).logLikelihood(x, {
+        const vae = await exactModel("generic", place());
+        const { logProb, nll, monteCarloError, standardError, effectiveSamples } = await vae.logLikelihood(x, {
           samples,
         });
+        for (const n of effectiveSamples) expect(n / samples).toBeCloseTo(1, 12);
         const exact = x.map(exactLogProb);
         for (const [i, p] of exact.entries()) expect(logProb[i]).toBeCloseTo(p, 10);
         const mean = -exact.reduce((s, p) => s + p, 0) / x.length;
@@ -98,6 +98,20 @@ describe("with the exact posterior of probabilistic PCA", () => {
         const variance = exact.reduce((s, p) => s + (p + mean) ** 2, 0) / (x.length - 1);
         expect(standardError).toBeCloseTo(Math.sqrt(variance / x.length), 10);
       }
+    });
+
+    test("beside a posterior that the encoder misses one sample outweighs the others", async () => {
+      const vae = await exactModel("generic", place());
+      const values = vae.parameters.read() as Float64Array;
+      let at = 0;
+      for (const { name, size } of vae.context.architecture.layout.places) {
+        if (name === "encoder.mean.bias") values[at] = values[at]! + 5;
+        at += size;
+      }
+      vae.parameters.write(values);
+      const { effectiveSamples } = await vae.logLikelihood(x, { samples: 100 });
+      expect(effectiveSamples.slice().sort()[3]).toBeLessThan(2);
+      expect(effectiveSamples.every((n) => n >= 1)).toBe(true);
     });
 
     test("encode returns it", async () => {
