@@ -287,7 +287,7 @@ cases("data that a model cannot read", [
     body: (_context, { y }) => void y,
   },
   {
-    says: 'TypeError: Cannot read properties of undefined (reading \'0\'). Of the data these are no arrays, and are given to the model as they are: y = "abc", n = 3. Where it wants an array, write ["abc"].',
+    says: "TypeError: Cannot read properties of undefined (reading '0'). Of the data these are no arrays, and are given to the model as they are: y = \"abc\", n = 3. Where it wants an array, give one.",
     body: (_context, { y }) => void y!.shape[0],
     data: { y: "abc", n: 3, x: [1] },
   },
