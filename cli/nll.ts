@@ -36,9 +36,9 @@ Examples:
   $ ansatz nll runs/digits-1
   $ ansatz nll runs/a --data mnist/ --samples 5000 --limit 1000 --json
 
-With --json: {"nll", "standardError", "monteCarloError", "effectiveSamples", "samples", "examples", "warnings"}. standardError is that of the mean
-over examples; monteCarloError is its part that more samples would lessen; effectiveSamples is the median over examples of how many
-samples carry the weight.`,
+With --json: {"nll", "standardError", "monteCarloError", "effectiveSamples", "samples", "examples", "warnings"}.
+standardError is that of the mean over examples; monteCarloError is its part that more samples would lessen;
+effectiveSamples is the median over examples of how many samples carry the weight.`,
     )
     .action(async (run: string, flags: NllFlags) => {
       const { manifest, vae } = await openTrained(run);
