@@ -212,8 +212,9 @@ describe("Ctrl-C", () => {
     ansatz.run([...words, ...extra], { onStart: (child) => setTimeout(() => child.kill("SIGINT"), after) });
 
   test("keeps the draws that there are, says so and exits with 130", async () => {
-    // Steps so short that no machine is done before the signal comes.
-    const slow = ["--target-acceptance", "0.9995"];
+    // So many observations, and steps so short, that no machine is done before the signal comes.
+    write("many.json", JSON.stringify({ y: Array.from({ length: 10_000 }, (_, i) => [i % 7, i % 5]), scale: 2 }));
+    const slow = ["--data", "many.json", "--target-acceptance", "0.9995"];
     const extra = ["--draws", "1000000", "--warm-up", "100", "--out", "stopped", "--no-report", ...slow];
     const outcome = await interrupted(extra, 3000);
     expect(outcome.code, outcome.stderr).toBe(130);
