@@ -6,7 +6,7 @@ const NAMED = 0xffffffff;
 const NUMBERED = 0xfffffffe;
 
 /** Words that are made at a time. */
-const BUFFER_WORDS = 32;
+export const BUFFER_WORDS = 32;
 
 /** Where a stream is: its key, the block that comes next as two words, and the words that were made, of which so many are used. */
 export interface GeneratorState {

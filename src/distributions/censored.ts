@@ -1,9 +1,8 @@
-import { OptionError } from "../base/errors.ts";
 import { isDiscrete } from "../constraints/support.ts";
 import { or, where } from "../tensor/functions.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type Distribution, family, type ParamSpec, type ParamValue } from "./distribution.ts";
-import type { Ends } from "./truncated.ts";
+import { type Ends, requireEnds } from "./ends.ts";
 
 /**
  * Numbers of which those below `low` are known as `low` alone, and those above `high` as `high`: a value that is equal to an end counts for all
@@ -15,21 +14,11 @@ import type { Ends } from "./truncated.ts";
  */
 export function censored(base: Distribution, ends: Ends): Distribution {
   const f = base.family;
-  const what = `censored(${f.name})`;
-  for (const [end, value] of Object.entries(ends)) {
-    if ((value ?? null) === null)
-      throw new OptionError(`${what}: ${end} is ${value}: leave it out where there is no end`);
-  }
   const { low, high } = ends;
-  if (low === undefined && high === undefined)
-    throw new OptionError(`${what}: give an end, as in censored(${f.name}(…), { high: 10 })`);
-  if (f.eventRank > 0) throw new OptionError(`censored takes a distribution of numbers, not ${f.name}`);
-  if ("low" in f.params || "high" in f.params)
-    throw new OptionError(`${what}: its base has ends of its own, called low and high`);
-  if (!f.logCdf || !f.logSurvival)
-    throw new OptionError(`censored needs a distribution function, which ${f.name} does not offer`);
-  if (typeof low === "number" && typeof high === "number" && !(low < high))
-    throw new OptionError(`${what}: low is ${low} and high ${high}: low must be below high`);
+  requireEnds("censored", f, ends, {
+    example: "{ high: 10 }",
+    taken: "its base has ends of its own, called low and high",
+  });
   const { logCdf, logSurvival, sample } = f;
   const end: ParamSpec = { support: { kind: "real" }, rank: 0 };
   const given: Record<string, ParamValue> = { ...(low !== undefined && { low }), ...(high !== undefined && { high }) };

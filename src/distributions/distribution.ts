@@ -41,6 +41,8 @@ export interface Family<P extends string = string> {
   /** Shape of one draw; [] where eventRank is 0. */
   eventShape(params: Params<P>): Shape;
   support(params: Params<P>): Support;
+  /** Of positive numbers: whether the density at 0 is what it is beside 0, so that rounded data may be 0. */
+  readonly holdsZero?: boolean;
   /** Log density or log probability in nats of x [...batch, ...event], shape [...batch]. */
   logProb(x: Tensor, params: Params<P>): Tensor;
   /** Independent draws, [...batch, ...event]; the parameters broadcast to `batch`. */

@@ -12,6 +12,7 @@ export const exponential = distribution({
   name: "exponential",
   params: { rate: { support: positive, rank: 0, default: 1 } },
   support: () => positive,
+  holdsZero: true,
   logProb: (x, { rate }) => onSupport(x, x.ge(0), 1, (x) => settled(rate.log()).sub(x.mul(rate))),
   sample: (key, { rate }, batch) => uniform(key, batch, "f64").log().neg().div(rate),
   reparameterised: "explicit",

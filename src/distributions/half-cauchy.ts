@@ -15,6 +15,7 @@ export const halfCauchy = distribution({
   name: "halfCauchy",
   params: { scale: { support: positive, rank: 0, default: 1 } },
   support: () => positive,
+  holdsZero: true,
   logProb: (x, { scale }) =>
     onSupport(x, x.ge(0), 1, (x) =>
       x

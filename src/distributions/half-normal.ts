@@ -13,6 +13,7 @@ export const halfNormal = distribution({
   name: "halfNormal",
   params: { sd: { support: positive, rank: 0, default: 1 } },
   support: () => positive,
+  holdsZero: true,
   logProb: (x, { sd }) =>
     onSupport(x, x.ge(0), 1, (x) =>
       x

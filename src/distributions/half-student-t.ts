@@ -12,6 +12,7 @@ export const halfStudentT = distribution({
   name: "halfStudentT",
   params: { nu: { support: positive, rank: 0 }, scale: { support: positive, rank: 0, default: 1 } },
   support: () => positive,
+  holdsZero: true,
   logProb: (x, { nu, scale }) =>
     onSupport(x, x.ge(0), 1, (x) => logStudent(x.div(scale), nu).add(settled(scale.log().neg().add(Math.LN2)))),
   sample: (key, { nu, scale }, batch) => drawStudent(key, nu, batch).abs().mul(scale),

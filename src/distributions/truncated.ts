@@ -1,24 +1,11 @@
-import { OptionError } from "../base/errors.ts";
 import type { Shape } from "../base/shape.ts";
 import { type Bound, counts, isDiscrete } from "../constraints/support.ts";
 import { and, where } from "../tensor/functions.ts";
 import { type Key, uniform } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import {
-  type Distribution,
-  type Family,
-  family,
-  type ParamSpec,
-  type Params,
-  type ParamValue,
-} from "./distribution.ts";
-import { between, endsOf } from "./ends.ts";
+import { type Distribution, type Family, family, type ParamSpec, type Params } from "./distribution.ts";
+import { between, type Ends, endsOf, requireEnds } from "./ends.ts";
 import { log1mExp, logSubExp } from "./special/log1m-exp.ts";
-
-export interface Ends {
-  readonly low?: ParamValue;
-  readonly high?: ParamValue;
-}
 
 type Found = { readonly low: Tensor | null; readonly high: Tensor | null };
 
@@ -71,26 +58,11 @@ export function truncated(base: Distribution, given: Ends): Distribution {
   const { low, high } = given;
   const f = base.family;
   const name = `truncated ${f.name}`;
-  for (const [end, value] of Object.entries(given)) {
-    if ((value ?? null) === null)
-      throw new OptionError(`truncated(${f.name}): ${end} is ${value}: leave it out where there is no end`);
-  }
-  if (low === undefined && high === undefined) {
-    throw new OptionError(`truncated(${f.name}): give an end, as in truncated(${f.name}(…), { low: 0 })`);
-  }
-  if (f.eventRank > 0)
-    throw new OptionError(`truncated takes a distribution of numbers, not ${f.name}, whose draws are vectors`);
-  if ("low" in f.params || "high" in f.params) {
-    throw new OptionError(`truncated(${f.name}): it has ends already: put them in its own parameters`);
-  }
-  if (!f.logCdf || !f.logSurvival) {
-    throw new OptionError(
-      `truncated needs a distribution function, which ${f.name} does not offer: use restricted, which does not normalise`,
-    );
-  }
-  if (typeof low === "number" && typeof high === "number" && !(low < high)) {
-    throw new OptionError(`truncated(${f.name}): low is ${low} and high ${high}: low must be below high`);
-  }
+  requireEnds("truncated", f, given, {
+    example: "{ low: 0 }",
+    taken: "it has ends already: put them in its own parameters",
+    instead: ": use restricted, which does not normalise",
+  });
   const end: ParamSpec = { support: { kind: "real" }, rank: 0 };
   const ends = { ...(low !== undefined && { low }), ...(high !== undefined && { high }) };
   const found = (params: Params): Found => ({ low: params["low"] ?? null, high: params["high"] ?? null });

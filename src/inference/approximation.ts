@@ -95,6 +95,14 @@ function gaussianLogDensity(
   logDeterminant: number,
 ): Float64Array {
   const dim = mean.length;
+  const out = squaredLengths(x, mean, factor);
+  for (let s = 0; s < out.length; s++) out[s] = -0.5 * out[s]! - logDeterminant - 0.5 * dim * LOG_2PI;
+  return out;
+}
+
+/** |L⁻¹ (x − mean)|² of each row of x [n, dim]; `factor` is L [dim, dim], or its diagonal [dim]. */
+export function squaredLengths(x: Float64Array, mean: Float64Array, factor: Float64Array): Float64Array {
+  const dim = mean.length;
   const diagonal = factor.length === dim;
   const rest = new Float64Array(dim);
   const out = new Float64Array(x.length / dim);
@@ -104,7 +112,7 @@ function gaussianLogDensity(
     else solveLower(factor, rest);
     let square = 0;
     for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
-    out[s] = -0.5 * square - logDeterminant - 0.5 * dim * LOG_2PI;
+    out[s] = square;
   }
   return out;
 }

@@ -6,7 +6,7 @@ import type { ArrayData } from "../model/data.ts";
 import type { RandomSite, TracedModel } from "../model/site.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ownIndex, valuesOf } from "./check-indices.ts";
-import { ROWS } from "./check-simplexes.ts";
+import { rowsBehind } from "./check-simplexes.ts";
 import { supportText } from "./diagnose.ts";
 import { indexText, listed } from "./index-text.ts";
 
@@ -14,9 +14,6 @@ import { indexText, listed } from "./index-text.ts";
 const TOLERANCE = 1e-8;
 /** And that of probabilities that a model is given. */
 const SUM_TOLERANCE = 1e-6;
-
-/** Distributions of positive numbers whose density at 0 is what it is beside 0: rounded data may be 0. */
-const WITH_ZERO = new Set(["exponential", "halfNormal", "halfCauchy", "halfStudentT"]);
 
 type Values = ArrayLike<number>;
 
@@ -61,9 +58,9 @@ function checkParameters(site: RandomSite, read: (node: Node) => Values | null):
 /** Probabilities that the data decide, as the known moves of a chain. */
 function checkProbabilities(site: RandomSite, read: (node: Node) => Values | null): void {
   for (const [name, { support }] of Object.entries(site.family!.params)) {
-    let node = site.params[name]?.node;
-    if (!node || support.kind !== "simplex") continue;
-    while (ROWS.has(node.op) && node.inputs[0]!.shape.at(-1) === node.shape.at(-1)) node = node.inputs[0]!;
+    const given = site.params[name]?.node;
+    if (!given || support.kind !== "simplex") continue;
+    const node = rowsBehind(given);
     const values = read(node);
     const size = node.shape.at(-1)!;
     for (let at = 0; values && at < values.length; at += size) {
@@ -96,7 +93,7 @@ function checkValues(site: RandomSite, read: (node: Node) => Values | null): voi
     for (let e = 0; e < size; e++) event[e] = values[i * size + e]!;
     return (
       !event.some(Number.isNaN) &&
-      !isInside(event, site.support, (end) => endAt(end, i), WITH_ZERO.has(site.family!.name))
+      !isInside(event, site.support, (end) => endAt(end, i), site.family!.holdsZero ?? false)
     );
   };
   const at = firstAt(values.length / size, isOutside);
@@ -111,7 +108,7 @@ function checkValues(site: RandomSite, read: (node: Node) => Values | null): voi
 }
 
 /** Whether one event lies in a support; of ordered vectors and matrices only whether it is finite. */
-function isInside(x: Float64Array, support: Support, endOf: (end: unknown) => number, withZero: boolean): boolean {
+function isInside(x: Float64Array, support: Support, endOf: (end: unknown) => number, holdsZero: boolean): boolean {
   if (!x.every(Number.isFinite)) return false;
   const isCount = (v: number) => Number.isInteger(v) && v >= 0;
   switch (support.kind) {
@@ -122,7 +119,7 @@ function isInside(x: Float64Array, support: Support, endOf: (end: unknown) => nu
     case "categories":
       return x.every((v) => isCount(v) && v < support.count);
     case "positive":
-      return x.every((v) => v > 0 || (withZero && v === 0));
+      return x.every((v) => v > 0 || (holdsZero && v === 0));
     case "interval":
       return x.every((v) => v >= endOf(support.low) && v <= endOf(support.high));
     case "above":

@@ -9,6 +9,13 @@ import { compileReporter } from "./reported.ts";
 /** Ops that keep rows as they are, or choose among them. */
 export const ROWS = new Set(["broadcast", "gather", "cast"]);
 
+/** The rows that a tensor's are, before they were repeated or chosen. */
+export function rowsBehind(node: Node): Node {
+  let from = node;
+  while (ROWS.has(from.op) && from.inputs[0]!.shape.at(-1) === from.shape.at(-1)) from = from.inputs[0]!;
+  return from;
+}
+
 interface Claim {
   readonly key: string;
   readonly site: RandomSite;
@@ -28,8 +35,7 @@ function claimsOf({ sites, chains }: TracedModel): Claim[] {
   return random.flatMap((site, i) =>
     Object.entries(site.family?.params ?? {}).flatMap(([param, { support }]): Claim[] => {
       if (support.kind !== "simplex") return [];
-      let { node } = site.params[param]!;
-      while (ROWS.has(node.op) && node.inputs[0]!.shape.at(-1) === node.shape.at(-1)) node = node.inputs[0]!;
+      const node = rowsBehind(site.params[param]!.node);
       const from = reachable([node]);
       if (simplexes.has(node) || !from.some((n) => n.op === "input") || from.some((n) => open.has(n))) return [];
       return [{ key: `${i} ${param}`, site, param, rows: new Tensor(site.value.trace, node) }];

@@ -443,17 +443,17 @@ const LONGEST = 10;
 
 /** Beyond so many coordinates a mean-field fit with its Hessian costs what NUTS does. */
 const CHEAP_MEAN_FIELD = 100;
-/** A Gaussian at the mode whose weights are as bad as that lies too far from the posterior for the next ones to mend it. */
+/** An approximation whose weights are as bad as that lies too far from the posterior for the next ones to mend it. */
 const FAR_OFF = 1.5;
 
-/** The rung, but where many coordinates and Laplace's weights say that it would cost as much as NUTS and come to nothing. */
+/** The rung, but where many coordinates and the weights of the first one say that it would cost as much as NUTS and come to nothing. */
 const unlessFarOff =
   (run: Rung): Rung =>
   async (fit) => {
     const { dim } = fit.problem;
     const { khat } = fit;
     if (dim <= CHEAP_MEAN_FIELD || khat === null || khat <= FAR_OFF) return run(fit);
-    const reason = `left out: in ${dim} coordinates it takes as long as NUTS, and a k-hat of ${khat.toFixed(1)} for the Gaussian at the mode says that it would come to nothing.`; // biome-ignore format: one line
+    const reason = `left out: in ${dim} coordinates it takes as long as NUTS, and a k-hat of ${khat.toFixed(1)} for the approximation before it says that it would come to nothing.`; // biome-ignore format: one line
     const { fit: approximation } = await fit.modes();
     return { certificate: { trusted: false, khat: null, reason }, approximation, weighted: null, chains: null };
   };

@@ -1,7 +1,7 @@
 import { Generator } from "../base/generator.ts";
 import { lgamma } from "../base/special.ts";
-import type { Approximation } from "./approximation.ts";
-import { choleskyOf, solveLower } from "./symmetric-solve.ts";
+import { type Approximation, squaredLengths } from "./approximation.ts";
+import { choleskyOf } from "./symmetric-solve.ts";
 
 /** Degrees of freedom: tails heavier than those of a posterior, bulk close to a Gaussian's. */
 export const DEGREES = 8;
@@ -31,21 +31,6 @@ function drawStudentT(mean: Float64Array, factor: Float64Array, degrees: number,
       for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * z[s * dim + j]!;
       out[s * dim + i] = mean[i]! + stretch * sum;
     }
-  }
-  return out;
-}
-
-/** |L⁻¹ (x − mean)|² of each row of x [n, dim]. */
-function squaredLengths(x: Float64Array, mean: Float64Array, factor: Float64Array): Float64Array {
-  const dim = mean.length;
-  const rest = new Float64Array(dim);
-  const out = new Float64Array(x.length / dim);
-  for (let s = 0; s < out.length; s++) {
-    for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
-    solveLower(factor, rest);
-    let square = 0;
-    for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
-    out[s] = square;
   }
   return out;
 }

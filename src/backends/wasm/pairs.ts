@@ -4,7 +4,7 @@ import type { Node } from "../../ir/node.ts";
 import { call, type Expr, type FuncRef, i32, memory } from "./assembler/expr.ts";
 import type { FuncBuilder, Local } from "./assembler/module.ts";
 import { advance, type Elements, elementsOf, emitDot, emitSubtract } from "./linalg/elements.ts";
-import { eachPiece, plusBytes, shareOf } from "./pieces.ts";
+import { eachPiece, plusBytes, rangeOf } from "./pieces.ts";
 import { addressOf, type RoutineContext, type RoutineEmitter } from "./routines.ts";
 
 /** Pairs that one call does: a function that is called often is soon replaced by optimised code. */
@@ -20,10 +20,6 @@ function rowAt(f: FuncBuilder, indices: Node, address: Expr, rows: number): Loca
   return at;
 }
 
-/** What this part does of `total`: all where the op is not cut. */
-const range = (c: RoutineContext, part: Expr, node: Node, total: number): readonly [Expr, Expr] =>
-  isShared(c, node) ? shareOf(c, part, total) : [i32.const(0), i32.const(total)];
-
 const pairDots: RoutineEmitter = (c, f, table, part, node) => {
   const n = node.shape[0]!;
   if (n === 0) return;
@@ -31,7 +27,7 @@ const pairDots: RoutineEmitter = (c, f, table, part, node) => {
   const out = f.let(addressOf(c.plan, table, node));
   const t = elementsOf(node.dtype as "f32" | "f64");
   const dots = dotsFunction(c, t, node);
-  eachPiece(f, CHUNK, ...range(c, part, node, n), (first, count) => {
+  eachPiece(f, CHUNK, ...rangeOf(c, isShared(c, node), part, n), (first, count) => {
     const plus = (from: Local, bytes: number) => plusBytes(from, first, bytes);
     f.do(call(dots, a, plus(i, 4), b, plus(j, 4), plus(out, t.bytes), count));
   });
@@ -70,7 +66,7 @@ const pairSums: RoutineEmitter = (c, f, table, part, node) => {
   const bytes = bytesOf(node.dtype);
   const t = elementsOf(node.dtype as "f32" | "f64");
   const sums = sumsFunction(c, t, node);
-  const [from, to] = range(c, part, node, rows).map((row) => f.let(row)) as [Local, Local];
+  const [from, to] = rangeOf(c, isShared(c, node), part, rows).map((row) => f.let(row)) as [Local, Local];
   const width = i32.const(k * bytes);
   f.do(memory.fill(plusBytes(out, from, k * bytes), i32.const(0), i32.mul(i32.sub(to, from), width)));
   eachPiece(f, CHUNK, i32.const(0), i32.const(n), (first, count) => {

@@ -5,8 +5,9 @@ import type { RoutineContext } from "./routines.ts";
 export const plusBytes = (address: Expr, count: Expr, bytes: number): Expr =>
   i32.add(address, i32.mul(count, i32.const(bytes)));
 
-/** Where this part of `total` begins, and where it ends. */
-export function shareOf({ parts }: RoutineContext, part: Expr, total: number): readonly [Expr, Expr] {
+/** Where what this part does of `total` begins, and where it ends; all of it where the op is not cut. */
+export function rangeOf({ parts }: RoutineContext, isCut: boolean, part: Expr, total: number): readonly [Expr, Expr] {
+  if (!isCut) return [i32.const(0), i32.const(total)];
   const start = (p: Expr) => i32.div_u(i32.mul(p, i32.const(total)), i32.const(parts));
   return [start(part), start(i32.add(part, i32.const(1)))];
 }

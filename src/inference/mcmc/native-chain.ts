@@ -1,4 +1,4 @@
-import type { Generator, GeneratorState } from "../../base/generator.ts";
+import { BUFFER_WORDS, type Generator, type GeneratorState } from "../../base/generator.ts";
 import type { Adaptation, HamiltonianRun, HamiltonianState } from "./kernel.ts";
 import type { Metric } from "./metric.ts";
 import type { NativeMotion } from "./native-motion.ts";
@@ -112,7 +112,7 @@ export class NativeChain {
     const from = this.layout.stream / 4;
     const [k0, k1, low, high, at] = new Uint32Array(this.words.slice(from, from + 5)) as unknown as [number, number, number, number, number]; // biome-ignore format: one line
     const words = from + STREAM.words / 4;
-    return { key: [k0, k1], low, high, at, words: new Uint32Array(this.words.subarray(words, words + 32)) };
+    return { key: [k0, k1], low, high, at, words: new Uint32Array(this.words.subarray(words, words + BUFFER_WORDS)) };
   }
 
   private setMetric(metric: Metric): void {

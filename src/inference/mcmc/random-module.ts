@@ -10,19 +10,27 @@ import {
   v128,
 } from "../../backends/wasm/assembler/expr.ts";
 import type { ModuleBuilder } from "../../backends/wasm/assembler/module.ts";
+import { BUFFER_WORDS } from "../../base/generator.ts";
 import { THREEFRY_PARITY, THREEFRY_ROTATIONS, THREEFRY_ROUNDS } from "../../base/rng.ts";
 import { ZIGGURAT_LAYERS, zigguratTable } from "../../base/ziggurat.ts";
 
+const TABLES = 32 + 4 * BUFFER_WORDS;
 const EDGES = 8 * (ZIGGURAT_LAYERS + 1) + 8;
 
 /**
  * Byte offsets within a stream of random numbers in wasm memory: a `GeneratorState` as i32, its words, and the edges and heights of
  * the ziggurat.
  */
-export const STREAM = { key: 0, low: 8, high: 12, at: 16, words: 32, x: 160, f: 160 + EDGES, bytes: 160 + 2 * EDGES };
-
-/** Words that are made at a time: those of base/generator.ts. */
-const WORDS = 32;
+export const STREAM = {
+  key: 0,
+  low: 8,
+  high: 12,
+  at: 16,
+  words: 32,
+  x: TABLES,
+  f: TABLES + EDGES,
+  bytes: TABLES + 2 * EDGES,
+};
 
 /** Writes the ziggurat's tables to the stream at `base`, a multiple of 8. */
 export function writeZiggurat(buffer: ArrayBufferLike, base: number): void {
@@ -51,7 +59,7 @@ export function randomFunctions(
     const [low, high] = [f.let(i32.load(base!, STREAM.low)), f.let(i32.load(base!, STREAM.high))];
     const [group, to] = [f.local("i32"), f.local("i32")];
     f.set(to, base!);
-    f.for(group, i32.const(0), i32.const(WORDS / 2), 4, () => {
+    f.for(group, i32.const(0), i32.const(BUFFER_WORDS / 2), 4, () => {
       const counters = i32x4.add(i32x4.splat(i32.add(low, group)), i32x4.const(0, 1, 2, 3));
       const a = f.let(i32x4.add(counters, keys[0]!));
       const b = f.let(i32x4.add(i32x4.splat(high), keys[1]!));
@@ -70,14 +78,14 @@ export function randomFunctions(
       f.set(to, i32.add(to, i32.const(32)));
     });
     // Counters begin at 0 and grow by 16, so that the low word never wraps within a refill.
-    const next = f.let(i32.add(low, i32.const(WORDS / 2)));
+    const next = f.let(i32.add(low, i32.const(BUFFER_WORDS / 2)));
     f.do(i32.store(base!, next, STREAM.low));
     f.do(i32.store(base!, i32.add(high, i32.eqz(next)), STREAM.high));
     f.do(i32.store(base!, i32.const(0), STREAM.at));
   });
 
   const word = m.function("word", ["i32"], ["i32"], (f, base) => {
-    f.if(i32.eq(i32.load(base!, STREAM.at), i32.const(WORDS)), () => f.do(call(refill, base!)));
+    f.if(i32.eq(i32.load(base!, STREAM.at), i32.const(BUFFER_WORDS)), () => f.do(call(refill, base!)));
     const at = f.let(i32.load(base!, STREAM.at));
     f.do(i32.store(base!, i32.add(at, i32.const(1)), STREAM.at));
     return i32.load(i32.add(base!, i32.shl(at, i32.const(2))), STREAM.words);

@@ -6,7 +6,7 @@ import { blasWorthwhile } from "../../native.ts";
 import { call, type Expr, i32, memory } from "../assembler/expr.ts";
 import type { FuncBuilder, Local } from "../assembler/module.ts";
 import { gemmFunction, gemmScratchBytes } from "../gemm.ts";
-import { eachPiece, plusBytes, shareOf } from "../pieces.ts";
+import { eachPiece, plusBytes, rangeOf } from "../pieces.ts";
 import { addressOf, type RoutineContext, type RoutineEmitter, scratchOf, type WasmOptions } from "../routines.ts";
 import { addFunction, momentsFunction, squaresFunction } from "./tiles.ts";
 
@@ -51,11 +51,6 @@ function productEmitter(c: RoutineContext, f: FuncBuilder, dtype: Float, sizes: 
   };
 }
 
-/** Where the shares of `total` begin that this part does, and where they end; all where it is not cut. */
-function range(c: RoutineContext, part: Expr, node: Node, total: number): readonly [Expr, Expr] {
-  return isShared(c, node) ? shareOf(c, part, total) : [i32.const(0), i32.const(total)];
-}
-
 /** Scratch of this part. */
 const ownScratch = (c: RoutineContext, table: Expr, part: Expr, node: Node): Expr =>
   isShared(c, node) ? plusBytes(scratchOf(c, table), part, c.scratchBytes) : scratchOf(c, table);
@@ -78,7 +73,7 @@ const rowSquares: RoutineEmitter = (c, f, table, part, node) => {
   const packing = f.let(i32.add(made, i32.const(aligned(tile * k * p * bytes))));
   const product = productEmitter(c, f, dtype, sizes, false, packing);
   const squares = squaresFunction(c.m, dtype, c.relaxed, k, p);
-  const [from, to] = range(c, part, node, Math.ceil(rows / tile)).map((at) => f.let(i32.mul(at, i32.const(tile)))) as [Local, Local]; // biome-ignore format: one line
+  const [from, to] = rangeOf(c, isShared(c, node), part, Math.ceil(rows / tile)).map((at) => f.let(i32.mul(at, i32.const(tile)))) as [Local, Local]; // biome-ignore format: one line
   f.if(i32.gt_s(to, i32.const(rows)), () => f.set(to, i32.const(rows)));
   eachPiece(f, tile, from, to, (first, count) => {
     product({ m: count, k: i32.const(d), a: plusBytes(x, first, d * bytes), b: w, to: made });
@@ -114,7 +109,7 @@ const rowMoments: RoutineEmitter = (c, f, table, part, node) => {
   const shares = sharesOf(rows);
   const start = (share: Expr) => i32.div_u(i32.mul(share, i32.const(rows)), i32.const(shares));
   const share = f.local("i32");
-  const [from, to] = range(c, part, node, shares).map((at) => f.let(at)) as [Local, Local];
+  const [from, to] = rangeOf(c, isShared(c, node), part, shares).map((at) => f.let(at)) as [Local, Local];
   f.for(share, from, to, 1, () => {
     const own = f.let(plusBytes(out, share, k * count * bytes));
     f.do(memory.fill(own, i32.const(0), i32.const(k * count * bytes)));
