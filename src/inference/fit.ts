@@ -10,7 +10,7 @@ import { type LaplaceFit, laplace, type Mode } from "./laplace.ts";
 import { linearResponse } from "./linear-response.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainProgress, ChainsResult } from "./mcmc/chains.ts";
-import { bestOf, dispersedModes, modesBeside, otherModes } from "./modes.ts";
+import { bestOf, dispersedModes, isMaximum, modesBeside, otherModes } from "./modes.ts";
 import type { Problem, ProblemOptions } from "./problem.ts";
 import { compileReporter, type Reporter } from "./reported.ts";
 import type { SgldFitOptions } from "./sgld-fit.ts";
@@ -198,8 +198,9 @@ export class Fit {
    */
   async starts(chains: number): Promise<Float64Array[] | undefined> {
     const { fit, others, beside } = await this.modes();
-    if (beside.length) {
-      const all = [fit.mean, ...beside.map((m) => m.x)];
+    const maxima = beside.filter(isMaximum);
+    if (maxima.length) {
+      const all = [fit.mean, ...maxima.map((m) => m.x)];
       return Array.from({ length: chains }, (_, c) => all[c % all.length]!);
     }
     const factor = fit.converged && others === null ? factorOf(fit) : null;
