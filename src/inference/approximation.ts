@@ -1,5 +1,5 @@
 import { Generator } from "../base/generator.ts";
-import { solveLower } from "./symmetric-solve.ts";
+import { multiplyLowerRows, solveLowerRows } from "./symmetric-solve.ts";
 
 /** q of one site with its fitted parameters, each of the shape [...plates, ...its own]. */
 export interface FittedSite {
@@ -72,20 +72,18 @@ export function hostGaussian(mean: Float64Array, factor: Float64Array): HostGaus
   };
 }
 
-/** mean + L z for each row of the noise z [n, dim]. */
+/** mean + L z for each row of the noise z [n, dim], in place of it. */
 function drawGaussian(mean: Float64Array, factor: Float64Array, noise: Float64Array): Float64Array {
   const dim = mean.length;
   const diagonal = factor.length === dim;
-  const out = new Float64Array(noise.length);
+  if (!diagonal) multiplyLowerRows(factor, noise, dim);
   for (let first = 0; first < noise.length; first += dim) {
     for (let i = 0; i < dim; i++) {
-      let sum = mean[i]!;
-      if (diagonal) sum += factor[i]! * noise[first + i]!;
-      else for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * noise[first + j]!;
-      out[first + i] = sum;
+      const moved = diagonal ? factor[i]! * noise[first + i]! : noise[first + i]!;
+      noise[first + i] = mean[i]! + moved;
     }
   }
-  return out;
+  return noise;
 }
 
 function gaussianLogDensity(
@@ -100,19 +98,23 @@ function gaussianLogDensity(
   return out;
 }
 
+/** Rows that are solved for at a time, so that their copies stay small. */
+const ROWS_AT_ONCE = 64;
+
 /** |L⁻¹ (x − mean)|² of each row of x [n, dim]; `factor` is L [dim, dim], or its diagonal [dim]. */
 export function squaredLengths(x: Float64Array, mean: Float64Array, factor: Float64Array): Float64Array {
   const dim = mean.length;
   const diagonal = factor.length === dim;
-  const rest = new Float64Array(dim);
   const out = new Float64Array(x.length / dim);
-  for (let s = 0; s < out.length; s++) {
-    for (let i = 0; i < dim; i++) rest[i] = x[s * dim + i]! - mean[i]!;
-    if (diagonal) for (let i = 0; i < dim; i++) rest[i] = rest[i]! / factor[i]!;
-    else solveLower(factor, rest);
-    let square = 0;
-    for (let i = 0; i < dim; i++) square += rest[i]! * rest[i]!;
-    out[s] = square;
+  for (let first = 0; first < out.length; first += ROWS_AT_ONCE) {
+    const rest = x.slice(first * dim, (first + ROWS_AT_ONCE) * dim);
+    for (let at = 0; at < rest.length; at += dim) for (let i = 0; i < dim; i++) rest[at + i] = rest[at + i]! - mean[i]!;
+    if (!diagonal) solveLowerRows(factor, rest, dim);
+    for (let at = 0, s = first; at < rest.length; at += dim, s++) {
+      let square = 0;
+      for (let i = 0; i < dim; i++) square += (diagonal ? rest[at + i]! / factor[i]! : rest[at + i]!) ** 2;
+      out[s] = square;
+    }
   }
   return out;
 }

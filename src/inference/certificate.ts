@@ -91,19 +91,27 @@ export async function weigh(
 ): Promise<WeightedDraws> {
   const { dim } = q;
   const proposal = defended(q);
-  const points = proposal.draw(count, seed);
-  const raw = new Float64Array(count);
-  const weighFrom = async (from: number, to: number): Promise<void> => {
-    const rows = points.subarray(from * dim, to * dim);
-    raw.set(await rawLogWeights(density, rows, proposal.logDensityOf(rows), slice), from);
-  };
   const screened = Math.min(SCREENED, count);
-  await weighFrom(0, screened);
-  if (screened === count) return smoothed(points, raw);
-  const first = smoothed(points.slice(0, screened * dim), raw.slice(0, screened));
-  if (first.khat > HOPELESS) return first;
-  await weighFrom(screened, count);
-  return smoothed(points, raw);
+  // In many coordinates a draw costs more than its weight does.
+  const points = proposal.draw(dim > FEW_COORDINATES ? screened : count, seed);
+  const weights = (rows: Float64Array) => rawLogWeights(density, rows, proposal.logDensityOf(rows), slice);
+  const head = points.subarray(0, screened * dim);
+  const first = await weights(head);
+  if (screened === count) return smoothed(points, first);
+  const judged = smoothed(head.slice(), first);
+  if (judged.khat > HOPELESS) return judged;
+  const all = dim > FEW_COORDINATES ? joined(head, proposal.draw(count - screened, seed + 1)) : points;
+  return smoothed(all, joined(first, await weights(all.subarray(screened * dim))));
+}
+
+/** Coordinates up to which all draws are made at once. */
+const FEW_COORDINATES = 100;
+
+function joined(a: Float64Array, b: Float64Array): Float64Array {
+  const out = new Float64Array(a.length + b.length);
+  out.set(a);
+  out.set(b, a.length);
+  return out;
 }
 
 /** How many times the mean the greatest weight may be, and what share of the draws effective, for the weights to count as bounded. */

@@ -70,7 +70,9 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
     for (const start of starts) {
       await slice();
       if (!usable(start)) continue;
-      const rough = lbfgs(fn, start, { scale: sdsOf(around), maxIterations: 100, valueTolerance: 1e-6 });
+      // Relative to the value: nearer than that to the mode they would not be told apart.
+      const valueTolerance = Math.min(1e-6, 1e-4 / Math.abs(bestOf(found).logDensity));
+      const rough = lbfgs(fn, start, { scale: sdsOf(around), maxIterations: Math.max(100, 2 * dim), valueTolerance });
       if (near || -rough.value > bestOf(found).logDensity - HOPELESS) refine(rough.x, near);
     }
   };

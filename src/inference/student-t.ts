@@ -1,7 +1,7 @@
 import { Generator } from "../base/generator.ts";
 import { lgamma } from "../base/special.ts";
 import { type Approximation, squaredLengths } from "./approximation.ts";
-import { choleskyOf } from "./symmetric-solve.ts";
+import { choleskyOf, multiplyLowerRows } from "./symmetric-solve.ts";
 
 /** Degrees of freedom: tails heavier than those of a posterior, bulk close to a Gaussian's. */
 export const DEGREES = 8;
@@ -19,18 +19,13 @@ export function studentT(mean: Float64Array, factor: Float64Array, degrees = DEG
 
 function drawStudentT(mean: Float64Array, factor: Float64Array, degrees: number, n: number, generator: Generator) {
   const dim = mean.length;
-  const z = generator.normals(new Float64Array(n * dim));
-  const out = new Float64Array(n * dim);
+  const out = multiplyLowerRows(factor, generator.normals(new Float64Array(n * dim)), dim);
   for (let s = 0; s < n; s++) {
     // χ² of an even number of degrees: −2 times the logarithm of a product of half as many uniforms.
     let product = 1;
     for (let k = 0; k < degrees; k += 2) product *= generator.uniform();
     const stretch = Math.sqrt(degrees / (-2 * Math.log(product)));
-    for (let i = 0; i < dim; i++) {
-      let sum = 0;
-      for (let j = 0; j <= i; j++) sum += factor[i * dim + j]! * z[s * dim + j]!;
-      out[s * dim + i] = mean[i]! + stretch * sum;
-    }
+    for (let i = s * dim, j = 0; j < dim; i++, j++) out[i] = mean[j]! + stretch * out[i]!;
   }
   return out;
 }

@@ -3,16 +3,40 @@
 /** The lower Cholesky factor in place of its matrix; the upper triangle is set to 0. False where a pivot is not positive. */
 export function choleskyInPlace(a: Float64Array, n: number): boolean {
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = a[i * n + j]!;
-      for (let k = 0; k < j; k++) sum -= a[i * n + k]! * a[j * n + k]!;
-      if (i > j) a[i * n + j] = sum / a[j * n + j]!;
-      else if (sum > 0 && sum < Infinity) a[i * n + i] = Math.sqrt(sum);
+    const row = i * n;
+    let first = 0;
+    for (; first + 4 < i; first += 4) reduceFour(a, n, row, first);
+    for (let j = first; j <= i; j++) {
+      let sum = a[row + j]!;
+      for (let k = 0; k < j; k++) sum -= a[row + k]! * a[j * n + k]!;
+      if (i > j) a[row + j] = sum / a[j * n + j]!;
+      else if (sum > 0 && sum < Infinity) a[row + i] = Math.sqrt(sum);
       else return false;
     }
-    for (let j = i + 1; j < n; j++) a[i * n + j] = 0;
+    for (let j = i + 1; j < n; j++) a[row + j] = 0;
   }
   return true;
+}
+
+/** Four neighbours of a row of the factor at once: a processor adds four sums in the time of one. */
+function reduceFour(a: Float64Array, n: number, row: number, j: number): void {
+  const [r0, r1, r2, r3] = [j * n, (j + 1) * n, (j + 2) * n, (j + 3) * n];
+  let [s0, s1, s2, s3] = [a[row + j]!, a[row + j + 1]!, a[row + j + 2]!, a[row + j + 3]!];
+  for (let k = 0; k < j; k++) {
+    const v = a[row + k]!;
+    s0 -= v * a[r0 + k]!;
+    s1 -= v * a[r1 + k]!;
+    s2 -= v * a[r2 + k]!;
+    s3 -= v * a[r3 + k]!;
+  }
+  s0 /= a[r0 + j]!;
+  s1 = (s1 - s0 * a[r1 + j]!) / a[r1 + j + 1]!;
+  s2 = (s2 - s0 * a[r2 + j]! - s1 * a[r2 + j + 1]!) / a[r2 + j + 2]!;
+  s3 = (s3 - s0 * a[r3 + j]! - s1 * a[r3 + j + 1]! - s2 * a[r3 + j + 2]!) / a[r3 + j + 3]!;
+  a[row + j] = s0;
+  a[row + j + 1] = s1;
+  a[row + j + 2] = s2;
+  a[row + j + 3] = s3;
 }
 
 /** The lower Cholesky factor of a symmetric matrix [n, n], or null where it is not positive definite. */
@@ -30,6 +54,63 @@ export function solveLower(lower: Float64Array, x: Float64Array): Float64Array {
     x[i] = sum / lower[i * n + i]!;
   }
   return x;
+}
+
+/** L⁻¹ x of each row x of [count, n], in place: four rows at once, so that L is read a quarter as often. */
+export function solveLowerRows(lower: Float64Array, rows: Float64Array, n: number): Float64Array {
+  const end = rows.length;
+  let at = 0;
+  for (; at + 4 * n <= end; at += 4 * n) {
+    const [x0, x1, x2, x3] = [at, at + n, at + 2 * n, at + 3 * n];
+    for (let i = 0; i < n; i++) {
+      let [s0, s1, s2, s3] = [rows[x0 + i]!, rows[x1 + i]!, rows[x2 + i]!, rows[x3 + i]!];
+      for (let k = 0, l = i * n; k < i; k++, l++) {
+        const factor = lower[l]!;
+        s0 -= factor * rows[x0 + k]!;
+        s1 -= factor * rows[x1 + k]!;
+        s2 -= factor * rows[x2 + k]!;
+        s3 -= factor * rows[x3 + k]!;
+      }
+      const pivot = lower[i * n + i]!;
+      rows[x0 + i] = s0 / pivot;
+      rows[x1 + i] = s1 / pivot;
+      rows[x2 + i] = s2 / pivot;
+      rows[x3 + i] = s3 / pivot;
+    }
+  }
+  for (; at < end; at += n) solveLower(lower, rows.subarray(at, at + n));
+  return rows;
+}
+
+/** L x of each row x of [count, n], in place: four rows at once. */
+export function multiplyLowerRows(lower: Float64Array, rows: Float64Array, n: number): Float64Array {
+  const end = rows.length;
+  let at = 0;
+  for (; at + 4 * n <= end; at += 4 * n) {
+    const [x0, x1, x2, x3] = [at, at + n, at + 2 * n, at + 3 * n];
+    // The last element first: each needs those before it.
+    for (let i = n - 1; i >= 0; i--) {
+      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+      for (let k = 0, l = i * n; k <= i; k++, l++) {
+        const factor = lower[l]!;
+        s0 += factor * rows[x0 + k]!;
+        s1 += factor * rows[x1 + k]!;
+        s2 += factor * rows[x2 + k]!;
+        s3 += factor * rows[x3 + k]!;
+      }
+      rows[x0 + i] = s0;
+      rows[x1 + i] = s1;
+      rows[x2 + i] = s2;
+      rows[x3 + i] = s3;
+    }
+  }
+  for (; at < end; at += n)
+    for (let i = n - 1; i >= 0; i--) {
+      let sum = 0;
+      for (let k = 0; k <= i; k++) sum += lower[i * n + k]! * rows[at + k]!;
+      rows[at + i] = sum;
+    }
+  return rows;
 }
 
 /** L⁻ᵀ x, in place of x. */
