@@ -33,7 +33,6 @@ export function define(command: Command): void {
       "--group <names>",
       "of cavi and svi: sites that one factor holds together, with commas; several times",
       groups,
-      [],
     )
     .option("--gradient <names>", "of cavi: sites that are found by gradients, with commas", names)
     .option("--deterministic", "the same bits on every machine: no BLAS, no relaxed SIMD, one thread")
@@ -72,7 +71,7 @@ Exit codes: 0 done (trusted or not: see "trusted"), 1 failed, 2 wrong usage, 130
 }
 
 const names = (text: string): string[] => text.split(",").map((name) => name.trim());
-const groups = (text: string, before: readonly string[][]): string[][] => [...before, names(text)];
+const groups = (text: string, before: readonly string[][] = []): string[][] => [...before, names(text)];
 
 function formats(text: string): ExportFormat[] {
   return text.split(",").map((word) => {

@@ -77,6 +77,11 @@ export interface ProgramRunOptions extends RunOptions {
   readonly seed?: number;
 }
 
+export interface ProgramRunResult<O> extends RunResult {
+  /** The scalar outputs of every step, by name, [steps]; an output of another shape is in `outputs` alone. */
+  readonly metrics: { readonly [K in keyof O & string]: Float64Array };
+}
+
 /** A compiled step bound to memory. */
 export class Program<S extends Specs, I, O> {
   private readonly inner: GraphProgram;
@@ -110,9 +115,9 @@ export class Program<S extends Specs, I, O> {
     inputs?: { readonly [K in keyof I]: InputValues[string] },
     steps = 1,
     options: ProgramRunOptions = {},
-  ): Promise<RunResult> {
+  ): Promise<ProgramRunResult<O>> {
     const seed = seedWords(options.seed ?? 0);
-    return this.inner.run({ ...(inputs as InputValues | undefined), [SEED]: seed }, steps, options);
+    return this.inner.run({ ...(inputs as InputValues | undefined), [SEED]: seed }, steps, options) as never;
   }
 
   /** Binds inputs (and the seed) for `step`. */
@@ -193,7 +198,7 @@ function seedKey(b: Trace, words: Node): Key<Tensor> {
  *
  * @returns ∂y/∂x for each x, of x's shape
  */
-export function gradient(y: Tensor, xs: readonly Tensor[]): Tensor[] {
+export function gradient<const X extends readonly Tensor[]>(y: Tensor, xs: X): { -readonly [K in keyof X]: Tensor } {
   const one = y.trace.fill(y.node, 1);
-  return vjp(y.trace, [y.node], [one], xs.map((x) => x.node)).map((node) => y.of(node)); // biome-ignore format: short
+  return vjp(y.trace, [y.node], [one], xs.map((x) => x.node)).map((node) => y.of(node)) as never; // biome-ignore format: short
 }
