@@ -53,8 +53,8 @@ Examples:
 
 A run holds manifest.json, posterior.safetensors and report.html. With --json: {"method", "trusted", "khat", "reason",
 "parameters": {name: {"mean", "sd", "q5", "q50", "q95", "rhat", "essBulk"}}, "run", "report", …}; elements of vectors
-as in theta[1], from 1; null where there is no number. Besides of cavi and svi: "elbo" and "sweeps" (of svi: passes); of ep:
-"logZ" and "sweeps".
+as in theta[1], from 1; null where there is no number. Besides of cavi and svi: "elbo" and "sweeps" (of svi: passes);
+of ep: "logZ" and "sweeps".
 
 Ctrl-C keeps the draws that a sampler has made, from 100 of each chain on.
 Exit codes: 0 done (trusted or not: see "trusted"), 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C.`,

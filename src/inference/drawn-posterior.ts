@@ -54,6 +54,7 @@ export abstract class DrawnPosterior {
   get trusted(): boolean {
     return this.last.trusted;
   }
+  /** What vouches for the reported moments, or what speaks against them. */
   get reason(): string {
     return this.last.reason;
   }
@@ -105,13 +106,15 @@ export abstract class DrawnPosterior {
     return Array.from({ length: size }, (_, i) => Float64Array.from({ length: values.length / size }, (_, d) => values[d * size + i]!)); // biome-ignore format: one line
   }
 
-  /** Posterior means of a site's elements, row-major. */
+  /** Posterior means of a site's elements, row-major; of a scalar one number. @throws OptionError naming the sites, of an unknown one */
   mean(name: string): number[] {
     return this.elements(name).map((x) => mean(x));
   }
+  /** Posterior standard deviations of a site's elements, row-major. @throws OptionError naming the sites, of an unknown one */
   sd(name: string): number[] {
     return this.elements(name).map((x) => Math.sqrt(variance(x)));
   }
+  /** For each of a site's elements, row-major, the value that so much of the posterior lies below. */
   quantile(name: string, probability: number): number[] {
     return this.elements(name).map((x) => quantiles(x, [probability])[0]!);
   }
