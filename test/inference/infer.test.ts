@@ -257,6 +257,15 @@ describe("many fits in a row", () => {
 });
 
 describe("what a posterior offers", () => {
+  test("quantiles and intervals take probabilities, not percentages", async () => {
+    const posterior = await infer(eightSchools, columns, { method: "laplace" });
+    expect(() => posterior.interval("mu", 95)).toThrow("a probability is a number from 0 to 1, not 95: 0.9 for 90 %");
+    expect(() => posterior.quantile("mu", -0.1)).toThrow("from 0 to 1");
+    expect(() => posterior.quantile("mu", Number.NaN)).toThrow("from 0 to 1");
+    const [{ low, high }] = posterior.interval("mu", 0.5) as [{ low: number; high: number }];
+    expect([low, high]).toEqual([...posterior.quantile("mu", 0.25), ...posterior.quantile("mu", 0.75)]);
+  });
+
   test("a file of it has the same draws and says the same, without the model", async () => {
     const posterior = await infer(eightSchools, columns);
     const loaded = loadPosterior(posterior.save());
