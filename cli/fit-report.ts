@@ -56,7 +56,7 @@ function inputOf(manifest: FitManifest, { draws, table, stats, checks }: Content
   const given = data !== null && data.replace(/\..*$/, "") !== model ? ` given ${data}` : "";
   return {
     title: `${model}: posterior${given}`,
-    createdAt: manifest.startedAt.replace(/^(.*)T(.*?)(?:\.\d+)?Z$/, "$1 $2 UTC"),
+    createdAt: manifest.startedAt,
     version: manifest.ansatz,
     attempts,
     rows: table.map((row) => ownDiagnostics(row, result)),

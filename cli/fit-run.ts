@@ -9,6 +9,7 @@ import {
   OptionError,
   type Posterior,
   runFiles,
+  writeAtomically,
   writeFileTree,
 } from "../src/node.ts";
 import { describeFailure, exitCodes, UsageError } from "./failure.ts";
@@ -105,9 +106,8 @@ export async function runFit(path: string, flags: FitFlags): Promise<void> {
     startedAt,
     finishedAt: new Date().toISOString(),
   };
+  keepPosterior(directory, posterior);
   createRun(directory, manifest as unknown as Record<string, unknown>, { overwrite: true });
-  for (const name of Object.values(fitFiles)) rmSync(join(directory, name), { recursive: true, force: true });
-  writeFileSync(join(directory, fitFiles.posterior), posterior.save());
   const exported = await writeExports(directory, posterior, flags);
   let report: string | null = null;
   try {
@@ -206,6 +206,21 @@ function boundsOf(approximation: Posterior["approximation"]): Pick<FitResult, "e
   if (approximation === null) return {};
   const { fit, logZ, sweeps } = approximation as { fit?: { elbo?: number }; logZ?: number; sweeps?: number };
   return { ...(fit?.elbo === undefined ? {} : { elbo: fit.elbo }), ...(logZ === undefined ? {} : { logZ }), ...(sweeps === undefined ? {} : { sweeps }) }; // biome-ignore format: one line
+}
+
+/**
+ * Puts the posterior in place, before a manifest says that it is there: on a full disk a run that is replaced stays as it was, and of
+ * a new one nothing is left.
+ */
+function keepPosterior(directory: string, posterior: Posterior): void {
+  try {
+    writeAtomically(join(directory, fitFiles.posterior), posterior.save());
+  } catch (error) {
+    removeIfEmpty(directory);
+    throw error;
+  }
+  for (const name of Object.values(fitFiles))
+    if (name !== fitFiles.posterior) rmSync(join(directory, name), { recursive: true, force: true });
 }
 
 /** Writes the posterior in the formats that were asked for, and returns where. */

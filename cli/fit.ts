@@ -33,7 +33,6 @@ export function define(command: Command): void {
       "--group <names>",
       "of cavi and svi: sites that one factor holds together, with commas; several times",
       groups,
-      [],
     )
     .option("--gradient <names>", "of cavi: sites that are found by gradients, with commas", names)
     .option("--deterministic", "the same bits on every machine: no BLAS, no relaxed SIMD, one thread")
@@ -54,8 +53,8 @@ Examples:
 
 A run holds manifest.json, posterior.safetensors and report.html. With --json: {"method", "trusted", "khat", "reason",
 "parameters": {name: {"mean", "sd", "q5", "q50", "q95", "rhat", "essBulk"}}, "run", "report", …}; elements of vectors
-as in theta[1], from 1; null where there is no number. Besides of cavi and svi: "elbo" and "sweeps" (of svi: passes); of ep:
-"logZ" and "sweeps".
+as in theta[1], from 1; null where there is no number. Besides of cavi and svi: "elbo" and "sweeps" (of svi: passes);
+of ep: "logZ" and "sweeps".
 
 Ctrl-C keeps the draws that a sampler has made, from 100 of each chain on.
 Exit codes: 0 done (trusted or not: see "trusted"), 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C.`,
@@ -72,7 +71,7 @@ Exit codes: 0 done (trusted or not: see "trusted"), 1 failed, 2 wrong usage, 130
 }
 
 const names = (text: string): string[] => text.split(",").map((name) => name.trim());
-const groups = (text: string, before: readonly string[][]): string[][] => [...before, names(text)];
+const groups = (text: string, before: readonly string[][] = []): string[][] => [...before, names(text)];
 
 function formats(text: string): ExportFormat[] {
   return text.split(",").map((word) => {

@@ -33,7 +33,7 @@ function reportInput(manifest: RunManifest, rows: readonly MetricRow[], pictures
   const { eventShape, count } = data.train;
   const text = (value: unknown): string => (Array.isArray(value) ? value.join(", ") || "none" : String(value));
   return {
-    title: `${data.path.replace(/\/+$/, "").split("/").at(-1)}: variational autoencoder, ${text(options.latent)} latent dimensions`,
+    title: `${data.path.replace(/\/+$/, "").split("/").at(-1)}: variational autoencoder, ${text(options.latent)} latent dimension${options.latent === 1 ? "" : "s"}`,
     createdAt: manifest.startedAt,
     version: manifest.ansatz,
     summary: [

@@ -25,9 +25,9 @@ const consumer = `
 
 /** Compiled against the declarations, which are checked as well: what is `any` by mistake takes any argument. */
 const typedConsumer = `
-  import { infer, model, normal, type Tensor } from "ansatz";
+  import { f64, gradient, infer, model, normal, program, type Tensor, trainVae } from "ansatz";
   import * as node from "ansatz/node";
-  import * as digits from "ansatz/digits";
+  import { digits } from "ansatz/digits";
 
   const level = model(({ sample, observe }, { y }: { y: Tensor }) => {
     const mean = sample("mean", normal(0, 1));
@@ -38,7 +38,23 @@ const typedConsumer = `
   export const draws: Float64Array = posterior.draws.mean.values;
   // @ts-expect-error: the model reads y
   await infer(level, { z: [1, 2] });
-  export { digits, node };
+  const { train, test } = await digits();
+  const { vae } = await trainVae({ train, test }, { epochs: 1 });
+  export const codes: Float32Array | Float64Array = (await vae.encode(test)).mean.values;
+
+  const descent = await program({
+    state: { x: f64([2]) },
+    body: ({ state: { x } }) => {
+      const height = x.square().sum();
+      const [slope] = gradient(height, [x]);
+      return { state: { x: x.sub(slope) }, outputs: { height } };
+    },
+  });
+  const { metrics } = await descent.run({}, 3);
+  export const heights: Float64Array = metrics.height;
+  // @ts-expect-error: the step has no such output
+  metrics.hight;
+  export { node };
 `;
 
 try {
@@ -55,7 +71,8 @@ try {
   run("import every public name", process.execPath, ["consumer.js"], scratch);
   writeFileSync(join(scratch, "typed.ts"), typedConsumer);
   const types = ["--typeRoots", join(root, "node_modules", "@types"), "--types", "node"];
-  const strict = ["--noEmit", "--strict", "--skipLibCheck", "false", "--module", "nodenext", "--target", "es2023"];
+  const strict = ["--noEmit", "--strict", "--noUncheckedIndexedAccess", "--skipLibCheck", "false"];
+  types.push("--module", "nodenext", "--target", "es2023");
   run("compile a program against the types", process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...strict, ...types, "typed.ts"], scratch); // biome-ignore format: one line
   run("ansatz --help", "npx", ["--no-install", "ansatz", "--help"], scratch);
 } finally {

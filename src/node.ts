@@ -5,6 +5,7 @@ export { decodeSafetensors } from "./data/safetensors-read.ts";
 export { ebfmi } from "./diagnostics/energy.ts";
 export * from "./index.ts";
 export { khatLimit } from "./inference/certificate.ts";
+export { writeAtomically } from "./record/atomic-file.ts";
 export { writeFileTree } from "./record/file-tree.ts";
 export * from "./record/run-directory.ts";
 export * from "./report/posterior-report.ts";

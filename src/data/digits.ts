@@ -1,4 +1,4 @@
-import { type DataSplits, type Dataset, datasetOf, selectRows } from "./dataset.ts";
+import { type Dataset, datasetOf, selectRows } from "./dataset.ts";
 
 const pixels = 64;
 
@@ -10,7 +10,7 @@ const pixels = 64;
  * Every sixth row (5, 11, 17, …, counted from 0) is a test row: 1,498 rows to train on and 299 to test. Writers occur
  * on both sides.
  */
-export async function digits(): Promise<DataSplits> {
+export async function digits(): Promise<{ readonly train: Dataset; readonly test: Dataset }> {
   // Loaded on demand, so that a page that never asks for the digits does not carry them.
   const { digitsCount, digitsPacked } = await import("./digits-packed.ts");
   const table = unpack(digitsPacked);

@@ -2,6 +2,7 @@ import { type Backend, type BoundExecutable, type NodeReport, ringOutputs } from
 import { wasmBackend } from "../backends/wasm/backend.ts";
 import type { TypedArray } from "../base/dtype.ts";
 import { AnsatzError, OptionError, ShapeError } from "../base/errors.ts";
+import { hostTurn, hostWaits, SLICE_MS } from "../base/host-turn.ts";
 import { sameShape, showShape, sizeOf } from "../base/shape.ts";
 import type { Graph } from "../ir/graph.ts";
 import type { Node } from "../ir/node.ts";
@@ -40,26 +41,6 @@ export interface RunResult {
 }
 
 const RING_ROWS = 4096;
-const SLICE_MS = 50;
-
-/** When the host last had its turn: runs too short to be sliced must not starve it when there are many of them. */
-let lastTurn = 0;
-
-/** Lets signals, timers and painting have their turn. */
-const yieldToHost = async (): Promise<void> => {
-  await new Promise<void>((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve);
-    else {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => {
-        port1.close();
-        resolve();
-      };
-      port2.postMessage(null);
-    }
-  });
-  lastTurn = performance.now();
-};
 
 /** A compiled step bound to memory: the only thing that executes. */
 export class GraphProgram {
@@ -142,7 +123,7 @@ export class GraphProgram {
           Math.min(RING_ROWS, this.slice * 2, Math.floor((count * SLICE_MS) / Math.max(elapsed, 0.01))),
         );
         options.onSlice?.(done);
-        if (done < steps || performance.now() - lastTurn > SLICE_MS) await yieldToHost();
+        if (done < steps || hostWaits()) await hostTurn();
       }
       return { steps, metrics };
     } finally {

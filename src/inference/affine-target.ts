@@ -9,7 +9,7 @@ import type { Target } from "./target.ts";
 export const logDeterminant = ({ location, factor, diagonal }: AffineMap): number =>
   (diagonal ? factor : diagonalOf(factor, location.length)).reduce((sum, s) => sum + Math.log(s), 0);
 
-const [LOCATION, FACTOR] = ["affine.location", "affine.factor"];
+const [LOCATION, FACTOR, LOG_DETERMINANT] = ["affine.location", "affine.factor", "affine.logDeterminant"];
 
 /** The map's numbers as inputs of a program. */
 export function affineInputs({ runtime, dim }: Target, map: AffineMap) {
@@ -28,17 +28,20 @@ export function mapRows(y: Tensor, inputs: Readonly<Record<string, Tensor>>): Te
   return scaled.add(location);
 }
 
-/** The density of y where x = location + factor · y has the target's: in units in which it is easier to fit. */
+/**
+ * The density of y where x = location + factor · y has the target's: in units in which it is easier to fit. All numbers of the map are
+ * inputs, so that other data compile nothing anew.
+ */
 export function affineTarget(target: Target, map: AffineMap): Target {
   const { inputs, data } = affineInputs(target, map);
-  const constant = logDeterminant(map);
+  const constant = target.runtime.buffer("f64", [], [logDeterminant(map)]);
   return {
     ...target,
-    inputs: { ...target.inputs, ...inputs },
-    data: { ...target.data, ...data },
+    inputs: { ...target.inputs, ...inputs, [LOG_DETERMINANT]: f64([]) },
+    data: { ...target.data, ...data, [LOG_DETERMINANT]: constant },
     logDensity: (y, given, rng) => {
       const x = mapRows(y.reshape([1, target.dim]), given).reshape([target.dim]);
-      return target.logDensity(x, given, rng).add(constant);
+      return target.logDensity(x, given, rng).add(given[LOG_DETERMINANT]!);
     },
   };
 }

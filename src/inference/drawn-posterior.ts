@@ -1,3 +1,4 @@
+import { OptionError } from "../base/errors.ts";
 import { mean, variance } from "../diagnostics/moments.ts";
 import { centralInterval, highestDensityInterval, type Interval, quantiles } from "../diagnostics/quantile.ts";
 import { type Draws, elementNames, type SiteDraws, siteOf } from "../posterior/draws.ts";
@@ -18,6 +19,11 @@ export interface DrawnParts {
   /** Importance ESS of the reported draws where they were resampled by their weights. */
   readonly importanceEss: number | null;
   readonly warnings: readonly string[];
+}
+
+function checkProbability(probability: number): void {
+  if (probability >= 0 && probability <= 1) return;
+  throw new OptionError(`a probability is a number from 0 to 1, not ${probability}: 0.9 for 90 %`);
 }
 
 /** What can be said of a posterior by its draws alone, whether it was fitted here or read from a file. */
@@ -54,6 +60,7 @@ export abstract class DrawnPosterior {
   get trusted(): boolean {
     return this.last.trusted;
   }
+  /** What vouches for the reported moments, or what speaks against them. */
   get reason(): string {
     return this.last.reason;
   }
@@ -105,18 +112,22 @@ export abstract class DrawnPosterior {
     return Array.from({ length: size }, (_, i) => Float64Array.from({ length: values.length / size }, (_, d) => values[d * size + i]!)); // biome-ignore format: one line
   }
 
-  /** Posterior means of a site's elements, row-major. */
+  /** Posterior means of a site's elements, row-major; of a scalar one number. @throws OptionError naming the sites, of an unknown one */
   mean(name: string): number[] {
     return this.elements(name).map((x) => mean(x));
   }
+  /** Posterior standard deviations of a site's elements, row-major. @throws OptionError naming the sites, of an unknown one */
   sd(name: string): number[] {
     return this.elements(name).map((x) => Math.sqrt(variance(x)));
   }
+  /** For each of a site's elements, row-major, the value that so much of the posterior lies below. @throws OptionError unless 0 ≤ probability ≤ 1 */
   quantile(name: string, probability: number): number[] {
+    checkProbability(probability);
     return this.elements(name).map((x) => quantiles(x, [probability])[0]!);
   }
-  /** Intervals that hold this much of the posterior: of equal tails, or the shortest. */
+  /** Intervals that hold this much of the posterior: of equal tails, or the shortest. @throws OptionError unless 0 ≤ probability ≤ 1 */
   interval(name: string, probability = 0.9, kind: "central" | "highestDensity" = "central"): Interval[] {
+    checkProbability(probability);
     const of = kind === "central" ? centralInterval : highestDensityInterval;
     return this.elements(name).map((x) => of(x, probability));
   }

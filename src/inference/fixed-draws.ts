@@ -206,14 +206,14 @@ export async function fixedDraws(target: Target, options: FixedDrawOptions = {})
       `the target was compiled for ${points} points at once: take a multiple of that as draws, not ${draws}`,
     );
   const start = startingPoint(compiled, options.start, seed);
-  const mode = options.mode ?? findMode(compiled, start);
+  const mode = options.mode ?? (await findMode(compiled, start));
 
   const location = mode.converged ? mode.x : start;
   const curvature = diagonalOf(negLogDensity(compiled).hessian(location), dim);
   const scale = curvature.map((h) => (h > 1e-16 && h < Infinity ? 1 / Math.sqrt(h) : 1));
   const fn = new FixedDrawObjective(compiled.batch, fixedNoise(draws, dim, seed), location, scale);
   const factor = mode.converged ? mode.cholesky : null;
-  const found = minimise(fn, new Float64Array(2 * dim), {
+  const found = await minimise(fn, new Float64Array(2 * dim), {
     tolerance,
     // For a Gaussian target the Hessian is that of the Laplace approximation in the means, and 2 in each log sd.
     precondition: factor

@@ -2,6 +2,7 @@ import { type Approximation, hostGaussian, negElboOf } from "./approximation.ts"
 import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
 import { logDensities } from "./density-batch.ts";
 import { minimise } from "./newton.ts";
+import type { Slice } from "./slicer.ts";
 import { choleskyOf, diagonalOf, inverseFromCholesky, symmetrised } from "./symmetric-solve.ts";
 import type { Target } from "./target.ts";
 
@@ -36,12 +37,12 @@ export interface Mode {
 /** Coordinates up to which the Hessian is made and factored once. */
 const MOST_COORDINATES = 2000;
 
-/** Searches a mode of the density: L-BFGS, then Newton's method. */
-export function findMode(compiled: CompiledTarget, start: Float64Array): Mode {
+/** Searches a mode of the density: L-BFGS, then Newton's method, between whose steps the host has its turn. */
+export async function findMode(compiled: CompiledTarget, start: Float64Array, slice?: Slice): Promise<Mode> {
   const fn = negLogDensity(compiled);
   const curvature = diagonalOf(fn.hessian(start), fn.dim);
   const scale = curvature.map((h) => (Math.abs(h) > 1e-16 && Number.isFinite(h) ? 1 / Math.sqrt(Math.abs(h)) : 1));
-  const found = minimise(fn, start, { scale });
+  const found = await minimise(fn, start, { scale, slice });
   const { evaluations, x, converged, reason } = found;
   const end = { evaluations, x, logDensity: -found.value, converged, reason };
   if (found.hessian) return { ...end, cholesky: found.cholesky };
@@ -64,7 +65,7 @@ export async function laplace(target: Target, options: LaplaceOptions = {}): Pro
   const started = performance.now();
   const { seed = 0, evaluationDraws = 256 } = options;
   const compiled = options.compiled ?? (await compileTarget(target));
-  const mode = findMode(compiled, startingPoint(compiled, options.start, seed));
+  const mode = await findMode(compiled, startingPoint(compiled, options.start, seed));
   const { dim } = target;
   const identity = Float64Array.from({ length: dim * dim }, (_, i) => (i % (dim + 1) === 0 ? 1 : 0));
   const factor = mode.cholesky && choleskyOf(inverseFromCholesky(mode.cholesky, dim), dim);

@@ -59,12 +59,14 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
   const usable = (x: Float64Array) =>
     Number.isFinite(compiled.one.evaluate(x, gradient)) && gradient.every(Number.isFinite);
   const uniform = (radius: number) => Float64Array.from({ length: dim }, () => radius * (2 * generator.uniform() - 1));
-  const found: Found[] = [{ ...findMode(compiled, startingPoint(compiled, undefined, seed)), near: true }];
+  const found: Found[] = [
+    { ...(await findMode(compiled, startingPoint(compiled, undefined, seed), slice)), near: true },
+  ];
   const fn = negLogDensity(compiled);
   /** What is at a rough search's end, where that is not a maximum which is known. */
-  const refine = (rough: Float64Array, near: boolean): void => {
+  const refine = async (rough: Float64Array, near: boolean): Promise<void> => {
     if (found.some((m) => isMaximum(m) && distance(rough, m.x, sdsOf(m)) < 0.1)) return;
-    found.push({ ...findMode(compiled, rough), near });
+    found.push({ ...(await findMode(compiled, rough, slice)), near });
   };
   const search = async (starts: readonly Float64Array[], around: Mode, near = false): Promise<void> => {
     for (const start of starts) {
@@ -73,7 +75,7 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
       // Relative to the value: nearer than that to the mode they would not be told apart.
       const valueTolerance = Math.min(1e-6, 1e-4 / Math.abs(bestOf(found).logDensity));
       const rough = lbfgs(fn, start, { scale: sdsOf(around), maxIterations: Math.max(100, 2 * dim), valueTolerance });
-      if (near || -rough.value > bestOf(found).logDensity - HOPELESS) refine(rough.x, near);
+      if (near || -rough.value > bestOf(found).logDensity - HOPELESS) await refine(rough.x, near);
     }
   };
   await search(

@@ -1,4 +1,5 @@
 import { dot, type LbfgsResult, lbfgs, type SmoothFunction } from "./lbfgs.ts";
+import { type Slice, slicer } from "./slicer.ts";
 import { choleskyOf, solveCholesky, symmetrised } from "./symmetric-solve.ts";
 
 /** A smooth function with its Hessian, [dim, dim]. */
@@ -10,6 +11,8 @@ export interface NewtonOptions {
   /** Stops when half the squared Newton decrement, the decrease that is still to be had, is at most this. Default 1e-10. */
   readonly tolerance?: number;
   readonly maxIterations?: number;
+  /** What is called between the steps. Default: it lets the host have its turn. */
+  readonly slice?: Slice;
 }
 
 export interface NewtonResult extends LbfgsResult {
@@ -29,8 +32,12 @@ const LEAST_FALL = 0.5;
  * scales of the coordinates matter. Where the Hessian is not positive definite the damping makes it so. It gives up where steps lead nowhere:
  * beside a spike, as where a scale goes to 0, they are damped so much that hundreds of them change nothing.
  */
-export function newton(fn: TwiceSmooth, start: ArrayLike<number>, options: NewtonOptions = {}): NewtonResult {
-  const { tolerance = 1e-10, maxIterations = 200 } = options;
+export async function newton(
+  fn: TwiceSmooth,
+  start: ArrayLike<number>,
+  options: NewtonOptions = {},
+): Promise<NewtonResult> {
+  const { tolerance = 1e-10, maxIterations = 200, slice = slicer(undefined) } = options;
   const { dim } = fn;
   let x = Float64Array.from(start);
   let gradient: Float64Array = new Float64Array(dim);
@@ -71,6 +78,7 @@ export function newton(fn: TwiceSmooth, start: ArrayLike<number>, options: Newto
 
     let moved = false;
     for (let attempt = 0; attempt < 60 && !moved; attempt++) {
+      await slice();
       const factor = damping === 0 && cholesky ? cholesky : dampedCholesky(hessian, dim, (damping ||= 1e-3));
       if (factor) {
         const step = solveCholesky(factor, gradient.slice());
@@ -131,7 +139,11 @@ const MOST_DENSE = 1000;
  * L-BFGS as long as it makes progress, then Newton's steps to the end. L-BFGS is cheap far from the minimum, Newton's method is
  * indifferent to how badly the function is scaled and tells how much is left.
  */
-export function minimise(fn: TwiceSmooth, start: ArrayLike<number>, options: MinimiseOptions = {}): NewtonResult {
+export async function minimise(
+  fn: TwiceSmooth,
+  start: ArrayLike<number>,
+  options: MinimiseOptions = {},
+): Promise<NewtonResult> {
   const { dense = fn.dim <= MOST_DENSE } = options;
   const first = lbfgs(fn, start, {
     scale: options.scale,
@@ -141,7 +153,7 @@ export function minimise(fn: TwiceSmooth, start: ArrayLike<number>, options: Min
     valueTolerance: 1e-12,
   });
   if (!dense) return { ...first, hessian: null, cholesky: null, decrement: Number.NaN };
-  const last = newton(fn, first.x, options);
+  const last = await newton(fn, first.x, options);
   return {
     ...last,
     iterations: first.iterations + last.iterations,

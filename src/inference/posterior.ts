@@ -60,6 +60,7 @@ function secondNames({ sites, returned }: TracedModel, draws: Draws["sites"]): D
 export class Posterior<R extends Returned = Returned> extends DrawnPosterior {
   /** Draws by name: of every latent and deterministic site, and of what the model's body returned. */
   readonly draws: { readonly [K in Names<R>]: SiteDraws } & Readonly<Record<string, SiteDraws>>;
+  /** The draws before they were transformed, [chains · draws, dim]. */
   readonly unconstrained: Float64Array;
   /** q, where a variational method made the draws. */
   readonly approximation: Approximation | null;
@@ -67,6 +68,7 @@ export class Posterior<R extends Returned = Returned> extends DrawnPosterior {
   readonly chains: ChainsResult | null;
   /** Draws of q with their importance weights, where a variational method made them: what k-hat is about. */
   readonly weights: WeightedDraws | null;
+  /** The model with its data, as it was fitted. */
   readonly problem: Problem<R>;
   private readonly density: LogDensity;
 
@@ -196,7 +198,7 @@ export class Posterior<R extends Returned = Returned> extends DrawnPosterior {
     const all = await this.pointwiseLogLikelihood();
     return loo(all, this.chains ? { relativeEfficiency: relativeEfficiency(all, this.allDraws.chains) } : {});
   }
-  /** Watanabe's information criterion. */
+  /** Watanabe's information criterion, from the same log-likelihoods. */
   async waic(): Promise<Waic> {
     return waic(await this.pointwiseLogLikelihood());
   }

@@ -20,6 +20,7 @@ import { compileFamily, symmetricKl } from "./host-family.ts";
 import { IterateTrace } from "./iterate-trace.ts";
 import { findMode, laplace } from "./laplace.ts";
 import { linearResponse } from "./linear-response.ts";
+import { slicer } from "./slicer.ts";
 import { choleskyOf, diagonalOf } from "./symmetric-solve.ts";
 import type { Target } from "./target.ts";
 
@@ -109,7 +110,7 @@ function defaultEstimator({ estimators }: VariationalObjective, family: Variatio
 async function standardise(
   compiled: CompiledTarget,
   family: VariationalFamily,
-  { start, seed = 0 }: StochasticViOptions,
+  { start, signal, seed = 0 }: StochasticViOptions,
 ): Promise<AffineMap> {
   const { dim } = family;
   if (start) {
@@ -120,7 +121,7 @@ async function standardise(
     return { location: Float64Array.from(start.mean), factor: Float64Array.from(start.scale), diagonal: true };
   }
   const { target } = compiled;
-  const mode = findMode(compiled, startingPoint(compiled, undefined, seed));
+  const mode = await findMode(compiled, startingPoint(compiled, undefined, seed), slicer(signal));
   const meanField = await fixedDraws(target, { compiled, mode, seed });
   if (family.closedUnder === "affine" && dim > 1) {
     // Of the Gaussians at hand the best in ELBO: at the mode, or with linear-response covariance.

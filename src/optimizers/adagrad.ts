@@ -6,6 +6,7 @@ export interface AdagradOptions {
 }
 
 // s ← s + g²,  θ ← θ − lr · g / (√s + ε)        (Duchi, Hazan and Singer 2011)
+/** Adagrad (Duchi, Hazan and Singer 2011): steps shrink with the squares of all gradients so far. */
 export const adagrad = ({ epsilon = 1e-10 }: AdagradOptions = {}): Optimizer => ({
   slots: ["sumOfSquares"],
   update: ({ parameters, gradient, slots, learningRate }) => {

@@ -19,6 +19,7 @@ const correction = (beta: number, step: Tensor): Tensor => full(step, [], beta).
 // m ← β1 m + (1 − β1) g,  v ← β2 v + (1 − β2) g²,
 // θ ← θ (1 − lr · decay) − lr · (m / (1 − β1^t)) / (√(v / (1 − β2^t)) + ε)
 // (Kingma and Ba 2015, algorithm 1; decay as in Loshchilov and Hutter 2019)
+/** Adam (Kingma and Ba 2015); with a weight decay AdamW (Loshchilov and Hutter 2019). */
 export function adam({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0 }: AdamOptions = {}): Optimizer {
   return {
     slots: ["mean", "meanSquare"],

@@ -8,6 +8,7 @@ export interface RmspropOptions {
 }
 
 // s ← decay · s + (1 − decay) · g²,  θ ← θ − lr · g / (√s + ε)        (Tieleman and Hinton 2012)
+/** RMSProp (Tieleman and Hinton 2012): steps in units of the recent gradients' size. */
 export const rmsprop = ({ decay = 0.99, epsilon = 1e-8 }: RmspropOptions = {}): Optimizer => ({
   slots: ["meanSquare"],
   update: ({ parameters, gradient, slots, learningRate }) => {

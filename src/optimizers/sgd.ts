@@ -6,6 +6,7 @@ export interface SgdOptions {
 }
 
 // v ← momentum · v + g,  θ ← θ − lr · v        (Polyak 1964)
+/** Gradient descent, with momentum where asked (Polyak 1964). */
 export function sgd({ momentum = 0 }: SgdOptions = {}): Optimizer {
   if (momentum === 0) {
     return {

@@ -22,6 +22,7 @@ import { vjp } from "../transforms/vjp.ts";
 export interface UpTo {
   readonly upTo: number;
 }
+/** A size of at most `capacity`: of an input's outermost axis, which then takes so many rows as a run gives. */
 export const upTo = (capacity: number): UpTo => ({ upTo: capacity });
 
 type Sizes = readonly (number | UpTo)[];
@@ -37,11 +38,15 @@ function spec(dtype: DType, sizes: Sizes): TensorSpec {
   return { dtype, shape, upTo: typeof sizes[0] === "object" };
 }
 
-/** Types of states and inputs: `f32([100, 784])`, `u8([upTo(60000), 784])`. */
+/** A state or input of 32-bit floats: `f32([100, 784])`. So `f64`, `i32`, `u32`, `u8([upTo(60000), 784])`. */
 export const f32 = (shape: Sizes): TensorSpec => spec("f32", shape);
+/** A state or input of 64-bit floats: `f64([2])`; `[]` is one number. */
 export const f64 = (shape: Sizes): TensorSpec => spec("f64", shape);
+/** A state or input of 32-bit integers. */
 export const i32 = (shape: Sizes): TensorSpec => spec("i32", shape);
+/** A state or input of 32-bit integers without sign. */
 export const u32 = (shape: Sizes): TensorSpec => spec("u32", shape);
+/** A state or input of bytes: `u8([upTo(60000), 784])`. */
 export const u8 = (shape: Sizes): TensorSpec => spec("u8", shape);
 
 export type Specs = Readonly<Record<string, TensorSpec | Buffer>>;
@@ -77,6 +82,11 @@ export interface ProgramRunOptions extends RunOptions {
   readonly seed?: number;
 }
 
+export interface ProgramRunResult<O> extends RunResult {
+  /** The scalar outputs of every step, by name, [steps]; an output of another shape is in `outputs` alone. */
+  readonly metrics: { readonly [K in keyof O & string]: Float64Array };
+}
+
 /** A compiled step bound to memory. */
 export class Program<S extends Specs, I, O> {
   private readonly inner: GraphProgram;
@@ -85,9 +95,11 @@ export class Program<S extends Specs, I, O> {
     this.inner = inner;
   }
 
+  /** The memory that the program lives in. */
   get runtime(): Runtime {
     return this.inner.runtime;
   }
+  /** The states by name: `read` copies their values, `write` sets them. */
   get state(): { readonly [K in keyof S]: Buffer } {
     return this.inner.state as { readonly [K in keyof S]: Buffer };
   }
@@ -95,6 +107,7 @@ export class Program<S extends Specs, I, O> {
   get outputs(): { readonly [K in keyof O]: Buffer } {
     return this.inner.outputs as { readonly [K in keyof O]: Buffer };
   }
+  /** What runs each node of the graph. */
   get nodes(): readonly NodeReport[] {
     return this.inner.nodes;
   }
@@ -110,9 +123,9 @@ export class Program<S extends Specs, I, O> {
     inputs?: { readonly [K in keyof I]: InputValues[string] },
     steps = 1,
     options: ProgramRunOptions = {},
-  ): Promise<RunResult> {
+  ): Promise<ProgramRunResult<O>> {
     const seed = seedWords(options.seed ?? 0);
-    return this.inner.run({ ...(inputs as InputValues | undefined), [SEED]: seed }, steps, options);
+    return this.inner.run({ ...(inputs as InputValues | undefined), [SEED]: seed }, steps, options) as never;
   }
 
   /** Binds inputs (and the seed) for `step`. */
@@ -193,7 +206,7 @@ function seedKey(b: Trace, words: Node): Key<Tensor> {
  *
  * @returns ∂y/∂x for each x, of x's shape
  */
-export function gradient(y: Tensor, xs: readonly Tensor[]): Tensor[] {
+export function gradient<const X extends readonly Tensor[]>(y: Tensor, xs: X): { -readonly [K in keyof X]: Tensor } {
   const one = y.trace.fill(y.node, 1);
-  return vjp(y.trace, [y.node], [one], xs.map((x) => x.node)).map((node) => y.of(node)); // biome-ignore format: short
+  return vjp(y.trace, [y.node], [one], xs.map((x) => x.node)).map((node) => y.of(node)) as never; // biome-ignore format: short
 }

@@ -51,17 +51,33 @@ export function labelWidth(ticks: readonly Tick[]): number {
   return 14 + 9 * Math.max(1, ...ticks.map((tick) => tick.label.length));
 }
 
+/** A name that fits so many units, also when enlarged on a narrow screen: of a long one the middle is left out. */
+function fitting(name: string, units: number): string {
+  const most = Math.floor(units / 9);
+  if (name.length <= most) return name;
+  const end = Math.floor(most / 2);
+  return `${name.slice(0, most - end - 1)}…${name.slice(-end)}`;
+}
+
+/** Of how many ticks one bears its label, so that no two of them run together, also when enlarged on a narrow screen. */
+function labelStride(ticks: readonly Tick[], scale: Scale): number {
+  const room = 10 + 9 * Math.max(1, ...ticks.map((tick) => tick.label.length));
+  const gaps = ticks.slice(1).map((tick, i) => Math.abs(scale(tick.value) - scale(ticks[i]!.value)));
+  return Math.max(1, Math.ceil(room / Math.min(room, ...gaps)));
+}
+
+/** An axis with its ticks; where their labels would run together some go without, never that of 0. */
 export function xAxis(frame: Frame, ticks: readonly Tick[], scale: Scale, name: string): string {
   const bottom = frame.top + frame.height;
-  const marks = ticks.map(({ value, label }) => {
+  const stride = labelStride(ticks, scale);
+  const zero = Math.max(0, ticks.findIndex((tick) => tick.value === 0)); // biome-ignore format: short
+  const marks = ticks.map(({ value, label }, index) => {
     const x = coordinate(scale(value));
-    return (
-      `<path class="tick" d="M${x} ${bottom}v5"/>` +
-      `<text x="${x}" y="${bottom + 20}" text-anchor="middle">${escapeHtml(label)}</text>`
-    );
+    const text = `<text x="${x}" y="${bottom + 20}" text-anchor="middle">${escapeHtml(label)}</text>`;
+    return `<path class="tick" d="M${x} ${bottom}v5"/>${(index - zero) % stride === 0 ? text : ""}`;
   });
   const middle = coordinate(frame.left + frame.width / 2);
-  const title = `<text class="axis" x="${middle}" y="${bottom + 41}" text-anchor="middle">${escapeHtml(name)}</text>`;
+  const title = `<text class="axis" x="${middle}" y="${bottom + 41}" text-anchor="middle">${escapeHtml(fitting(name, frame.width))}</text>`;
   const line = `<path class="tick" d="M${frame.left} ${bottom}h${frame.width}"/>`;
   return line + marks.join("") + (name === "" ? "" : title);
 }
@@ -75,7 +91,7 @@ export function yAxis(frame: Frame, ticks: readonly Tick[], scale: Scale, name: 
       `<text x="${frame.left - 8}" y="${y}" dy="0.35em" text-anchor="end">${escapeHtml(label)}</text>`
     );
   });
-  return `${marks.join("")}<text class="axis" x="4" y="${frame.top - 12}">${escapeHtml(name)}</text>`;
+  return `${marks.join("")}<text class="axis" x="4" y="${frame.top - 12}">${escapeHtml(fitting(name, frame.left + frame.width))}</text>`;
 }
 
 /** What stands for a series in the legend: a line as it is drawn, or a mark of the scatter. */

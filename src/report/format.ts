@@ -57,6 +57,9 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
 
+/** A time in ISO's form to the second, as read by people: "2024-01-02 03:04:05 UTC". */
+export const formatTime = (iso: string): string => iso.replace(/^(.*)T(.*?)(?:\.\d+)?Z$/, "$1 $2 UTC");
+
 /** An integer with thin spaces between groups of three digits. */
 export function formatCount(value: number): string {
   return formatFixed(Math.round(value), 0).replace(/\B(?=(\d{3})+$)/g, "\u202f");

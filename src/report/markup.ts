@@ -12,7 +12,7 @@ export function figure(heading: string, picture: string, caption: readonly strin
   return `<figure><h3>${escapeHtml(heading)}</h3>${picture}<figcaption>${paragraphs}</figcaption>${after}</figure>`;
 }
 
-/** A table of numbers in a box that scrolls sideways on its own; the first column heads its row. */
+/** A table of numbers in a box that scrolls on its own; the first column heads its row and stays in sight, as the head does. */
 export function table(
   columns: readonly string[],
   rows: readonly (readonly string[])[],
@@ -25,7 +25,8 @@ export function table(
     const [first = "", ...rest] = row;
     const cells = rest.map((cell) => `<td class="number">${escapeHtml(cell)}</td>`).join("");
     const rowStyle = rowStyles?.[index] ? ` class="${rowStyles[index]}"` : "";
-    return `<tr${rowStyle}><th scope="row">${escapeHtml(first)}</th>${cells}</tr>`;
+    const long = first.length > 16 ? ' class="long"' : "";
+    return `<tr${rowStyle}><th scope="row"${long}>${escapeHtml(first)}</th>${cells}</tr>`;
   });
   return (
     `<div class="scroll" tabindex="0" role="region" aria-label="table"><table><thead><tr>${head.join("")}</tr></thead>` +

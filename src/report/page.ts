@@ -1,4 +1,4 @@
-import { embedJson, escapeHtml, formatSeconds } from "./format.ts";
+import { embedJson, escapeHtml, formatSeconds, formatTime } from "./format.ts";
 import { style } from "./style.ts";
 
 /** A line of the table of configuration. */
@@ -44,7 +44,7 @@ export function page(
 ): string {
   const body = [
     `<header><h1>${escapeHtml(title)}</h1>`,
-    `<p class="made">${escapeHtml(createdAt)} · ansatz ${escapeHtml(version)}</p></header>`,
+    `<p class="made">${escapeHtml(formatTime(createdAt))} · ansatz ${escapeHtml(version)}</p></header>`,
     ...parts,
   ];
   return `<!doctype html>

@@ -115,7 +115,7 @@ export function pairFigures(elements: readonly Element[], divergent: ArrayLike<n
   const count = Array.from(divergent).filter((d) => d).length;
   const marks =
     count > 0
-      ? ` The ${formatCount(count)} divergent draws are crosses: where they gather, the sampler could not go on.`
+      ? ` ${count === 1 ? "The divergent draw is a cross" : `The ${formatCount(count)} divergent draws are crosses`}: where they gather, the sampler could not go on.`
       : "";
   const shown = pairs.map((p, i) => scatter(elements[p.a]!, elements[p.b]!, p, divergent, `pair-${i}`));
   return `<p class="remark">The pairs that depend on each other most.${marks}</p><div class="pairs">${shown.join("")}</div>`;

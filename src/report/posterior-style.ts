@@ -39,6 +39,7 @@ tr.doubtful td { color: var(--warn); }
   .ladder thead { display: none; } .ladder, .ladder tbody { display: block; }
   .ladder tr { display: flex; flex-wrap: wrap; gap: 0 12px; padding: 6px 0; border-bottom: 1px solid var(--grid); }
   .ladder th, .ladder td, .ladder td.number { padding: 0; border: 0; } .ladder th { flex-basis: 100%; color: var(--ink); font-weight: 600; }
+  .scroll .ladder th:first-child { position: static; }
   .ladder .khat::before { content: "k-hat "; }
   .ladder .reason { flex-basis: 100%; min-width: 0; }
 }

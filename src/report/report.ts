@@ -81,7 +81,7 @@ function activeUnits({ activeUnits }: ReportInput): string {
   const { variances, threshold } = activeUnits;
   const active = variances.filter((variance) => variance > threshold).length;
   const limit = formatSignificant(threshold, 3);
-  const finding = `${active} of ${variances.length} latent dimensions are active: over the data, the variance of their posterior mean is above ${limit}.`;
+  const finding = `${active} of ${variances.length} latent dimensions ${active === 1 ? "is" : "are"} active: over the data, the variance of their posterior mean is above ${limit}.`;
   const about = { id: "units", title: "Active units", description: finding };
   return figure("Active units", activeUnitsChart(about, activeUnits), [finding, "The vertical axis is logarithmic."]);
 }

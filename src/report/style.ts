@@ -37,7 +37,7 @@ h2 { margin: 40px 0 12px; padding-bottom: 4px; border-bottom: 1px solid var(--ru
 .summary .long { font-size: 1rem; line-height: 1.35; padding-top: 4px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 28px 36px; }
 figure { min-width: 0; max-width: 600px; margin: 0; }
-figure h3 { margin: 0 0 4px; font-size: 1rem; }
+figure h3 { margin: 0 0 4px; font-size: 1rem; overflow-wrap: anywhere; }
 figcaption { margin-top: 6px; color: var(--muted); font-size: 0.87rem; }
 figcaption p { margin: 0 0 4px; }
 .tiles { display: block; width: 100%; height: auto; margin-top: 8px; }
@@ -60,7 +60,11 @@ ${labelColours}
   stroke-width: 4px; stroke-linejoin: round; pointer-events: none; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0 0 6px; padding: 0; list-style: none; font-size: 0.87rem; }
 .legend svg { margin-right: 6px; vertical-align: middle; }
-.scroll { overflow-x: auto; }
+.scroll { overflow: auto; max-height: 40rem; }
+.scroll thead th { position: sticky; top: 0; z-index: 1; background: var(--page);
+  box-shadow: inset 0 -1px var(--grid); }
+.scroll th:first-child { position: sticky; left: 0; background: var(--page); }
+.scroll thead th:first-child { z-index: 2; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--grid); text-align: left; vertical-align: top; }
 th { font-weight: 600; } tbody th { font-weight: 400; color: var(--muted); }
@@ -77,6 +81,8 @@ footer { margin-top: 48px; color: var(--muted); font-size: 0.87rem; }
   main { padding: 18px 14px 36px; }
   .chart text { font-size: 16px; } .chart .class-name { font-size: 21px; }
   .summary { grid-template-columns: 1fr 1fr; } .whole th { white-space: normal; }
+  .scroll th.long { min-width: 9em; overflow-wrap: anywhere; }
+  .scroll td.number, .scroll th.number { padding: 4px 8px; }
 }
 @media print {
   body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
@@ -84,7 +90,7 @@ footer { margin-top: 48px; color: var(--muted); font-size: 0.87rem; }
   .figures { grid-template-columns: 1fr 1fr; gap: 18px 24px; }
   .summary div { border: 1px solid var(--rule); }
   .chart text { font-size: 16px; } .chart .class-name { font-size: 21px; }
-  details:not([open]) { display: none; }
+  details:not([open]) { display: none; } .scroll { max-height: none; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 `;

@@ -70,35 +70,52 @@ const binary =
 
 export const neg = unary("neg");
 export const abs = unary("abs");
+/** −1, 0 or 1. */
 export const sign = unary("sign");
+/** The greatest whole number that is not above; its gradient is 0. */
 export const floor = unary("floor");
 export const sqrt = unary("sqrt");
 export const exp = unary("exp");
 export const log = unary("log");
+/** log(1 + x), exact near 0. */
 export const log1p = unary("log1p");
+/** e^x − 1, exact near 0. */
 export const expm1 = unary("expm1");
 export const tanh = unary("tanh");
+/** 1 / (1 + e^−x). */
 export const sigmoid = unary("sigmoid");
+/** log(1 + e^x). */
 export const softplus = unary("softplus");
 export const sin = unary("sin");
 export const cos = unary("cos");
+/** log |Γ(x)|. */
 export const lgamma = unary("lgamma");
+/** The derivative of `lgamma`. */
 export const digamma = unary("digamma");
+/** The error function. */
 export const erf = unary("erf");
+/** The inverse of `erf`, on (−1, 1). */
 export const erfinv = unary("erfinv");
+/** Of bool tensors, or bit by bit of integers. */
 export const not = unary("not");
 
+/** x + y, elementwise; shapes broadcast as in NumPy, and so in all functions of two arguments. @throws ShapeError where they do not */
 export const add = binary("add");
 export const sub = binary("sub");
 export const mul = binary("mul");
 export const div = binary("div");
+/** Of integers: what is left of x / y rounded toward 0, with the sign of x; 0 where y is 0. */
 export const rem = binary("rem");
 export const pow = binary("pow");
+/** The smaller of the two, elementwise. */
 export const minimum = binary("minimum");
+/** The larger of the two, elementwise. */
 export const maximum = binary("maximum");
+/** Of bool tensors, or bit by bit of integers; so `or` and `xor`. */
 export const and = binary("and");
 export const or = binary("or");
 export const xor = binary("xor");
+/** Whether x = y, elementwise: a bool tensor, for `where`; so `ne`, `lt`, `le`, `gt` and `ge`. */
 export const eq = binary("eq");
 export const ne = binary("ne");
 export const lt = binary("lt");
@@ -120,8 +137,11 @@ export function where<T extends Value>(given: T, x: T | number, y: T | number): 
   return like.of(like.trace.select(broadcastNode(condition, shape), a, b));
 }
 
+/** The same values in another type. */
 export const cast = <T extends Value>(x: T, dtype: DType): T => x.of(x.trace.cast(x.node, dtype));
+/** The same bits as another type of the same size. */
 export const bitcast = <T extends Value>(x: T, dtype: DType): T => x.of(x.trace.bitcast(x.node, dtype));
+/** The same value, taken for a constant by `gradient`. */
 export const stopGradient = <T extends Value>(x: T): T => x.of(x.trace.stopGradient(x.node));
 
 const axesOf = (x: Value, axes?: Axes): number[] => {
@@ -147,6 +167,7 @@ export function mean<T extends Value>(x: T, axes?: Axes): T {
 export const argmax = <T extends Value>(x: T, axis: number): T =>
   x.of(x.trace.argmax(x.node, normalizeAxis(axis, x.node.shape.length)));
 
+/** The same values, row-major, in another shape of as many. */
 export const reshape = <T extends Value>(x: T, shape: Shape): T => x.of(x.trace.reshape(x.node, shape));
 
 /** Reorders the axes; without a permutation, exchanges the last two. */
@@ -167,9 +188,11 @@ export function narrow<T extends Value>(x: T, axis: number, from: number, size: 
   return slice(x, shape.map((_, d) => (d === at ? from : 0)), shape.with(at, size)); // biome-ignore format: short
 }
 
+/** Zeros around: so many before and after along each axis. */
 export const pad = <T extends Value>(x: T, low: readonly number[], high: readonly number[]): T =>
   x.of(x.trace.pad(x.node, low, high));
 
+/** Joins tensors along an axis, the first if none is named. @throws ShapeError where other axes differ */
 export function concat<T extends Value>(parts: readonly T[], axis = 0): T {
   const first = parts[0];
   if (!first) throw new ShapeError("concat of no tensors");

@@ -16,7 +16,7 @@ describe("the command line", () => {
     }
   });
 
-  test.each(["train", "encode", "sample", "reconstruct", "score", "nll", "report", "doctor"])(
+  test.each(["fit", "train", "encode", "sample", "reconstruct", "score", "nll", "report", "doctor"])(
     "%s --help explains itself with examples",
     async (name) => {
       const { code, stdout, stderr } = await ansatz.run([name, "--help"]);
@@ -24,6 +24,7 @@ describe("the command line", () => {
       expect(stdout).toContain(`Usage: ansatz ${name}`);
       expect(stdout).toContain(`$ ansatz ${name}`);
       expect(stdout).toContain("--json");
+      expect(stdout).not.toContain("[]");
       expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(120);
     },
   );

@@ -187,6 +187,33 @@ describe("fit", () => {
     expect(read("kept/manifest.json")).not.toBe(before);
   });
 
+  test("a full disk leaves a run that is replaced as it was, and nothing of a new one", async () => {
+    write(
+      "full.mjs",
+      `import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+for (const name of ["writeSync", "writeFileSync"]) {
+  const write = fs[name];
+  fs[name] = (to, content, ...rest) => {
+    if (content.length < 20_000) return write(to, content, ...rest);
+    write(to, content.slice(0, 100), ...rest);
+    throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", errno: -28, syscall: "write" });
+  };
+}
+syncBuiltinESMExports();
+`,
+    );
+    const words = ["fit", "conjugate.ts", "--data", "data.json", "--no-report", "--out"];
+    const full = { env: { NODE_OPTIONS: "--import ./full.mjs" } };
+    const failed = await ansatz.run([...words, "runs/new"], full);
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining("The disk is full") });
+    expect(existsSync(path("runs/new"))).toBe(false);
+    await ansatz.run([...words, "runs/old"]);
+    const before = [manifest("runs/old"), read("runs/old", "posterior.safetensors")];
+    expect((await ansatz.run([...words, "runs/old", "--overwrite"], full)).code).toBe(1);
+    expect([manifest("runs/old"), read("runs/old", "posterior.safetensors")]).toEqual(before);
+  });
+
   test("commands for training runs say that this is none", async () => {
     const { code, stderr } = await ansatz.run(["sample", "kept"]);
     expect(code).toBe(1);

@@ -234,7 +234,38 @@ describe("a signal", () => {
   }
 });
 
+describe("many fits in a row", () => {
+  test("leave timers their turn, though each of them is done before its own is due", async () => {
+    const level = model(({ sample, observe }, { y }: { y: Tensor }) => {
+      observe("y", normal(sample("mean", normal(0, 1)), 1), y);
+    });
+    await infer(level, { y: [1, 2] }, { method: "laplace" });
+    let longest = 0;
+    let turn = performance.now();
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - turn);
+      turn = performance.now();
+    }, 1);
+    let fits = 0;
+    for (const since = turn; performance.now() - since < 1500; fits++)
+      await infer(level, { y: [fits, 2] }, { method: "laplace" });
+    longest = Math.max(longest, performance.now() - turn);
+    clearInterval(timer);
+    expect(fits).toBeGreaterThan(10);
+    expect(longest).toBeLessThan(750);
+  });
+});
+
 describe("what a posterior offers", () => {
+  test("quantiles and intervals take probabilities, not percentages", async () => {
+    const posterior = await infer(eightSchools, columns, { method: "laplace" });
+    expect(() => posterior.interval("mu", 95)).toThrow("a probability is a number from 0 to 1, not 95: 0.9 for 90 %");
+    expect(() => posterior.quantile("mu", -0.1)).toThrow("from 0 to 1");
+    expect(() => posterior.quantile("mu", Number.NaN)).toThrow("from 0 to 1");
+    const [{ low, high }] = posterior.interval("mu", 0.5) as [{ low: number; high: number }];
+    expect([low, high]).toEqual([...posterior.quantile("mu", 0.25), ...posterior.quantile("mu", 0.75)]);
+  });
+
   test("a file of it has the same draws and says the same, without the model", async () => {
     const posterior = await infer(eightSchools, columns);
     const loaded = loadPosterior(posterior.save());

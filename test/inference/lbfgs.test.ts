@@ -86,16 +86,16 @@ describe("L-BFGS", () => {
 });
 
 describe("Newton's method", () => {
-  test("reaches the minimum of a quadratic in one step, whatever its scales", () => {
-    const found = newton(bowl([1e-12, 1e12], [1e8, 1e-8]), [0, 0]);
+  test("reaches the minimum of a quadratic in one step, whatever its scales", async () => {
+    const found = await newton(bowl([1e-12, 1e12], [1e8, 1e-8]), [0, 0]);
     expect(found.iterations).toBe(1);
     expect(found.x[0]! / 1e8).toBeCloseTo(1, 12);
     expect(found.x[1]! / 1e-8).toBeCloseTo(1, 12);
   });
 
-  test("leaves a saddle, where the Hessian is indefinite", () => {
+  test("leaves a saddle, where the Hessian is indefinite", async () => {
     // ¼ x⁴ − ½ x² + ½ y², saddle at 0, minima at (±1, 0) of value −¼.
-    const found = newton(
+    const found = await newton(
       {
         dim: 2,
         evaluate: ([x, y], g) => {
@@ -111,7 +111,7 @@ describe("Newton's method", () => {
     expect(found.value).toBeCloseTo(-0.25, 9);
   });
 
-  test("gives up beside a spike: effects of a group whose scale goes to 0", () => {
+  test("gives up beside a spike: effects of a group whose scale goes to 0", async () => {
     // −log p of effects e_j ~ N(0, exp(s)) and y_j ~ N(e_j, 1), with the gradient and the Hessian in (s, e₁, …, e₁₀).
     const y = Array.from({ length: 10 }, (_, j) => 0.1 * j - 0.4);
     const spike: TwiceSmooth = {
@@ -133,12 +133,22 @@ describe("Newton's method", () => {
         return h;
       },
     };
-    const found = newton(spike, [-20, ...y.map((v) => v * Math.exp(-30))]);
+    const found = await newton(spike, [-20, ...y.map((v) => v * Math.exp(-30))]);
     expect(found.converged).toBe(false);
     expect(found.iterations).toBeLessThan(120);
   });
 
-  test("damps its steps where they leave the domain", () => {
-    expect(newton(barrier, [5]).x[0]).toBeCloseTo(1, 5);
+  test("pauses before each step, and ends where the pause throws", async () => {
+    let pauses = 0;
+    const slice = async () => {
+      if (++pauses === 3) throw new Error("enough");
+    };
+    await expect(newton(barrier, [5], { slice })).rejects.toThrow("enough");
+    const { iterations } = await newton(barrier, [5], { slice });
+    expect(pauses - 3).toBeGreaterThanOrEqual(iterations);
+  });
+
+  test("damps its steps where they leave the domain", async () => {
+    expect((await newton(barrier, [5])).x[0]).toBeCloseTo(1, 5);
   });
 });

@@ -104,7 +104,7 @@ test("the spike of a centred hierarchy is no mode, also with more groups than Ne
   });
   const problem = await problemOf(hierarchy, {}, place());
   const compiled = await compileTarget(problem as never);
-  const { logDensity, converged, reason } = findMode(compiled, new Float64Array(1002));
+  const { logDensity, converged, reason } = await findMode(compiled, new Float64Array(1002));
   expect(logDensity).toBeGreaterThan(10_000);
   expect(converged).toBe(false);
   expect(reason).toMatch(/Hessian is not positive definite there$/);

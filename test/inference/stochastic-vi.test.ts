@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { autoregressiveFlow } from "../../src/families/autoregressive-flow.ts";
 import { blockGaussian } from "../../src/families/block-gaussian.ts";
 import { couplingFlow } from "../../src/families/coupling-flow.ts";
@@ -25,6 +25,19 @@ const banana = () =>
 const bananaNegLogEvidence = -Math.log(Math.PI);
 
 describe("stochastic variational inference", () => {
+  test.each([
+    ["the mean-field Gaussian", undefined],
+    ["the full-rank Gaussian", fullRank],
+  ])("compiles nothing anew for other data: %s", async (_name, family) => {
+    const fitted = (at: number, inverseVariance: number) =>
+      stochasticVi(gaussianTarget([at, -2], [[inverseVariance, 1], [1, 2]]), { family, maxSteps: 100 }); // biome-ignore format: a matrix
+    await fitted(1, 2);
+    const compile = vi.spyOn(WebAssembly, "Module");
+    await fitted(5, 7);
+    expect(compile).not.toHaveBeenCalled();
+    compile.mockRestore();
+  });
+
   test("with a full-rank Gaussian reaches the exact posterior of a Gaussian", async () => {
     const fit = await stochasticVi(correlatedTarget(), {
       family: fullRank,

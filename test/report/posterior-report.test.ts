@@ -138,6 +138,11 @@ describe("the report of a fit", () => {
     expect(count(html, /<tr class="doubtful"><th scope="row">[12]<\/th>/g)).toBe(2);
   });
 
+  test("a time in ISO's form is shown to the second", () => {
+    const html = renderPosteriorReport({ ...report, createdAt: "2024-01-02T03:04:05.678Z" });
+    expect(html).toContain('<p class="made">2024-01-02 03:04:05 UTC · ansatz');
+  });
+
   test("a divergent draw is marked in traces and pairs", () => {
     expect(figureOf(html, "trace-0")).toMatch(/<path class="divergent-tick" d="M[\d.]+ \d+v-6"\/>/);
     const paired = {
