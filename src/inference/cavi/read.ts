@@ -1,7 +1,7 @@
 import { sizeOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import type { Trace } from "../../ops/vocabulary.ts";
-import { full, iota } from "../../tensor/functions.ts";
+import { iota } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Expectations } from "./expectations.ts";
 import {
@@ -491,6 +491,6 @@ const castTo = (form: Form, dtype: "f64"): Form => ({
 
 /** Whole numbers along one new axis. */
 function valuesAlong(like: Tensor, states: readonly number[]): Tensor {
-  const count = iota(like, [states.length], 0, "f64").add(full(like, [states.length], states[0]!));
-  return count;
+  const count = iota(like, [states.length], 0, "f64");
+  return states[0] ? count.add(states[0]) : count;
 }
