@@ -11,6 +11,7 @@ import {
   multivariateNormal,
   normal,
   stack,
+  stickBreaking,
   type Tensor,
   where,
   wishart,
@@ -329,6 +330,18 @@ export const cases: readonly Case[] = [
       });
     }) as never,
     { bits: [4, 0, 1, 3, 2, 0, 0, 4, 3, 0, 1, 0] },
+  ),
+  of(
+    "a mixture whose weights are a broken stick",
+    (({ sample, observe, plate }: Words, { sequence }: Data) => {
+      const alpha = sample("alpha", gamma(2, 1));
+      const weights = stickBreaking(sample("v", beta(1, alpha), [4]));
+      const mean = sample("mean", normal(0, 5), [5]);
+      plate("n", 25, (i) => {
+        observe("y", normal(mean.at(sample("z", categorical(weights))), 1), sequence!.at(i));
+      });
+    }) as never,
+    { sequence },
   ),
   of(
     "crossed effects on a large level",
