@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { infer, type Model } from "ansatz";
 import { compileLogDensity } from "../src/inference/compile.ts";
-import { type Method, methods } from "../src/inference/methods.ts";
+import { type Method, methods } from "../src/inference/fit.ts";
 import { problemOf } from "../src/inference/problem.ts";
 import { dataFolder, median } from "./command.ts";
 

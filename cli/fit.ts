@@ -19,14 +19,14 @@ export function define(command: Command): void {
     .option("--seed <n>", "of all random numbers (default: 0)", wholeNumber(0))
     .option(
       "--draws <n>",
-      "draws: in all (default: 4000), or of each chain of a sampler (default: 1000)",
+      "draws: in all (default: 4000), or of each chain of a sampler (default: 1000; up to 4000 where nuts or hmc need them)",
       wholeNumber(1),
     )
     .option("--chains <n>", "chains of a sampler (default: 4)", wholeNumber(1))
     .option("--warm-up <n>", "transitions of each chain that adapt and are not kept (default: 1000)", wholeNumber(0))
     .option(
       "--target-acceptance <p>",
-      "of a sampler: nearer to 1 means shorter steps (default: 0.8)",
+      "of a sampler: nearer to 1 means shorter steps (default: 0.8; 0.99 where transitions diverged)",
       numberBetween(0, 1),
     )
     .option(

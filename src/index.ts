@@ -94,6 +94,7 @@ export { type EpResult, ep } from "./inference/ep/ep.ts";
 export { type Estimate, type EstimateOptions, estimate } from "./inference/estimate.ts";
 export { type EstimatorVarianceRow, estimatorVariance } from "./inference/estimator-variance.ts";
 export { type Evidence, logEvidence, naiveLogEvidence } from "./inference/evidence.ts";
+export { type InferenceEvent, type InferOptions, type Method, methods } from "./inference/fit.ts";
 export { fixedDraws } from "./inference/fixed-draws.ts";
 // Inference
 export { infer } from "./inference/infer.ts";
@@ -102,7 +103,6 @@ export { linearResponse } from "./inference/linear-response.ts";
 export type { LogDensity } from "./inference/log-density.ts";
 export { sampleChains } from "./inference/mcmc/chains.ts";
 export { sampleSgld } from "./inference/mcmc/sgld.ts";
-export { type InferenceEvent, type InferOptions, type Method, methods } from "./inference/methods.ts";
 export { multiPathfinder, pathfinder } from "./inference/pathfinder.ts";
 export { Posterior } from "./inference/posterior.ts";
 export { type LoadedPosterior, loadPosterior } from "./inference/posterior-files.ts";

@@ -194,6 +194,10 @@ function column(rows: Float64Array, count: number, width: number, at: number): F
   return out;
 }
 
+/** Transitions that diverged, of those that are kept. */
+export const divergencesOf = ({ chains }: Pick<ChainsResult, "chains">): number =>
+  chains.reduce((sum, { stats }) => stats.divergent.reduce((a, b) => a + b, sum), 0);
+
 /**
  * Judges a sampler's chains by the coordinates that it moved in (Vehtari et al. 2021; Betancourt 2017). `more`: so many times the
  * draws would be enough, 1 where it is not for want of draws.
@@ -217,7 +221,7 @@ export function certifyChains(
     const uncertain = Math.max(mcseMean(values), mcseSd(values)) / Math.sqrt(variance(pooled(values)));
     if (!(uncertain <= error)) [error, errorAt] = [uncertain, j];
   }
-  const divergences = chains.reduce((n, { stats }) => n + stats.divergent.reduce((a, b) => a + b, 0), 0);
+  const divergences = divergencesOf({ chains });
   const energy = Math.min(...chains.map(({ stats }) => ebfmi(stats.energy)));
   const khat = null;
   const refused = (reason: string, more = 1) => ({ certificate: { trusted: false, khat, reason }, more });

@@ -1,5 +1,5 @@
 import { OptionError } from "../base/errors.ts";
-import { type InferOptions, type Method, methods } from "./methods.ts";
+import { type InferOptions, type Method, methods } from "./fit.ts";
 
 type Check = (value: unknown) => string | null;
 

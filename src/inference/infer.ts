@@ -8,10 +8,11 @@ import { checkSimplexes } from "./check-simplexes.ts";
 import { compileLogDensity } from "./compile.ts";
 import { startingPoint } from "./compiled-target.ts";
 import { explainNonFinite } from "./diagnose.ts";
+import { Fit, type InferOptions, type Result } from "./fit.ts";
 import { hoistData } from "./hoist.ts";
 import { checkInferOptions } from "./infer-options.ts";
 import type { LogDensity } from "./log-density.ts";
-import { Fit, type InferOptions, planFor, type Result } from "./methods.ts";
+import { planFor } from "./methods.ts";
 import { Posterior, pointsOf, reportDraws } from "./posterior.ts";
 import { type Problem, problemOf } from "./problem.ts";
 

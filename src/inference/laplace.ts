@@ -42,11 +42,15 @@ export function findMode(compiled: CompiledTarget, start: Float64Array): Mode {
   const curvature = diagonalOf(fn.hessian(start), fn.dim);
   const scale = curvature.map((h) => (Math.abs(h) > 1e-16 && Number.isFinite(h) ? 1 / Math.sqrt(Math.abs(h)) : 1));
   const found = minimise(fn, start, { scale });
-  const size = { evaluations: found.evaluations, x: found.x, logDensity: -found.value, converged: found.converged };
-  if (found.hessian) return { ...size, cholesky: found.cholesky, reason: found.reason };
+  const { evaluations, x, converged, reason } = found;
+  const end = { evaluations, x, logDensity: -found.value, converged, reason };
+  if (found.hessian) return { ...end, cholesky: found.cholesky };
   if (fn.dim > MOST_COORDINATES)
-    return { ...size, cholesky: null, reason: `${found.reason}; the Hessian of ${fn.dim} coordinates was not made` };
-  return { ...size, cholesky: choleskyOf(symmetrised(fn.hessian(found.x), fn.dim), fn.dim), reason: found.reason };
+    return { ...end, cholesky: null, reason: `${reason}; the Hessian of ${fn.dim} coordinates was not made` };
+  const cholesky = choleskyOf(symmetrised(fn.hessian(x), fn.dim), fn.dim);
+  if (cholesky) return { ...end, cholesky };
+  // Beside a spike of the density L-BFGS stands still where there is no mode.
+  return { ...end, cholesky, converged: false, reason: `${reason}, but the Hessian is not positive definite there` };
 }
 
 /**

@@ -5,7 +5,7 @@ import { findMode, type Mode } from "./laplace.ts";
 import { dot, lbfgs } from "./lbfgs.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
 import type { Slice } from "./slicer.ts";
-import { diagonalOf, inverseFromCholesky } from "./symmetric-solve.ts";
+import { diagonalOf, inverseDiagonal } from "./symmetric-solve.ts";
 
 /** Starts besides the first that are uniform on (−2, 2), and on the wider (−10, 10). */
 const NEAR = 3;
@@ -41,21 +41,14 @@ function logMass({ logDensity, cholesky }: Mode): number {
   return diagonalOf(cholesky, dim).reduce((sum, pivot) => sum - Math.log(pivot), logDensity);
 }
 
-/** sds of a mode's Gaussian; 1 where it has none. */
-function sdsOf({ x, cholesky }: Mode): Float64Array {
-  const dim = x.length;
-  if (!cholesky) return new Float64Array(dim).fill(1);
-  return diagonalOf(inverseFromCholesky(cholesky, dim), dim).map(Math.sqrt);
-}
+const knownSds = new WeakMap<Mode, Float64Array>();
 
-/** The same, each mode's computed once. */
-function sdsOnce(): (mode: Mode) => Float64Array {
-  const known = new Map<Mode, Float64Array>();
-  return (mode) => {
-    const sds = known.get(mode) ?? sdsOf(mode);
-    known.set(mode, sds);
-    return sds;
-  };
+/** sds of a mode's Gaussian, each mode's computed once; 1 where it has none. */
+function sdsOf(mode: Mode): Float64Array {
+  const { x, cholesky } = mode;
+  const sds = knownSds.get(mode) ?? (cholesky ? inverseDiagonal(cholesky, x.length).map(Math.sqrt) : x.map(() => 1));
+  knownSds.set(mode, sds);
+  return sds;
 }
 
 /** Distance of two points in sds, by the coordinate in which it is greatest. */
@@ -74,29 +67,29 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
   const usable = (x: Float64Array) =>
     Number.isFinite(compiled.one.evaluate(x, gradient)) && gradient.every(Number.isFinite);
   const uniform = (radius: number) => Float64Array.from({ length: dim }, () => radius * (2 * generator.uniform() - 1));
-  const near = [startingPoint(compiled, undefined, seed)];
-  for (let s = 0; s < NEAR; s++) near.push(uniform(2));
-  const found: Found[] = [];
-  for (const x of near.filter((x, i) => i === 0 || usable(x))) {
-    found.push({ ...findMode(compiled, x), near: true });
-    await slice();
-  }
-
-  const sds = sdsOnce();
+  const found: Found[] = [{ ...findMode(compiled, startingPoint(compiled, undefined, seed)), near: true }];
   const fn = negLogDensity(compiled);
-  const search = async (starts: readonly Float64Array[], around: Mode): Promise<void> => {
+  /** What is at a rough search's end, where that is not a maximum which is known. */
+  const refine = (rough: Float64Array, near: boolean): void => {
+    if (found.some((m) => isMaximum(m) && distance(rough, m.x, sdsOf(m)) < 0.1)) return;
+    found.push({ ...findMode(compiled, rough), near });
+  };
+  const search = async (starts: readonly Float64Array[], around: Mode, near = false): Promise<void> => {
     for (const start of starts) {
       await slice();
       if (!usable(start)) continue;
-      const rough = lbfgs(fn, start, { scale: sds(around), maxIterations: 100, valueTolerance: 1e-6 });
-      if (!(-rough.value > bestOf(found).logDensity - HOPELESS)) continue;
-      if (found.some((m) => isMaximum(m) && distance(rough.x, m.x, sds(m)) < 0.1)) continue;
-      found.push({ ...findMode(compiled, rough.x), near: false });
+      const rough = lbfgs(fn, start, { scale: sdsOf(around), maxIterations: 100, valueTolerance: 1e-6 });
+      if (near || -rough.value > bestOf(found).logDensity - HOPELESS) refine(rough.x, near);
     }
   };
+  await search(
+    Array.from({ length: NEAR }, () => uniform(2)),
+    found[0]!,
+    true,
+  );
   const about = (mode: Mode): Float64Array[] =>
     directions(generator, dim, FAR.length).flatMap((direction, k) =>
-      [1, -1].map((side) => mode.x.map((m, j) => m + side * FAR[k]! * sds(mode)[j]! * direction[j]!)),
+      [1, -1].map((side) => mode.x.map((m, j) => m + side * FAR[k]! * sdsOf(mode)[j]! * direction[j]!)),
     );
   const first = bestOf(found);
   await search([...Array.from({ length: WIDE }, () => uniform(10)), ...about(first)], first);
@@ -104,7 +97,7 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
   const searched: Mode[] = [first];
   while (searched.length < SEARCHED_ABOUT) {
     const best = bestOf(found);
-    const others = [best, ...modesBeside(best, found)].filter((m) => isMaximum(m) && !searched.some((old) => distance(m.x, old.x, sds(m)) < 0.5)); // biome-ignore format: one line
+    const others = [best, ...modesBeside(best, found)].filter((m) => isMaximum(m) && !searched.some((old) => distance(m.x, old.x, sdsOf(m)) < 0.5)); // biome-ignore format: one line
     if (!others.length) break;
     for (const mode of others.slice(0, SEARCHED_ABOUT - searched.length)) {
       searched.push(mode);

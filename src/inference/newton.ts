@@ -136,7 +136,7 @@ export function minimise(fn: TwiceSmooth, start: ArrayLike<number>, options: Min
   const first = lbfgs(fn, start, {
     scale: options.scale,
     precondition: options.precondition,
-    maxIterations: options.lbfgsIterations ?? (dense ? 200 : 5000),
+    maxIterations: options.lbfgsIterations ?? (dense ? Math.max(200, 2 * fn.dim) : 5000),
     gradientTolerance: 1e-8,
     valueTolerance: 1e-12,
   });

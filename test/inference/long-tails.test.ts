@@ -4,6 +4,7 @@ import { Runtime } from "../../src/engine/runtime.ts";
 import {
   type Context,
   flat,
+  halfNormal,
   infer,
   type Model,
   model,
@@ -17,7 +18,9 @@ import { hostGaussian } from "../../src/inference/approximation.ts";
 import { weigh } from "../../src/inference/certificate.ts";
 import { compileLogDensity } from "../../src/inference/compile.ts";
 import { compileTarget } from "../../src/inference/compiled-target.ts";
-import { Fit, ladder } from "../../src/inference/methods.ts";
+import { Fit } from "../../src/inference/fit.ts";
+import { findMode } from "../../src/inference/laplace.ts";
+import { ladder } from "../../src/inference/methods.ts";
 import { bestOf, dispersedModes, modesBeside } from "../../src/inference/modes.ts";
 import { problemOf } from "../../src/inference/problem.ts";
 import { slicer } from "../../src/inference/slicer.ts";
@@ -111,6 +114,19 @@ describe("searches for modes", () => {
     expect(Math.abs(mean[1]! - 40 / 3)).toBeLessThan(0.1 * sd[1]!);
     expect(sd[1]!).toBeCloseTo(Math.sqrt(1 + 1600 / 3 - 1600 / 9), 0);
   });
+});
+
+test("the spike of a centred hierarchy is no mode, also with more groups than Newton's method is for", async () => {
+  const hierarchy = model(({ sample, plate }: Context) => {
+    const tau = sample("tau", halfNormal(1));
+    plate("group", 1001, () => void sample("effect", normal(0, tau)));
+  });
+  const problem = await problemOf(hierarchy, {}, place());
+  const compiled = await compileTarget(problem as never);
+  const { logDensity, converged, reason } = findMode(compiled, new Float64Array(1002));
+  expect(logDensity).toBeGreaterThan(10_000);
+  expect(converged).toBe(false);
+  expect(reason).toMatch(/Hessian is not positive definite there$/);
 });
 
 test("a Student t with 5 degrees of freedom is not certified with a wrong sd", async () => {

@@ -1,7 +1,7 @@
 /** Ansatz: the density as `infer` compiles it, and its methods. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
-import type { Method } from "../../../src/inference/methods.ts";
+import type { Method } from "../../../src/inference/fit.ts";
 import { modelOf, reported } from "../../models/definitions.ts";
 import { type BenchData, microseconds, type Request, serve } from "./serving.ts";
 
@@ -54,6 +54,7 @@ async function plainNuts({ model: name, data: file, seed, chains, warmUp, draws 
   const started = performance.now();
   const problem = await hoistData(await problemOf(model, data as never));
   const compiled = await compileLogDensity(problem);
+  await compiled.prepareMotion?.(); // the sampler's own code, which is compiled for the model
   const between = performance.now();
   const found = await sampleChains(compiled, { seed, chains, warmUp, draws, names: problem.names });
   const points = new Float64Array(chains * draws * problem.dim);

@@ -1,12 +1,6 @@
+import { inverse } from "../symmetric-solve.ts";
 import { denseMetric, diagonalMetric, type Metric } from "./metric.ts";
-import {
-  centredCovariance,
-  centredVariances,
-  geometricMean,
-  inverse,
-  largestEigenvalue,
-  largestRowSum,
-} from "./symmetric.ts";
+import { centredCovariance, centredVariances, geometricMean, largestEigenvalue, largestRowSum } from "./symmetric.ts";
 
 /** Draws and the gradients of the log density there, both [count, dim]. */
 export interface GradientDraws {

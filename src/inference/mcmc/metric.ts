@@ -1,5 +1,5 @@
 import type { Generator } from "../../base/generator.ts";
-import { choleskyInPlace } from "./symmetric.ts";
+import { choleskyInPlace } from "../symmetric-solve.ts";
 
 /**
  * The Euclidean metric of a Hamiltonian sampler, by the inverse of its mass matrix: an estimate of the target's covariance. Shared,

@@ -1,3 +1,5 @@
+import { inverse } from "../symmetric-solve.ts";
+
 /** Small symmetric matrices on the host, [n, n] row-major, and moments of rows [count, dim]. */
 
 function meanOf(rows: Float64Array, dim: number): Float64Array {
@@ -37,46 +39,6 @@ export function centredCovariance(rows: Float64Array, scale: Float64Array): Floa
   }
   for (let i = 0; i < dim; i++)
     for (let j = 0; j <= i; j++) out[j * dim + i] = out[i * dim + j] = out[i * dim + j]! / (rows.length / dim - 1);
-  return out;
-}
-
-/** The lower Cholesky factor in place of its matrix; the upper triangle is set to 0. False where a pivot is not positive. */
-export function choleskyInPlace(a: Float64Array, n: number): boolean {
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = a[i * n + j]!;
-      for (let k = 0; k < j; k++) sum -= a[i * n + k]! * a[j * n + k]!;
-      if (i > j) a[i * n + j] = sum / a[j * n + j]!;
-      else if (sum > 0 && sum < Infinity) a[i * n + i] = Math.sqrt(sum);
-      else return false;
-    }
-    for (let j = i + 1; j < n; j++) a[i * n + j] = 0;
-  }
-  return true;
-}
-
-/** The inverse of a positive definite matrix, by L⁻¹; null where it is not positive definite in f64. */
-export function inverse(a: Float64Array, n: number): Float64Array | null {
-  const l = a.slice();
-  if (!choleskyInPlace(l, n)) return null;
-  // L⁻¹ in rows: row i of it is (eᵢ − Σ_{k<i} L_ik row k) / L_ii.
-  const r = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) {
-      const factor = l[i * n + k]!;
-      for (let j = 0; j <= k; j++) r[i * n + j] = r[i * n + j]! - factor * r[k * n + j]!;
-    }
-    const pivot = 1 / l[i * n + i]!;
-    for (let j = 0; j < i; j++) r[i * n + j] = r[i * n + j]! * pivot;
-    r[i * n + i] = pivot;
-  }
-  const out = new Float64Array(n * n);
-  for (let k = 0; k < n; k++)
-    for (let i = 0; i <= k; i++) {
-      const factor = r[k * n + i]!;
-      for (let j = 0; j <= i; j++) out[i * n + j] = out[i * n + j]! + factor * r[k * n + j]!;
-    }
-  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) out[j * n + i] = out[i * n + j]!;
   return out;
 }
 

@@ -6,12 +6,11 @@ import { denseMetric, diagonalMetric } from "../../../src/inference/mcmc/metric.
 import {
   centredCovariance,
   centredVariances,
-  choleskyInPlace,
   geometricMean,
-  inverse,
   largestEigenvalue,
 } from "../../../src/inference/mcmc/symmetric.ts";
 import { windowEnds } from "../../../src/inference/mcmc/windows.ts";
+import { choleskyInPlace, inverse } from "../../../src/inference/symmetric-solve.ts";
 import { equicorrelated, independent, studentT } from "./targets.ts";
 
 const expectClose = (actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number) => {
