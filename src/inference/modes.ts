@@ -93,7 +93,7 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
     );
   const first = bestOf(found);
   await search([...Array.from({ length: WIDE }, () => uniform(10)), ...about(first)], first);
-  if (dim <= FEW) await search(await turnedAway(compiled, first, sds(first), seed, slice), first);
+  if (dim <= FEW) await search(await turnedAway(compiled, first, sdsOf(first), seed, slice), first);
   const searched: Mode[] = [first];
   while (searched.length < SEARCHED_ABOUT) {
     const best = bestOf(found);
