@@ -177,6 +177,7 @@ export {
   uniform as drawUniform,
 } from "./tensor/random.ts";
 export { scan, whileLoop } from "./tensor/scan.ts";
+export { stickBreaking } from "./tensor/stick-breaking.ts";
 export { Tensor } from "./tensor/tensor.ts";
 export type { Encoding } from "./vae/encoding.ts";
 // Variational autoencoders

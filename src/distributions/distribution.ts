@@ -142,13 +142,14 @@ export function parameterisations<P extends string, Q extends readonly string[]>
 ): Callable<P> & ((args: { readonly [I in keyof Q]: Given<Q[I]> }[number]) => Distribution<Q[number]>) {
   const all = [first, ...others] as unknown as Callable<string>[];
   const call = (...args: readonly ParamValue[]): Distribution => {
-    const [only] = args as readonly unknown[];
-    if (!isRecord(only)) return all[0]!(...args);
+    const only = (args as readonly unknown[]).find(isRecord);
+    if (!only) return all[0]!(...args);
     const names = Object.keys(only);
-    const fits = all.find((f) => names.every((name) => name in f.params));
+    const fits = args.length === 1 && all.find((f) => names.every((name) => name in f.params));
     if (fits) return fits(only);
     const known = all.map((f) => `{ ${Object.keys(f.params).join(", ")} }`).join(" or ");
-    throw new OptionError(`${first.name} does not take { ${names.join(", ")} }: give ${known}`);
+    const beside = args.length > 1 ? " beside others without a name: give all of" : ": give";
+    throw new OptionError(`${first.name} does not take { ${names.join(", ")} }${beside} ${known}`);
   };
   const { name, ...members } = first as unknown as Record<string, unknown>;
   Object.defineProperty(call, "name", { value: first.name });
@@ -163,6 +164,8 @@ function readParams<P extends string>(f: Family<P>, args: Arguments<P>): Given<P
     for (const name of Object.keys(byName)) {
       if (!names.includes(name as P)) throw new OptionError(`${f.name} has no parameter "${name}": ${usage}`);
     }
+  } else if ((args as readonly unknown[]).some(isRecord)) {
+    throw new OptionError(`${f.name} takes all its parameters by position or all by name: ${usage}`);
   } else if (args.length > names.length) {
     throw new OptionError(`${f.name} takes ${names.length} parameters, not ${args.length}: ${usage}`);
   }

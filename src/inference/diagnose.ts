@@ -103,16 +103,20 @@ export async function explainNonFinite(problem: Problem, unconstrained: ArrayLik
     };
     if (site.kind === "observe" && logProbs[bad] === -Infinity) {
       const paramOf = (end: Tensor) => Object.keys(site.params).find((name) => isSpread(site.params[name]!, end));
-      const isEnd = site.support.kind === "unitInterval" && (values[bad] === 0 || values[bad] === 1);
+      const isBit = values[bad] === 0 || values[bad] === 1;
+      const isEnd = site.support.kind === "unitInterval" && isBit;
       const takes = supportText(site.support, (end) => {
         const name = paramOf(end);
         return name === undefined ? null : String(ofParam(name));
       });
       const latent = new Set(problem.layout.sites.filter(isLatent).map((s) => s.value.node));
-      const moves = Object.values(site.support).some((end) => end instanceof Tensor && reachable([end.node]).some((n) => latent.has(n))); // biome-ignore format: one line
-      const advice = moves
+      const isDecided = (x: unknown) => x instanceof Tensor && reachable([x.node]).some((n) => latent.has(n));
+      const decided = Object.keys(site.params).find((name) => isDecided(site.params[name]));
+      const advice = Object.values(site.support).some(isDecided)
         ? "An end of its support is a latent quantity: limit that one, as by truncated(…, { low: y.max() }), so that all data lie inside."
-        : "Correct the data, or choose a distribution that has them in its support.";
+        : decided !== undefined && site.support.kind === "binary" && isBit
+          ? `Latent quantities decide its ${decided}: let none of their values exclude what was observed, as a step by where(x.gt(0), 1, 0) does. Give the probability of the event in its place, or fit by expectation propagation (method: "ep").` // biome-ignore format: a message
+          : "Correct the data, or choose a distribution that has them in its support.";
       return new SupportError(
         `${call}: element ${where || "(a single number)"} is ${shown}, which a ${family} (${params.join(", ")}) gives probability zero. It takes ` +
           `${takes}${isEnd ? ", without the ends" : ""}. ${advice}`,

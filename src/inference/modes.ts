@@ -12,6 +12,14 @@ const NEAR = 3;
 const WIDE = 2;
 /** Distances, in a mode's sds, of starts that lie opposite each other about it; the farthest in two directions. */
 const FAR = [6, 25, 100, 400, 400];
+/**
+ * In at most FEW dimensions so many points about the first mode, from CLOUD[0] to CLOUD[1] sds away, are looked at: where the density
+ * falls towards that mode there is another one, whose basin may be too narrow for the starts above. Searches go out from the highest.
+ */
+const FEW = 4;
+const POINTS = 1000;
+const CLOUD = [1.5, 25] as const;
+const HIGHEST = 20;
 /** Where there are several modes there may be more: so many are searched about, each in turn. */
 const SEARCHED_ABOUT = 8;
 /** Nats below the best density at which a search from far away is given up. */
@@ -89,6 +97,7 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
     );
   const first = bestOf(found);
   await search([...Array.from({ length: WIDE }, () => uniform(10)), ...about(first)], first);
+  if (dim <= FEW) await search(await turnedAway(compiled, first, sdsOf(first), seed, slice), first);
   const searched: Mode[] = [first];
   while (searched.length < SEARCHED_ABOUT) {
     const best = bestOf(found);
@@ -100,6 +109,28 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
     }
   }
   return found;
+}
+
+/** Of points around a mode those at which the density falls towards it, the highest first. */
+async function turnedAway(
+  compiled: CompiledTarget,
+  { x: mode }: Mode,
+  sd: Float64Array,
+  seed: number,
+  slice: Slice,
+): Promise<Float64Array[]> {
+  const generator = new Generator(seed, "points around the mode");
+  const gradient = new Float64Array(mode.length);
+  const found: { readonly x: Float64Array; readonly logDensity: number }[] = [];
+  for (let i = 0; i < POINTS; i++) {
+    await slice();
+    const direction = mode.map(() => generator.normal());
+    const radius = CLOUD[0] * (CLOUD[1] / CLOUD[0]) ** generator.uniform();
+    const x = mode.map((m, j) => m + (radius / Math.hypot(...direction)) * sd[j]! * direction[j]!);
+    const logDensity = compiled.one.evaluate(x, gradient);
+    if (dot(gradient, x.map((v, j) => v - mode[j]!)) > 0) found.push({ x, logDensity }); // biome-ignore format: short
+  }
+  return found.sort((a, b) => b.logDensity - a.logDensity).slice(0, HIGHEST).map(({ x }) => x); // biome-ignore format: short
 }
 
 /** Directions at right angles to one another, as many as there are dimensions, then others; normal, so of length √dim or so. */

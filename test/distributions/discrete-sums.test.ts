@@ -5,6 +5,7 @@ import { betaBinomial } from "../../src/distributions/beta-binomial.ts";
 import { binomial } from "../../src/distributions/binomial.ts";
 import { categorical } from "../../src/distributions/categorical.ts";
 import { type Distribution, paramsOf } from "../../src/distributions/distribution.ts";
+import { gamma } from "../../src/distributions/gamma.ts";
 import { geometric } from "../../src/distributions/geometric.ts";
 import { lkjCholesky } from "../../src/distributions/lkj-cholesky.ts";
 import { multinomial } from "../../src/distributions/multinomial.ts";
@@ -170,6 +171,8 @@ describe("what cannot be is said with what would be right", () => {
   const cases: readonly [string, () => unknown, string][] = [
     ["a probability above 1", () => bernoulli(1.2), "bernoulli: probs is 1.2, but it must be a number from 0 to 1. Usage: bernoulli(probs)"],
     ["a name of no parameterisation", () => poisson({ mean: 2 } as never), "poisson does not take { mean }: give { rate } or { logRate }"],
+    ["a name after a number", () => binomial(10, { logits: 0.3 } as never), "binomial does not take { logits } beside others without a name: give all of { total, probs } or { total, logits }"],
+    ["a name after a number, of a single parameterisation", () => gamma(1, { rate: 2 } as never), "gamma takes all its parameters by position or all by name: gamma(shape, rate = 1)"],
     ["probabilities that do not sum to 1", () => categorical([0.5, 0.6]), "categorical: probs = [0.5, 0.6] are no probabilities: they sum to 1.1"],
     ["two scales", () => normal({ mean: 0, sd: 1, precision: 2 }), "normal: sd and precision are given, but the scale is one of them"],
     ["a variance below 0", () => normal({ mean: 0, variance: -1 }), "normal: variance is -1, but it must be a number above 0"],

@@ -88,6 +88,25 @@ describe("searches for modes", () => {
     });
   }
 
+  // From a start far away the broad mode is the nearer one in its own sds: only a stretch about the narrow one leads there.
+  const narrow: readonly [number, number, number][] = [[1, 8, 0.1], [1, 4, 0.1], [2, 8, 0.3], [2, 5, 0.3], [3, 5, 0.3]]; // biome-ignore format: short
+  for (const [dim, at, width] of narrow) {
+    test(`find a mode of ${width} sd's width at ${at} sds in ${dim} dimensions`, async () => {
+      const two = model(({ sample, factor }: Context) => {
+        const x = sample("x", flat(), [dim]);
+        const away = x.sub(at / Math.sqrt(dim)).div(width);
+        const logMass = -dim * Math.log(width);
+        factor("density", stack([x.square().sum().mul(-0.5), away.square().sum().mul(-0.5).add(logMass)]).logsumexp());
+      });
+      const problem = await problemOf(two, {}, place());
+      const compiled = await compileTarget(problem as never);
+      for (let seed = 1; seed <= 5; seed++) {
+        const found = await dispersedModes(compiled, seed, slicer(undefined));
+        expect(1 + modesBeside(bestOf(found), found).length).toBe(2);
+      }
+    });
+  }
+
   test("lead to the right moments where there are many", async () => {
     const posterior = await infer(bumps(cases[0]![1]), {}, { seed: 2, ...place() });
     expect(posterior.trusted).toBe(true);

@@ -1,4 +1,5 @@
 import {
+  bernoulli,
   beta,
   binomial,
   type Distribution,
@@ -9,6 +10,7 @@ import {
   normal,
   type Tensor,
   uniform,
+  where,
 } from "ansatz";
 import { describe, expect, test } from "vitest";
 
@@ -67,6 +69,15 @@ describe("a log density that is not finite has an address", () => {
     });
     await expect(run(taxi, { y: [1, 1e9] }, {})).rejects.toThrow(
       /^observe\("y"\): element \[2\] is 1000000000, .* An end of its support is a latent quantity: limit that one, as by truncated\(…, { low: y\.max\(\) }\), so that all data lie inside\.$/,
+    );
+  });
+
+  test("and that a step of a latent quantity excludes a datum that is in the support", async () => {
+    const sign = model(({ sample, observe }, d: { y: Tensor }) => {
+      observe("y", bernoulli(where(sample("x", normal(0, 1)).gt(0), 1, 0)), d.y);
+    });
+    await expect(run(sign, { y: [1, 0] }, {})).rejects.toThrow(
+      /^observe\("y"\): element \[\d\] is [01], .* Latent quantities decide its probs: let none of their values exclude what was observed, as a step .* "ep"\)\.$/,
     );
   });
 

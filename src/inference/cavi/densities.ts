@@ -325,10 +325,7 @@ function logOfPositive(c: TermContext, form: Form): Named {
   return allocated(c.q, form, c.bounds.tables);
 }
 
-function bernoulliLogs(c: TermContext): { yes: Named; no: Named } | null {
-  const form = at(c, "probs");
-  return logsOfProbability(c.q, form, () => collapse(form));
-}
+const bernoulliLogs = (c: TermContext): { yes: Named; no: Named } => logsOfProbability(c.q, at(c, "probs"));
 
 /** log of a probability, and of one less it, by known logits. */
 function logsOfLogits(c: TermContext): { yes: Named; no: Named } {
@@ -338,7 +335,7 @@ function logsOfLogits(c: TermContext): { yes: Named; no: Named } {
 
 /** E log of a probability, and of one less it, by either parameter. */
 export const chosenLogs = (c: TermContext): { yes: Named; no: Named } =>
-  has(c, "logits") ? logsOfLogits(c) : bernoulliLogs(c)!;
+  has(c, "logits") ? logsOfLogits(c) : bernoulliLogs(c);
 
 /** log softmax of known logits at one label. */
 function logSoftmax(c: TermContext, label: Label, else_: string): Named {
@@ -373,7 +370,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
   },
   beta: (c) => {
     const value = valueAt(c);
-    const { yes, no } = logsOfProbability(c.q, value, () => collapse(value));
+    const { yes, no } = logsOfProbability(c.q, value);
     for (const [one, other, log, rest] of [
       ["a", "b", no, yes],
       ["b", "a", yes, no],
@@ -433,7 +430,7 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     const probit = c.reader.probit(c.params.probs!, c.labels);
     if (probit && !isKnown(probit) && !leavesOf(probit).some((l) => c.expectations?.has(l.site)))
       return albertChib(c, y, probit);
-    const { yes, no } = bernoulliLogs(c)!;
+    const { yes, no } = bernoulliLogs(c);
     return chosen(c, y, yes, no);
   },
   binomial: (c) => {

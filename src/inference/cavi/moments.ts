@@ -1,5 +1,6 @@
+import type { Node } from "../../ir/node.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { type Form, fresh, isKnown, type Leaf, leavesText, renameTerm, type Term } from "./form.ts";
+import { collapse, type Form, fresh, isKnown, type Leaf, leavesText, renameTerm, type Term } from "./form.ts";
 import {
   type Axis,
   axesOfLabel,
@@ -335,23 +336,39 @@ export const isBound = (elbo: number): boolean => Math.abs(elbo) < 1e200;
 export const boundText = (elbo: number): string => (elbo < 0 ? "−∞" : String(elbo));
 
 /** E log of a product of sites and numbers. */
-export function logOfTerm(q: Statistics, term: Term): Named {
-  const logs = [...term.factors.map((f) => map(f, logOfKnown)), ...term.leaves.map((l) => leafLog(q, l))];
+export function logOfTerm(q: Statistics, term: Term, ...others: readonly Named[]): Named {
+  const logs = [...others, ...term.factors.map((f) => map(f, logOfKnown)), ...term.leaves.map((l) => leafLog(q, l))];
   return logs.reduce((a, b) => plus(a, b));
 }
 
-/** E log x and E log(1 − x) of a probability. */
-export function logsOfProbability(q: Statistics, form: Form, known: () => Named): { yes: Named; no: Named } {
+/** E log x and E log(1 − x) of a probability; of one of several forms, those of each where it is the one. */
+export function logsOfProbability(q: Statistics, form: Form): { yes: Named; no: Named } {
   if (isKnown(form)) {
-    const p = known();
+    const p = collapse(form);
     return { yes: map(p, logOfKnown), no: map(p, (t) => t.neg().log1p().maximum(LOG_OF_ZERO)) };
+  }
+  if (form.cases) {
+    const parts = form.cases.map((c) => ({ where: c.where, ...logsOfProbability(q, c.form) }));
+    const chosen = (which: "yes" | "no") => parts.map((p) => multiply(p.where, p[which])).reduce((a, b) => plus(a, b));
+    return { yes: chosen("yes"), no: chosen("no") };
   }
   const [term, ...others] = form.terms;
   const [leaf] = term!.leaves;
   const s = leaf && q.sites[leaf.site]!;
-  if (!others.length && term!.leaves.length === 1 && !term!.factors.length && s?.kind === "unit" && leaf!.power === 1) {
+  const isSite = !others.length && term!.leaves.length === 1 && s?.kind === "unit" && leaf!.power === 1;
+  if (isSite && !term!.sums.length && term!.factors.every((f) => isIndicator(f.tensor.node))) {
     const [log, log1m] = leaf!.complement ? [s.log1m, s.log] : [s.log, s.log1m];
-    return { yes: resolve(log, leaf!.labels), no: resolve(log1m, leaf!.labels) };
+    return {
+      yes: logOfTerm(q, { ...term!, leaves: [] }, resolve(log, leaf!.labels)),
+      no: term!.factors.reduce(multiply, resolve(log1m, leaf!.labels)),
+    };
   }
   throw new NotConjugate(`its probability is a function of ${leavesText(form)} that is not that site itself`);
+}
+
+/** Whether a tensor is seen to hold nothing but 0 and 1: what is compared, and the states of a binary site. */
+function isIndicator({ op, dtype, inputs, attrs, shape }: Node): boolean {
+  if (dtype === "bool") return true;
+  if (op === "iota") return shape[attrs.axis as number]! <= 2;
+  return ["cast", "broadcast", "reshape", "transpose"].includes(op) && isIndicator(inputs[0]!);
 }

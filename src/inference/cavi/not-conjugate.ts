@@ -1,7 +1,15 @@
 import { OptionError } from "../../base/errors.ts";
 
 /** What a term does that has no expectation in closed form; the site's name and the ways out are added where it is known. */
-export class NotConjugate extends Error {}
+export class NotConjugate extends Error {
+  /** That a term jumps where a continuous site passes some value: then gradients by that site are 0, and no way out. */
+  readonly jumps: boolean;
+
+  constructor(message: string, jumps = false) {
+    super(message);
+    this.jumps = jumps;
+  }
+}
 
 const WAYS =
   'Ways out: a bound or an augmentation (bernoulli({ logits }) under logistic: "jaakkola-jordan", a probit as ' +
@@ -12,7 +20,7 @@ export function inArgument<T>(name: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof NotConjugate) throw new NotConjugate(`in its ${name}, ${error.message}`);
+    if (error instanceof NotConjugate) throw new NotConjugate(`in its ${name}, ${error.message}`, error.jumps);
     throw error;
   }
 }
@@ -51,9 +59,10 @@ export function conjugateAt<T>(site: string, family: string | null, continuous: 
     if (!(error instanceof NotConjugate)) throw error;
     const named = continuous.filter((name) => error.message.includes(`"${name}"`));
     const as = family ? ` as a ${family}` : "";
+    const byGradients = `${gradientWay(named.length ? named : continuous)}a method of gradients for the whole model (method: "fullrank", "nuts"), `;
     throw new OptionError(
-      `"${site}" has no closed-form update${as}: ${error.message}.${insteadOf(family ?? undefined)} ${WAYS}${gradientWay(named.length ? named : continuous)}a method of ` +
-        'gradients for the whole model (method: "fullrank", "nuts"), or expectation propagation (method: "ep").',
+      `"${site}" has no closed-form update${as}: ${error.message}.${insteadOf(family ?? undefined)} ${WAYS}${error.jumps ? "" : byGradients}` +
+        'or, where each term sees few unknowns, expectation propagation (method: "ep").',
     );
   }
 }

@@ -1,7 +1,7 @@
 import { sizeOf } from "../../base/shape.ts";
 import type { Node } from "../../ir/node.ts";
 import type { Trace } from "../../ops/vocabulary.ts";
-import { full, iota } from "../../tensor/functions.ts";
+import { iota } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import type { Expectations } from "./expectations.ts";
 import {
@@ -54,7 +54,15 @@ export interface Gate {
 }
 
 const UNARY = new Set("neg abs sign floor sqrt exp log log1p expm1 tanh sigmoid softplus sin cos lgamma digamma erf erfinv not".split(" ")); // biome-ignore format: a list
+/** Ops whose value jumps, and does nothing else. */
+const STEPS = new Set("sign floor eq ne lt le gt ge".split(" "));
 const BINARY = new Set("add sub mul div rem pow minimum maximum and or xor eq ne lt le gt ge".split(" "));
+
+/** What to write in place of ops that have no form. */
+const INSTEAD_OF: Readonly<Record<string, string>> = {
+  cumsum: " (for the weights of a broken stick there is stickBreaking)",
+  scan: ": a chain hands on what is no site that its body samples",
+};
 
 /** Reads the graph of a parameter as a polynomial of the latent sites, from the top: each node is asked for at labelled axes. */
 export class Reader {
@@ -164,7 +172,8 @@ export class Reader {
       }
       case "select": {
         const [condition, yes, no] = inputs.map((n) => at(n, labels)) as [Form, Form, Form];
-        if (!isKnown(condition)) throw new NotConjugate(`a choice depends on the continuous ${leavesText(condition)}`);
+        if (!isKnown(condition))
+          throw new NotConjugate(`a choice depends on the continuous ${leavesText(condition)}`, true);
         const c = collapse(condition);
         if (isKnown(yes) && isKnown(no)) {
           return known(this.apply("select", [c, collapse(yes), collapse(no)]));
@@ -197,9 +206,9 @@ export class Reader {
       if (polynomial) return polynomial;
       if (bent) return known(this.apply(op, forms.map((f) => this.expectations!.nodes(f)))); // biome-ignore format: one line
       if (sums) throw new NotConjugate(`it takes "${op}" of a sum over the elements of a discrete site`);
-      throw new NotConjugate(`it takes "${op}" of ${forms.map(leavesText).join(" and ")}`);
+      throw new NotConjugate(`it takes "${op}" of ${forms.map(leavesText).join(" and ")}`, STEPS.has(op));
     }
-    if (this.random.has(node)) throw new NotConjugate(`a latent site goes through "${op}"`);
+    if (this.random.has(node)) throw new NotConjugate(`a latent site goes through "${op}"${INSTEAD_OF[op] ?? ""}`);
     return known(resolve(this.tensor(node), labels));
   }
 
@@ -491,6 +500,6 @@ const castTo = (form: Form, dtype: "f64"): Form => ({
 
 /** Whole numbers along one new axis. */
 function valuesAlong(like: Tensor, states: readonly number[]): Tensor {
-  const count = iota(like, [states.length], 0, "f64").add(full(like, [states.length], states[0]!));
-  return count;
+  const count = iota(like, [states.length], 0, "f64");
+  return states[0] ? count.add(states[0]) : count;
 }

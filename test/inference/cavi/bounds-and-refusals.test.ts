@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { digamma } from "../../../src/base/special.ts";
-import { bernoulli, beta, binomial, categorical, cauchy, dirichlet, erf, exponential, gamma, halfCauchy, infer, model, multinomial, multivariateNormal, normal, poisson, problemOf, stack, svi, type Tensor, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
+import { bernoulli, beta, binomial, categorical, cauchy, cumsum, dirichlet, erf, exponential, gamma, halfCauchy, infer, model, multinomial, multivariateNormal, normal, poisson, problemOf, stack, svi, type Tensor, where, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { fixedDraws } from "../../../src/inference/fixed-draws.ts";
 import { integrate } from "../../quadrature.ts";
@@ -154,6 +154,23 @@ describe("what is not conjugate is refused, by name and with the ways out", () =
     refused(({ sample, observe }) => {
       observe("y", normal(sample("w", normal(0, 1)).exp(), 1), 1);
     }, /"y".*"exp" of "w"/s));
+  test("a step, which gradients are no way out of", () =>
+    refused(({ sample, observe }) => {
+      observe("y", bernoulli(where(sample("w", normal(0, 1)).gt(0), 1, 0)), 1);
+    }, /^"y" has no closed-form update as a bernoulli: in its probs, it takes "gt" of "w" (?!.*gradient).*expectation propagation/s));
+  test("the weights of a stick by running sums, with the word for them", () =>
+    refused(({ sample, observe }) => {
+      const v = sample("v", beta(1, 2), [2]);
+      observe("y", categorical(cumsum(v.neg().log1p(), 0).exp()), 1);
+    }, /"y".*through "cumsum" \(for the weights of a broken stick there is stickBreaking\)/s));
+  test("a state of a chain that is handed on and is no site", () =>
+    refused(({ sample, observe, chain }) => {
+      chain("t", 4, { now: sample("x0", normal(0, 1)), last: sample("x1", normal(0, 1)) }, ({ now, last }) => {
+        const x = sample("x", normal(now.add(last), 1));
+        observe("y", normal(x, 1), 1);
+        return { now: x, last: now };
+      });
+    }, /"x".*through "scan": a chain hands on what is no site that its body samples/s));
   test("a moment that exists but is no statistic of the factor", () =>
     refused(({ sample, observe }) => {
       observe("y", poisson(sample("rate", gamma(1, 1)).square()), 1);

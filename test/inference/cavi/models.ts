@@ -1,6 +1,7 @@
 import {
   bernoulli,
   beta,
+  binomial,
   categorical,
   dirichlet,
   full,
@@ -10,6 +11,7 @@ import {
   multivariateNormal,
   normal,
   stack,
+  stickBreaking,
   type Tensor,
   where,
   wishart,
@@ -293,6 +295,53 @@ export const cases: readonly Case[] = [
       });
     }) as never,
     network(8),
+  ),
+  of(
+    "block model of two probabilities by where",
+    (({ sample, observe, plate }: Words, { from, to, edges }: Data) => {
+      const weights = sample("weights", dirichlet([1, 1]));
+      const [within, between] = [sample("within", beta(1, 1)), sample("between", beta(1, 1))];
+      const z = sample("z", categorical(weights), [8]);
+      plate("pair", 28, (i) => {
+        const same = z.at(from!.at(i)).eq(z.at(to!.at(i)));
+        observe("edge", bernoulli(where(same, within, between)), edges!.at(i));
+      });
+    }) as never,
+    network(8),
+  ),
+  of(
+    "a test of known and unknown errors",
+    (({ sample, observe, plate }: Words, { bits }: Data) => {
+      const [share, miss] = [sample("share", beta(1, 1)), sample("miss", beta(1, 3))];
+      plate("n", 12, (i) => {
+        const ill = sample("ill", bernoulli(share));
+        observe("found", binomial(4, where(ill, miss.neg().add(1), 0.1)), bits!.at(i));
+      });
+    }) as never,
+    { bits: [4, 0, 1, 3, 2, 0, 0, 4, 3, 0, 1, 4] },
+  ),
+  of(
+    "sites that are occupied or not",
+    (({ sample, observe, plate }: Words, { bits }: Data) => {
+      const [share, seen] = [sample("share", beta(1, 1)), sample("seen", beta(2, 2))];
+      plate("n", 12, (i) => {
+        const occupied = sample("occupied", bernoulli(share));
+        observe("visits", binomial(4, occupied.mul(seen)), bits!.at(i));
+      });
+    }) as never,
+    { bits: [4, 0, 1, 3, 2, 0, 0, 4, 3, 0, 1, 0] },
+  ),
+  of(
+    "a mixture whose weights are a broken stick",
+    (({ sample, observe, plate }: Words, { sequence }: Data) => {
+      const alpha = sample("alpha", gamma(2, 1));
+      const weights = stickBreaking(sample("v", beta(1, alpha), [4]));
+      const mean = sample("mean", normal(0, 5), [5]);
+      plate("n", 25, (i) => {
+        observe("y", normal(mean.at(sample("z", categorical(weights))), 1), sequence!.at(i));
+      });
+    }) as never,
+    { sequence },
   ),
   of(
     "crossed effects on a large level",
