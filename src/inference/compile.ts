@@ -2,7 +2,7 @@ import { compileModule, linkModule } from "../backends/wasm/link.ts";
 import type { Buffer, Runtime } from "../engine/runtime.ts";
 import { f64, gradient, program } from "../program/program.ts";
 import type { LogDensity, PortableDensity } from "./log-density.ts";
-import { linkMotion, type MotionCode, type NativeMotion } from "./mcmc/native-motion.ts";
+import { type DensityPlaces, linkMotion, type MotionCode, type NativeMotion } from "./mcmc/native-motion.ts";
 import { transitionModule } from "./mcmc/transition-module.ts";
 import type { Target } from "./target.ts";
 
@@ -61,6 +61,19 @@ interface DensityProgram {
   step(): void;
 }
 
+/** Modules of transitions that were compiled, by the number of coordinates and whether the memory is shared: a refit compiles none. */
+const compiledTransitions = new Map<string, Promise<WebAssembly.Module>>();
+const MOST_COMPILED = 16;
+
+function transitionsFor(dim: number, shared: boolean): Promise<WebAssembly.Module> {
+  const key = `${dim} ${shared}`;
+  const known = compiledTransitions.get(key) ?? compileModule(transitionModule(dim, shared));
+  compiledTransitions.delete(key);
+  compiledTransitions.set(key, known);
+  if (compiledTransitions.size > MOST_COMPILED) compiledTransitions.delete(compiledTransitions.keys().next().value!);
+  return known;
+}
+
 /** A class, so that all densities run the same compiled methods. */
 class CompiledDensity implements LogDensity {
   readonly dim: number;
@@ -91,9 +104,11 @@ class CompiledDensity implements LogDensity {
   }
 
   portable(): PortableDensity | null {
+    const { dim, runtime, transitions } = this;
     const { portable } = this.made;
-    const { transitions } = this;
-    return portable && { ...portable, ...this.places(), image: this.runtime.memory.buffer.slice(0), transitions };
+    if (!portable) return null;
+    const image = runtime.memory.buffer.slice(0);
+    return { dim, shared: runtime.sharedMemory, module: portable.module, ...this.places(), image, transitions };
   }
 
   async prepareMotion(): Promise<void> {
@@ -101,7 +116,7 @@ class CompiledDensity implements LogDensity {
     if (!portable || this.transitions || this.dim > MOST_IN_MEMORY) return;
     const { memory } = this.runtime;
     const [module, density] = await Promise.all([
-      compileModule(transitionModule({ ...this.places(), table: portable.table })),
+      transitionsFor(this.dim, this.runtime.sharedMemory),
       linkModule(portable.module, { env: { memory } }),
     ]);
     this.transitions = module;
@@ -118,17 +133,13 @@ class CompiledDensity implements LogDensity {
       held.push(buffer);
       return buffer.address;
     };
-    return { dim, code, memory: runtime.memory, allocate };
+    return { dim, places: this.places(), code, memory: runtime.memory, allocate };
   }
 
-  private places() {
-    const { logDensity, gradient: slope } = this.made.outputs;
-    return {
-      dim: this.dim,
-      shared: this.runtime.sharedMemory,
-      place: this.place.address,
-      value: logDensity.address,
-      gradient: slope.address,
-    };
+  /** Of a density that is portable. */
+  private places(): DensityPlaces {
+    const { outputs, portable } = this.made;
+    const [value, gradient] = [outputs.logDensity.address, outputs.gradient.address];
+    return { table: portable!.table, place: this.place.address, value, gradient };
   }
 }

@@ -1,4 +1,4 @@
-import type { NativeMotion } from "./mcmc/native-motion.ts";
+import type { DensityPlaces, NativeMotion } from "./mcmc/native-motion.ts";
 
 /**
  * A log density on R^dim as the host sees it: unconstrained coordinates, log-Jacobians included, up to a constant. Synchronous,
@@ -17,17 +17,12 @@ export interface LogDensity {
 }
 
 /** A compiled log density as data that can be posted to another thread: its code and a copy of its memory. */
-export interface PortableDensity {
+export interface PortableDensity extends DensityPlaces {
   readonly dim: number;
   readonly module: WebAssembly.Module;
   /** The memory's bytes; `shared` where the code asks for a shared memory. */
   readonly image: ArrayBufferLike;
   readonly shared: boolean;
-  /** Byte addresses: of the program's table, and of u [dim], the log density and its gradient [dim] as f64. */
-  readonly table: number;
-  readonly place: number;
-  readonly value: number;
-  readonly gradient: number;
   /** What `motion` gives out, where it was prepared. */
   readonly transitions: WebAssembly.Module | null;
 }

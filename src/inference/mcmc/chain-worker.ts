@@ -24,7 +24,7 @@ const PAGE_BYTES = 65536;
 
 /** A density on a copy of the memory that it was compiled for: the same code on the same bytes, hence the same bits. */
 export function revive(density: PortableDensity): LogDensity {
-  const { dim, image, table, transitions } = density;
+  const { dim, image, table, place, value, gradient, transitions } = density;
   const pages = image.byteLength / PAGE_BYTES;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: density.shared });
   new Uint8Array(memory.buffer).set(new Uint8Array(image));
@@ -59,7 +59,7 @@ export function revive(density: PortableDensity): LogDensity {
       gradient.set(views.slope);
       return views.value[0]!;
     },
-    motion: () => code && { dim, code, memory, allocate },
+    motion: () => code && { dim, places: { table, place, value, gradient }, code, memory, allocate },
   };
 }
 

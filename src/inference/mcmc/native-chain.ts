@@ -25,7 +25,7 @@ export class NativeChain {
     this.base = motion.allocate(this.layout.bytes);
     this.look();
     const { pointCount, pieces, points, stream, rows } = this.layout;
-    const given = { maxDepth, pointCount, pieces, points, stream, rows };
+    const given = { maxDepth, pointCount, pieces, points, stream, rows, ...motion.places };
     for (const [name, value] of Object.entries(given)) this.words[CHAIN[name as keyof typeof given] / 4] = value;
     this.numbers[CHAIN.maxEnergyError / 8] = maxEnergyError;
     writeZiggurat(motion.memory.buffer, this.base + stream);

@@ -7,9 +7,18 @@ export interface MotionCode {
   transitions(chain: number, inverseMass: number, scale: number, dense: number, count: number): void;
 }
 
+/** Where a compiled density lies in its memory: byte addresses of its table, of u [dim], the log density and its gradient [dim]. */
+export interface DensityPlaces {
+  readonly table: number;
+  readonly place: number;
+  readonly value: number;
+  readonly gradient: number;
+}
+
 /** Code that moves points in the memory of a compiled density, and regions of that memory for them. */
 export interface NativeMotion {
   readonly dim: number;
+  readonly places: DensityPlaces;
   readonly code: MotionCode;
   readonly memory: WebAssembly.Memory;
   /** The address of so many bytes of zeros, a multiple of 16, which are kept as long as the motion is. */

@@ -44,8 +44,8 @@ export const pieceLayout = (dim: number): PieceLayout => {
  * and the pieces begin, f64 the greatest energy error. Then what it was like: i32 doublings, steps, whether it diverged, the
  * addresses of the point that was drawn and of the last one, f64 the sum of acceptance probabilities. Then what a run of transitions goes on
  * with: i32 whether the step size adapts and the first row that met a log density that is not finite (−1 where none did), f64 the
- * step size, its target acceptance and its dual averaging; i32 where the random stream and the rows begin. Last the addresses of points
- * that are not in use, as a stack, pieces (the whole trajectory, then a stack), points, the first being where a transition starts,
+ * step size, its target acceptance and its dual averaging; i32 where the random stream and the rows begin. Then where the density is: its table,
+ * u, its value and its gradient. Last the addresses of points that are not in use, as a stack, pieces (the whole trajectory, then a stack), points, the first being where a transition starts,
  * the stream, and the rows of what a run leaves behind.
  */
 export const CHAIN = {
@@ -72,7 +72,11 @@ export const CHAIN = {
   count: 112,
   stream: 120,
   rows: 124,
-  free: 128,
+  table: 128,
+  place: 132,
+  value: 136,
+  gradient: 140,
+  free: 144,
 } as const;
 
 /** Byte offsets within the rows of a run: vectors [MOST_ROWS, dim], numbers and i32 [MOST_ROWS], and the first place [dim] that is not finite. */

@@ -4,29 +4,14 @@ import { CHAIN, layoutOf, pieceLayout } from "./point-layout.ts";
 import { randomFunctions } from "./random-module.ts";
 import { transitionsFunction } from "./run-module.ts";
 
-/** Where a compiled density lies in its memory: byte addresses of its table, of u [dim], the log density and its gradient [dim]. */
-export interface DensityPlaces {
-  readonly dim: number;
-  /** Whether the memory is shared. */
-  readonly shared: boolean;
-  readonly table: number;
-  readonly place: number;
-  readonly value: number;
-  readonly gradient: number;
-}
-
 /**
  * Runs of transitions of NUTS in the memory of a compiled density, which is called without the host: momenta, trees and the step size's
- * as there. Imports env.memory, density.run, and the host's exp and log.
+ * as there. The same for all densities of so many coordinates: where one lies stands in the chain's memory. Imports env.memory,
+ * density.run, and the host's exp and log.
+ *
+ * @param shared  whether the memory is
  */
-export function transitionModule({
-  dim,
-  shared,
-  table,
-  place,
-  value,
-  gradient,
-}: DensityPlaces): Uint8Array<ArrayBuffer> {
+export function transitionModule(dim: number, shared: boolean): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder({ module: "env", name: "memory", shared });
   const at = layoutOf(dim);
   const run = m.importFunction("density", "run", ["i32", "i32", "i32", "i32"], []);
@@ -79,31 +64,37 @@ export function transitionModule({
     f.do(call(setEnergy, point!));
   });
 
-  const leapfrog = m.function("leapfrog", ["i32", "i32", "i32", "i32", "f64"], [], (f, from, to, mass, dense, step) => {
-    const i = f.local("i32");
-    const half = f.let(f64x2.splat(f64.mul(f64.const(0.5), step!)));
-    const whole = f.let(f64x2.splat(step!));
-    const [a, b] = [i32.add(from!, i), i32.add(to!, i)];
-    const moved = (x: number, by: Local, direction: number) =>
-      f64x2.add(v128.load(a, x), f64x2.mul(by, v128.load(a, direction)));
-    pairs(f, i, () => {
-      f.do(v128.store(b, moved(at.momentum, half, at.gradient), at.momentum));
-      const velocity = f.let(moved(at.velocity, half, at.natural));
-      f.do(v128.store(b, velocity, at.velocity));
-      f.do(v128.store(b, f64x2.add(v128.load(a, at.u), f64x2.mul(whole, velocity)), at.u));
-    });
-    elements(f, i, () => f.do(f64.store(i32.add(i32.const(place | 0), i), f64.load(b, at.u))));
-    f.do(call(run, i32.const(table | 0), i32.const(1), zero, zero));
-    elements(f, i, () => f.do(f64.store(b, f64.load(i32.add(i32.const(gradient | 0), i)), at.gradient)));
-    f.do(f64.store(to!, f64.load(i32.const(value | 0)), at.logDensity));
-    const part = (offset: number) => i32.add(to!, i32.const(offset));
-    f.do(call(multiply, mass!, dense!, part(at.gradient), part(at.natural)));
-    pairs(f, i, () => {
-      for (const [x, slope] of [[at.momentum, at.gradient], [at.velocity, at.natural]] as const) // biome-ignore format: pairs
-        f.do(v128.store(b, f64x2.add(v128.load(b, x), f64x2.mul(half, v128.load(b, slope))), x));
-    });
-    f.do(call(setEnergy, to!));
-  });
+  const leapfrog = m.function(
+    "leapfrog",
+    ["i32", "i32", "i32", "i32", "i32", "f64"],
+    [],
+    (f, base, from, to, mass, dense, step) => {
+      const [table, place, value, gradient] = (["table", "place", "value", "gradient"] as const).map((name) => f.let(i32.load(base!, CHAIN[name]))) as [Local, Local, Local, Local]; // biome-ignore format: one line
+      const i = f.local("i32");
+      const half = f.let(f64x2.splat(f64.mul(f64.const(0.5), step!)));
+      const whole = f.let(f64x2.splat(step!));
+      const [a, b] = [i32.add(from!, i), i32.add(to!, i)];
+      const moved = (x: number, by: Local, direction: number) =>
+        f64x2.add(v128.load(a, x), f64x2.mul(by, v128.load(a, direction)));
+      pairs(f, i, () => {
+        f.do(v128.store(b, moved(at.momentum, half, at.gradient), at.momentum));
+        const velocity = f.let(moved(at.velocity, half, at.natural));
+        f.do(v128.store(b, velocity, at.velocity));
+        f.do(v128.store(b, f64x2.add(v128.load(a, at.u), f64x2.mul(whole, velocity)), at.u));
+      });
+      elements(f, i, () => f.do(f64.store(i32.add(place, i), f64.load(b, at.u))));
+      f.do(call(run, table, i32.const(1), zero, zero));
+      elements(f, i, () => f.do(f64.store(b, f64.load(i32.add(gradient, i)), at.gradient)));
+      f.do(f64.store(to!, f64.load(value), at.logDensity));
+      const part = (offset: number) => i32.add(to!, i32.const(offset));
+      f.do(call(multiply, mass!, dense!, part(at.gradient), part(at.natural)));
+      pairs(f, i, () => {
+        for (const [x, slope] of [[at.momentum, at.gradient], [at.velocity, at.natural]] as const) // biome-ignore format: pairs
+          f.do(v128.store(b, f64x2.add(v128.load(b, x), f64x2.mul(half, v128.load(b, slope))), x));
+      });
+      f.do(call(setEnergy, to!));
+    },
+  );
 
   const { word, uniform, normal } = randomFunctions(m, { exp, log });
   const logAddExp = (a: Expr, b: Expr): Expr =>
@@ -215,7 +206,7 @@ export function transitionModule({
           () => i32.and(i32.gt_s(left, zero), going),
           () => {
             f.set(to, call(take, base!));
-            f.do(call(leapfrog, from, to, mass!, dense!, step));
+            f.do(call(leapfrog, base!, from, to, mass!, dense!, step));
             f.set(from, to);
             f.set(leapfrogs, i32.add(leapfrogs, one));
             f.set(change, f64.sub(energy, f64.load(to, at.energy)));

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Runtime } from "../../../src/engine/runtime.ts";
 import { compileLogDensity } from "../../../src/inference/compile.ts";
 import type { LogDensity } from "../../../src/inference/log-density.ts";
@@ -35,6 +35,12 @@ const onHost = (density: LogDensity): LogDensity => ({
   evaluate: (u, gradient) => density.evaluate(u, gradient),
 });
 
+function startAndFinish(density: LogDensity) {
+  const chain = startChain(density, { seed: 1, warmUp: 50, draws: 50 });
+  while (chain.advance(Number.POSITIVE_INFINITY));
+  return chain.result();
+}
+
 describe("points that move in the density's memory", () => {
   for (const dim of [1, 2, 7]) {
     test.each(["diagonal", "dense"] as const)(
@@ -51,6 +57,18 @@ describe("points that move in the density's memory", () => {
       },
     );
   }
+
+  test("compile nothing anew for another density of as many coordinates", async () => {
+    const runtime = new Runtime({ blas: null });
+    const [first, second] = [await correlated(4, runtime), await correlated(4, runtime)];
+    await first.prepareMotion!();
+    const compile = vi.spyOn(WebAssembly, "Module");
+    await second.prepareMotion!();
+    expect(compile).not.toHaveBeenCalled();
+    compile.mockRestore();
+    const { draws } = startAndFinish(second);
+    expect(draws).toEqual(startAndFinish(onHost(first)).draws);
+  });
 
   test("go on where the memory grew under them", async () => {
     const runtime = new Runtime({ blas: null });
