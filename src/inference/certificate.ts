@@ -202,6 +202,12 @@ function column(rows: Float64Array, count: number, width: number, at: number): F
   return out;
 }
 
+/** R-hat below which chains agree. */
+export const AGREEMENT = 1.01;
+
+/** So many times the draws may bring R-hat below its limit: of chains that mix, R̂² − 1 falls as one over their length. */
+export const moreToAgree = (rhat: number): number => Math.min(Math.max((rhat ** 2 - 1) / (AGREEMENT ** 2 - 1), 2), 4);
+
 /** Transitions that diverged, of those that are kept. */
 export const divergencesOf = ({ chains }: Pick<ChainsResult, "chains">): number =>
   chains.reduce((sum, { stats }) => stats.divergent.reduce((a, b) => a + b, sum), 0);
@@ -242,9 +248,9 @@ export function certifyChains(
       "z ~ normal(0, 1) (non-centred), or raise targetAcceptance.";
     return refused(reason);
   }
-  if (!(rhat < 1.01)) {
-    const reason = `the chains do not agree: R-hat of ${names[rhatAt]} is ${rhat.toFixed(3)} (below 1.01 is asked). Draw more, or look for several modes.`;
-    return refused(reason, 4);
+  if (!(rhat < AGREEMENT)) {
+    const reason = `the chains do not agree: R-hat of ${names[rhatAt]} is ${rhat.toFixed(3)} (below ${AGREEMENT} is asked). Draw more, or look for several modes.`;
+    return refused(reason, moreToAgree(rhat));
   }
   if (!(ess >= ENOUGH)) {
     const reason = `${names[essAt]} has only ${Math.round(ess)} effective draws (${ENOUGH} are asked). Draw more.`;

@@ -4,7 +4,7 @@ import { mean, variance } from "../diagnostics/moments.ts";
 import { khatUnder, momentsUnder, normalised } from "../diagnostics/psis.ts";
 import { rhat } from "../diagnostics/rhat.ts";
 import { type Draws, elementNames } from "../posterior/draws.ts";
-import { TOLERANCE } from "./certificate.ts";
+import { AGREEMENT, moreToAgree, TOLERANCE } from "./certificate.ts";
 
 /** What speaks against the moments of a reported quantity. */
 export interface Doubt {
@@ -171,9 +171,9 @@ export function doubtOfChains({ chains, draws, sites }: Draws, judged: ReadonlyS
     const parts: Chains = Array.from({ length: chains }, (_, c) => values.subarray(c * draws, (c + 1) * draws));
     const indicator = isIndicator(values);
     const agreement = indicator ? 1 : rhat(parts);
-    if (!(agreement < 1.01)) {
-      const reason = `the chains do not agree: R-hat of ${name} is ${agreement.toFixed(3)} (below 1.01 is asked). Draw more.`;
-      return { reason, more: 2 };
+    if (!(agreement < AGREEMENT)) {
+      const reason = `the chains do not agree: R-hat of ${name} is ${agreement.toFixed(3)} (below ${AGREEMENT} is asked). Draw more.`;
+      return { reason, more: moreToAgree(agreement) };
     }
     const centre = mean(values);
     const sd = Math.sqrt(variance(values));

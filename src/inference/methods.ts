@@ -196,14 +196,15 @@ const CHEAP_MEAN_FIELD = 100;
 /** An approximation whose weights are as bad as that lies too far from the posterior for the next ones to mend it. */
 const FAR_OFF = 1.5;
 
-/** The rung, but where many coordinates and the weights of the first one say that it would cost as much as NUTS and come to nothing. */
+/** The rung, but where many coordinates and what the first one ended with say that it would cost as much as NUTS and come to nothing. */
 const unlessFarOff =
   (run: Rung): Rung =>
   async (fit) => {
     const { dim } = fit.problem;
     const { khat } = fit;
-    if (dim <= CHEAP_MEAN_FIELD || khat === null || khat <= FAR_OFF) return run(fit);
-    const reason = `left out: in ${dim} coordinates it takes as long as NUTS, and a k-hat of ${khat.toFixed(1)} for the approximation before it says that it would come to nothing.`; // biome-ignore format: one line
+    if (dim <= CHEAP_MEAN_FIELD || (khat !== null && khat <= FAR_OFF)) return run(fit);
+    const before = khat === null ? "that there is no mode with a Gaussian" : `a k-hat of ${khat.toFixed(1)} for the approximation before it`; // biome-ignore format: one line
+    const reason = `left out: in ${dim} coordinates it takes as long as NUTS, and ${before} says that it would come to nothing.`;
     const { fit: approximation } = await fit.modes();
     return { certificate: { trusted: false, khat: null, reason }, approximation, weighted: null, chains: null };
   };
@@ -220,9 +221,9 @@ export const ladder: readonly { readonly name: string; readonly run: Rung }[] = 
       const { warmUp = 1000, draws = 1000, targetAcceptance } = fit.options;
       const times = Math.min(Math.max(Math.ceil(1.3 * fit.longer), 2), LONGEST);
       // For want of draws alone the same chains go on.
-      const changes =
-        fit.longer > 1 ? { warmUp, targetAcceptance } : { warmUp: 2 * warmUp, targetAcceptance: SHORTER_STEPS };
-      return sampled(fit, "nuts", { ...changes, draws: times * draws }, true);
+      const changes = fit.longer > 1 ? { warmUp, targetAcceptance } : { warmUp: 2 * warmUp, targetAcceptance: SHORTER_STEPS }; // biome-ignore format: one line
+      const bounds = { around: true, mostDraws: LONGEST * draws };
+      return sampledEnough(fit, "nuts", { ...changes, draws: times * draws }, bounds);
     },
   },
 ];

@@ -26,6 +26,8 @@ export interface NewtonResult extends LbfgsResult {
 /** Steps after which the value must have fallen, and by how many nats where the function is not convex. */
 const PATIENCE = 15;
 const LEAST_FALL = 0.5;
+/** So many steps in a row where the function is not convex lead into a spike, or nowhere. */
+const MOST_INDEFINITE = 30;
 
 /**
  * Newton's method, damped after Levenberg and Marquardt in units of √|H_jj| (Moré 1978), so that neither correlation nor the
@@ -45,6 +47,7 @@ export async function newton(
   let evaluations = 1;
   let damping = 0;
   let iterations = 0;
+  let indefinite = 0;
   let hessian = fn.hessian(x);
   /** The value before each step. */
   const values: number[] = [];
@@ -73,6 +76,9 @@ export async function newton(
     const fall = (values.at(-PATIENCE) ?? Number.POSITIVE_INFINITY) - value;
     if (!cholesky && fall < LEAST_FALL && gradient.some((g) => Math.abs(g) > 1))
       return finish(false, "the Hessian is not positive definite there, and steps hardly decrease the value");
+    indefinite = cholesky ? 0 : indefinite + 1;
+    if (indefinite > MOST_INDEFINITE)
+      return finish(false, `the Hessian is not positive definite there, nor was it in ${MOST_INDEFINITE} steps before`);
     if (cholesky && fall <= 0) return finish(decrement < 1e-6, "no step decreases the value any more");
     values.push(value);
 

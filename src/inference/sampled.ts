@@ -40,23 +40,38 @@ const MOST_DRAWS = 4000;
 export const SHORTER_STEPS = 0.99;
 const MOST_RUNS = 3;
 
+/** What chains are asked for, before it is changed. */
+type Asked = Pick<InferOptions, "draws" | "warmUp" | "targetAcceptance">;
+
+interface Bounds {
+  /** See `sampled`. */
+  readonly around?: boolean;
+  /** Draws of each chain that there may be. Default: as many as the user asked for. */
+  readonly mostDraws?: number;
+}
+
 /**
- * Chains whose draws, and length of steps, are chosen where the user left them open: more draws where those leave the moments uncertain,
+ * Chains whose draws, and length of steps, are chosen where they were left open: more draws where those leave the moments uncertain,
  * shorter steps where transitions diverged.
  */
-export async function sampledEnough(fit: Fit, name: Sampler): Promise<Result> {
+export async function sampledEnough(
+  fit: Fit,
+  name: Sampler,
+  first: Asked = fit.options,
+  { around = false, mostDraws = fit.options.draws ?? MOST_DRAWS }: Bounds = {},
+): Promise<Result> {
   const { signal, onEvent } = fit.options;
-  let result = await sampled(fit, name);
-  let asked: Asked = fit.options;
+  let result = await sampled(fit, name, first, around);
+  let asked = first;
   let diverged: Result | null = null;
   for (let run = 1; run < MOST_RUNS; run++) {
     const { chains, aborted } = result.chains!;
     if (result.certificate.trusted || aborted || chains.some((c) => c.nonFinite)) break;
-    const next = await nextToAsk(fit, result, asked);
+    const next = await nextToAsk(fit, result, asked, mostDraws);
     if (!next) break;
     onEvent?.({ kind: "attempt", method: textOf(name, next) });
     // Of a run that is ended early nothing is kept: there are complete draws.
-    const again = await sampled(fit, name, next).catch((error) => {
+    const again = await sampled(fit, name, next, around).catch((error) => {
       if (signal?.aborted) return null;
       throw error;
     });
@@ -76,22 +91,25 @@ function reasonAfter({ certificate: before, chains }: Result, { certificate: { t
   return `${reason} This took ${shorter}: with the usual ones ${divergencesOf(chains!)} of ${transitions} transitions had diverged.`;
 }
 
-type Asked = Pick<InferOptions, "draws" | "targetAcceptance">;
-
-/** What to ask for next, of what the user left open; null where nothing is left that would make the moments certain. */
-async function nextToAsk(fit: Fit, result: Result, asked: Asked): Promise<Asked | null> {
+/** What to ask for next, of what was left open; null where nothing is left that would make the moments certain. */
+async function nextToAsk(fit: Fit, result: Result, asked: Asked, mostDraws: number): Promise<Asked | null> {
   const { draws = USUAL_DRAWS, targetAcceptance } = asked;
   const shorter = targetAcceptance === undefined && divergencesOf(result.chains!) > 0;
-  const enough = fit.options.draws === undefined ? await enoughDraws(fit, result, draws) : draws;
+  const enough = draws < mostDraws ? Math.min(await enoughDraws(fit, result, draws), mostDraws) : draws;
   if (!shorter && enough === draws) return null;
-  return { draws: enough, targetAcceptance: shorter ? SHORTER_STEPS : targetAcceptance };
+  return { ...asked, draws: enough, targetAcceptance: shorter ? SHORTER_STEPS : targetAcceptance };
 }
 
 /** As many draws as the reported moments need; as many as there were where more are of no use. */
 async function enoughDraws(fit: Fit, { chains, reported }: Result, draws: number): Promise<number> {
-  const doubt = doubtOfChains(reported ?? (await reportedOf(fit, chains!)), new Set());
-  const times = Math.max(fit.longer, doubt && Number.isFinite(doubt.more) ? doubt.more : 1);
-  return times > 1 ? Math.min(Math.ceil(1.3 * times * draws), MOST_DRAWS) : draws;
+  const times = fit.longer > 1 ? fit.longer : timesFor(reported ?? (await reportedOf(fit, chains!)));
+  return times > 1 ? Math.ceil(1.3 * times * draws) : draws;
+}
+
+/** So many times the draws would do for what is reported of them; 1 where these do, or more are of no use. */
+function timesFor(reported: Draws): number {
+  const doubt = doubtOfChains(reported, new Set());
+  return doubt && Number.isFinite(doubt.more) ? doubt.more : 1;
 }
 
 const textOf = (name: Sampler, { draws = USUAL_DRAWS, targetAcceptance }: Asked): string =>
@@ -104,7 +122,11 @@ const reportedOf = async (fit: Fit, result: ChainsResult): Promise<Draws> =>
 async function certifySampled(fit: Fit, result: ChainsResult): Promise<[Certificate, Draws | undefined]> {
   const { certificate, more } = certifyChains(result, fit.problem.names);
   fit.longer = more;
-  if (!certificate.trusted) return [certificate, undefined];
+  if (!certificate.trusted) {
+    // What is reported may need still more draws than the coordinates do.
+    if (more > 1) fit.longer = Math.max(more, timesFor(await reportedOf(fit, result)));
+    return [certificate, undefined];
+  }
   const { beside, best } = await fit.modes();
   const unknown = doubtOfModes(result, [best, ...beside], fit.problem.names);
   if (unknown) return [{ ...certificate, trusted: false, reason: unknown }, undefined];
