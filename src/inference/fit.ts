@@ -170,8 +170,9 @@ export class Fit {
       const compiled = await this.compiled();
       const { fit } = await this.modes();
       const start = fit.converged ? fit.mean : undefined;
+      const { signal } = this.options;
+      const found = await fixedDraws(this.problem, { compiled, seed: this.seed, start, signal });
       await this.slice();
-      const found = await fixedDraws(this.problem, { compiled, seed: this.seed, start });
       return found.hessianCholesky ? linearResponse(found, { seed: this.seed }) : found;
     })();
     return this.response;
@@ -182,11 +183,13 @@ export class Fit {
     this.mode ??= (async () => {
       const compiled = await this.compiled();
       // A sampler's draws are judged also where the signal has ended the sampling.
-      const slice = this.options.signal?.aborted ? slicer(undefined) : this.slice;
+      const { signal: given } = this.options;
+      const signal = given?.aborted ? undefined : given;
+      const slice = slicer(signal);
       const found = await dispersedModes(compiled, this.seed, slice);
       const best = bestOf(found);
-      checkProper(compiled, best);
-      const fit = await laplace(this.problem, { compiled, seed: this.seed, start: best.x });
+      await checkProper(compiled, best, slice);
+      const fit = await laplace(this.problem, { compiled, seed: this.seed, start: best.x, signal });
       return { fit, best, others: otherModes(best, found), beside: modesBeside(best, found) };
     })();
     return this.mode;

@@ -122,11 +122,12 @@ async function standardise(
   }
   const { target } = compiled;
   const mode = await findMode(compiled, startingPoint(compiled, undefined, seed), slicer(signal));
-  const meanField = await fixedDraws(target, { compiled, mode, seed });
+  const meanField = await fixedDraws(target, { compiled, mode, seed, signal });
   if (family.closedUnder === "affine" && dim > 1) {
     // Of the Gaussians at hand the best in ELBO: at the mode, or with linear-response covariance.
     const candidates: Approximation[] = meanField.hessianCholesky ? [linearResponse(meanField, { seed })] : [];
-    if (mode.converged && mode.cholesky) candidates.push(await laplace(target, { compiled, start: mode.x, seed }));
+    if (mode.converged && mode.cholesky)
+      candidates.push(await laplace(target, { compiled, start: mode.x, seed, signal }));
     const usable = candidates.filter((fit) => fit.negElbo < meanField.negElbo);
     const best = usable.sort((a, b) => a.negElbo - b.negElbo)[0];
     const factor = best && choleskyOf(best.covariance!, dim);
