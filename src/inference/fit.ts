@@ -20,6 +20,7 @@ import type { StochasticViEvent, StochasticViOptions } from "./stochastic-vi.ts"
 import { factorOf, studentT } from "./student-t.ts";
 import type { SviOptions } from "./svi/svi.ts";
 
+/** The names that `method` of `infer` and `--method` take. */
 export const methods = [
   "auto",
   "laplace",
@@ -40,6 +41,7 @@ export const methods = [
   "hmc",
   "sgld",
 ] as const;
+/** A name in `methods`. */
 export type Method = (typeof methods)[number];
 
 /** What happens in a fit: one stream for progress lines, reports and pages. */
@@ -63,6 +65,7 @@ export type InferenceEvent =
   | { readonly kind: "warning"; readonly message: string }
   | { readonly kind: "done"; readonly method: string; readonly trusted: boolean; readonly reason: string };
 
+/** Options of `infer`. */
 export interface InferOptions extends ProblemOptions {
   /** Default "auto": up the ladder of methods until one can be trusted. */
   readonly method?: Method;

@@ -34,6 +34,7 @@ export interface SgldProgress {
   readonly divergences: number;
 }
 
+/** Draws of several chains of stochastic gradient Langevin dynamics, and the steps that made them. */
 export interface SgldFit {
   /** Unconstrained, [chains, draws, dim]: at equal distances in Langevin time Σ ε, so that they need no weights. */
   readonly points: Float64Array;

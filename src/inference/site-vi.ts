@@ -11,12 +11,14 @@ import { moved, type SiteProduct, siteFamily, siteProduct } from "./site-family.
 import { siteStart } from "./site-start.ts";
 import { type StochasticViFit, type StochasticViOptions, stochasticVi } from "./stochastic-vi.ts";
 
+/** What `siteVi` returns: q with its fitted parameters, site by site. */
 export interface SiteViFit extends StochasticViFit {
   readonly sites: Readonly<Record<string, FittedSite>>;
   /** Where q provably leaves out mass of the model, in words. */
   readonly warnings: readonly string[];
 }
 
+/** Options of `siteVi`: those of `stochasticVi`, and a family for each site. */
 export interface SiteViOptions extends Omit<StochasticViOptions, "family" | "start"> {
   readonly q: SiteFamilies;
 }

@@ -33,6 +33,7 @@ export type StochasticViEvent =
   /** A draw of q where the log density or its gradient is not finite; `message` names the term. */
   | { readonly kind: "nonFinite"; readonly step: number; readonly message: string };
 
+/** Options of `stochasticVi`. */
 export interface StochasticViOptions<E extends GradientEstimator = GradientEstimator> {
   /** A family of the target's dimension, or how to make one. Default the mean-field Gaussian. */
   readonly family?: VariationalFamily | ((dim: number) => VariationalFamily);

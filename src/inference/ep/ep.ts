@@ -34,6 +34,7 @@ export interface EpApproximation extends Approximation {
   readonly sweeps: number;
 }
 
+/** What `ep` returns: a Gaussian over the unconstrained latent vector, and how it came about. */
 export interface EpResult {
   /** log p(data) as EP has it; NaN where a site could not be evaluated at the end. */
   readonly logZ: number;
