@@ -113,17 +113,29 @@ function* inGroups(
 
 /** Log densities of the rows of x [count, dim]. */
 export function logDensities(batch: DensityBatch, x: Float64Array): Float64Array {
+  const found = new Float64Array(x.length / batch.dim);
+  for (const _ of fillDensities(batch, x, found));
+  return found;
+}
+
+/** The same, with pauses. */
+export async function slicedLogDensities(batch: DensityBatch, x: Float64Array, slice: Slice): Promise<Float64Array> {
+  const found = new Float64Array(x.length / batch.dim);
+  for (const _ of fillDensities(batch, x, found)) await slice();
+  return found;
+}
+
+/** Yields after each call of the batch. */
+function* fillDensities(batch: DensityBatch, x: Float64Array, found: Float64Array): Iterable<undefined> {
   const { points, dim } = batch;
-  const count = x.length / dim;
-  const found = new Float64Array(count);
   const values = new Float64Array(points);
   const gradients = new Float64Array(points * dim);
   const fill = (row: number, into: Float64Array) => into.set(x.subarray(row * dim, (row + 1) * dim));
-  for (const group of inGroups(batch, count, fill)) {
+  for (const group of inGroups(batch, found.length, fill)) {
     batch.evaluate(group.x, values, gradients);
     found.set(values.subarray(0, group.rows), group.first);
+    yield;
   }
-  return found;
 }
 
 /** The Hessian of the log density at one point, [dim, dim]. */

@@ -1,7 +1,7 @@
 import { OptionError } from "../base/errors.ts";
 import { type Approximation, hostGaussian, negElboOf } from "./approximation.ts";
 import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
-import { type DensityBatch, logDensities } from "./density-batch.ts";
+import { type DensityBatch, slicedLogDensities } from "./density-batch.ts";
 import { fixedNoise } from "./fixed-noise.ts";
 import { findMode, type Mode } from "./laplace.ts";
 import { minimise, type TwiceSmooth } from "./newton.ts";
@@ -238,7 +238,7 @@ export async function fixedDraws(target: Target, options: FixedDrawOptions = {})
   await slice();
   const gaussian = hostGaussian(mean, sd);
   const fresh = gaussian.draw(evaluationDraws, seed);
-  const bound = negElboOf(gaussian.logDensityOf(fresh), logDensities(compiled.batch, fresh));
+  const bound = negElboOf(gaussian.logDensityOf(fresh), await slicedLogDensities(compiled.batch, fresh, slice));
   const unit = (j: number) => (j < dim ? scale[j]! : 1);
   await slice();
   const variances = found.cholesky && sandwich(fn.slopes(found.x), found.cholesky, draws, dim);

@@ -1,6 +1,6 @@
 import { type Approximation, hostGaussian, negElboOf } from "./approximation.ts";
 import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
-import { logDensities } from "./density-batch.ts";
+import { slicedLogDensities } from "./density-batch.ts";
 import { minimise } from "./newton.ts";
 import { slicer } from "./slicer.ts";
 import { choleskyOf, diagonalOf, inverseFromCholesky, symmetrised } from "./symmetric-solve.ts";
@@ -80,7 +80,7 @@ export async function laplace(target: Target, options: LaplaceOptions = {}): Pro
   const gaussian = hostGaussian(mode.x, factor ?? identity);
   const draws = gaussian.draw(evaluationDraws, seed);
   await slice();
-  const bound = negElboOf(gaussian.logDensityOf(draws), logDensities(compiled.batch, draws));
+  const bound = negElboOf(gaussian.logDensityOf(draws), await slicedLogDensities(compiled.batch, draws, slice));
   let halfLogDeterminant = mode.cholesky ? 0 : Number.NaN;
   if (mode.cholesky) for (const pivot of diagonalOf(mode.cholesky, dim)) halfLogDeterminant += Math.log(pivot);
   return {

@@ -3,7 +3,7 @@ import { Generator } from "../base/generator.ts";
 import { psis } from "../diagnostics/psis.ts";
 import { type Approximation, hostGaussian, negElboOf } from "./approximation.ts";
 import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
-import { logDensities } from "./density-batch.ts";
+import { logDensities, slicedLogDensities } from "./density-batch.ts";
 import { drawWith, type InverseHessian, inverseHessian, timesCovariance, updatedDiagonal } from "./inverse-hessian.ts";
 import { type LbfgsOptions, lbfgsSliced } from "./lbfgs.ts";
 import { slicer } from "./slicer.ts";
@@ -134,7 +134,7 @@ export async function pathfinder(target: Target, options: PathfinderOptions = {}
     dim,
     params: Float64Array.from([...found.mean, ...factor]),
     ...gaussian,
-    ...negElboOf(gaussian.logDensityOf(fresh), logDensities(compiled.batch, fresh)),
+    ...negElboOf(gaussian.logDensityOf(fresh), await slicedLogDensities(compiled.batch, fresh, slice)),
     converged: path.converged,
     reason: path.reason,
     iterate: found.iterate,
@@ -191,7 +191,7 @@ export async function multiPathfinder(
     draws.set(own, i * drawsPerPath * dim);
     logQ.set(fit.logDensityOf(own), i * drawsPerPath);
   }
-  const logP = logDensities(compiled.batch, draws);
+  const logP = await slicedLogDensities(compiled.batch, draws, slice);
   // A draw outside of the support, or where the density overflows, has no weight.
   const weights = psis(logP.map((l, i) => (Number.isNaN(l) ? -Infinity : l - logQ[i]!)));
   const cumulative = new Float64Array(logQ.length);
