@@ -1,6 +1,7 @@
 /** Element types of tensors. `bool` is stored as one byte, 0 or 1. */
 export type DType = "f32" | "f64" | "i32" | "u32" | "u8" | "bool";
 
+/** What the numbers of a tensor are held in on the host. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
 
 interface DTypeInfo {

@@ -34,6 +34,7 @@ export type Support =
   | { readonly kind: "correlationCholesky" }
   | { readonly kind: "positiveDefinite" };
 
+/** What kind of set a support is. */
 export type SupportKind = Support["kind"];
 
 /** {0, 1}. */

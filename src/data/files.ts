@@ -20,6 +20,7 @@ import { parseIdx } from "./idx.ts";
 import { findIdx, type IdxFolder, idxPatterns } from "./idx-folder.ts";
 import { parseNpy } from "./npy.ts";
 
+/** How a data set is read from files. */
 export interface LoadOptions extends CsvOptions {
   /** A file with the test rows, in place of those of a folder or of a held-out part. */
   readonly test?: string;

@@ -20,6 +20,7 @@ interface PredictiveAccuracy {
   readonly pointwise: Float64Array;
 }
 
+/** Expected log predictive density by leaving out one observation at a time (Vehtari, Gelman and Gabry 2017), in nats. */
 export interface Loo extends PredictiveAccuracy {
   /** k-hat of each observation, length n. */
   readonly khat: Float64Array;
@@ -27,6 +28,7 @@ export interface Loo extends PredictiveAccuracy {
   readonly unreliable: readonly number[];
 }
 
+/** Expected log predictive density as the widely applicable information criterion has it (Watanabe 2010), in nats. */
 export interface Waic extends PredictiveAccuracy {
   /** Observations (from 0) whose log likelihood varies by more than 0.4: WAIC is unreliable there, take LOO. */
   readonly unreliable: readonly number[];

@@ -8,8 +8,11 @@ import { logGammaDraw } from "./special/gamma-draw.ts";
 /** log B(a, b). */
 const logBeta = (a: Tensor, b: Tensor): Tensor => a.lgamma().add(b.lgamma()).sub(a.add(b).lgamma());
 
-// log P(x) = log (total choose x) + log B(x + a, total − x + b) − log B(a, b)
-/** A binomial whose probability of success is Beta(a, b). */
+/**
+ * A binomial whose probability of success is Beta(a, b).
+ *
+ *     log P(x) = log (total choose x) + log B(x + a, total − x + b) − log B(a, b)
+ */
 export const betaBinomial = distribution({
   name: "betaBinomial",
   params: {

@@ -9,7 +9,14 @@ import { onSupport } from "./special/on-support.ts";
 /** Draws that would round to 0 or 1, where the density may be infinite, stay next to it. */
 const ENDS = [2 ** -1022, 1 - 2 ** -53] as const;
 
-// log p(x) = (a − 1) log x + (b − 1) log(1 − x) + lgamma(a + b) − lgamma(a) − lgamma(b)
+/**
+ * A number between 0 and 1, as a probability is: `beta(1, 1)` is uniform, `beta(8, 4)` knows as much as 7 successes and 3 failures do.
+ *
+ *     log p(x) = (a − 1) log x + (b − 1) log(1 − x) + lgamma(a + b) − lgamma(a) − lgamma(b)        0 < x < 1
+ *
+ * @param a  above 0
+ * @param b  above 0; the mean is a / (a + b)
+ */
 export const beta = distribution({
   name: "beta",
   params: { a: { support: positive, rank: 0 }, b: { support: positive, rank: 0 } },

@@ -15,7 +15,14 @@ function logCdf(z: Tensor): Tensor {
   return where(z.lt(0), tail.log(), tail.neg().log1p());
 }
 
-// log p(x) = −log(π scale) − log(1 + ((x − location) / scale)²)
+/**
+ * A real number with tails so long that it has neither mean nor variance: `cauchy(0, 2.5)`.
+ *
+ *     log p(x) = −log(π scale) − log(1 + ((x − location) / scale)²)
+ *
+ * @param location  real, the median; default 0
+ * @param scale  above 0, half the distance between the quartiles; default 1
+ */
 export const cauchy = distribution({
   name: "cauchy",
   params: { location: { support: real, rank: 0, default: 0 }, scale: { support: positive, rank: 0, default: 1 } },

@@ -11,7 +11,13 @@ const asGamma = ({ nu }: Params<"nu">) => {
   return { shape, rate: full(nu, [], 0.5) };
 };
 
-// log p(x) = (ν/2 − 1) log x − x/2 − ν/2 log 2 − lgamma(ν/2)        ν: degrees of freedom
+/**
+ * The sum of ν squared standard normals: `chiSquared(3)`.
+ *
+ *     log p(x) = (ν/2 − 1) log x − x/2 − ν/2 log 2 − lgamma(ν/2)        x > 0
+ *
+ * @param nu  degrees of freedom ν, above 0, which is the mean as well
+ */
 export const chiSquared = distribution({
   name: "chiSquared",
   params: { nu: { support: positive, rank: 0 } },

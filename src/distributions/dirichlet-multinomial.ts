@@ -6,8 +6,11 @@ import { distribution } from "./distribution.ts";
 import { boundOf } from "./integers.ts";
 import { logGammaDraw } from "./special/gamma-draw.ts";
 
-// log P(x) = log total! + lgamma(A) − lgamma(A + total) + Σ (lgamma(x + a) − lgamma(a) − log x!)        A = Σ a
-/** How often each category comes up among `total` draws whose probabilities are Dirichlet: `dirichletMultinomial(10, [1, 1, 2])`. */
+/**
+ * How often each category comes up among `total` draws whose probabilities are Dirichlet: `dirichletMultinomial(10, [1, 1, 2])`.
+ *
+ *     log P(x) = log total! + lgamma(A) − lgamma(A + total) + Σ (lgamma(x + a) − lgamma(a) − log x!)        A = Σ a
+ */
 export const dirichletMultinomial = distribution({
   name: "dirichletMultinomial",
   params: { total: { support: counts(), rank: 0 }, concentration: { support: positive, rank: 1 } },

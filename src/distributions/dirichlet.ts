@@ -9,8 +9,11 @@ import { logGammaDraw } from "./special/gamma-draw.ts";
 /** How far from 1 the sum of probabilities may be. */
 const TOLERANCE = 1e-8;
 
-// log p(x) = lgamma(Σ a) − Σ lgamma(a) + Σ (a − 1) log x        a: concentration
-/** Probabilities of shape [count]: `dirichlet([1, 1, 1])` is uniform on the simplex. The density is over all but the last. */
+/**
+ * Probabilities of shape [count]: `dirichlet([1, 1, 1])` is uniform on the simplex. The density is over all but the last.
+ *
+ *     log p(x) = lgamma(Σ a) − Σ lgamma(a) + Σ (a − 1) log x        a: concentration
+ */
 export const dirichlet = distribution({
   name: "dirichlet",
   params: { concentration: { support: positive, rank: 1 } },

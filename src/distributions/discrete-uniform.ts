@@ -17,8 +17,11 @@ function check({ low, high }: Given<"low" | "high">): string | null {
     : `low is ${low} and high ${high}, but high must be a whole number that is not below low`;
 }
 
-// log P(x) = −log(high − low + 1) for the whole numbers from low to high
-/** Whole numbers from `low` to `high`, all equally probable: `discreteUniform(1, 6)`. */
+/**
+ * Whole numbers from `low` to `high`, all equally probable: `discreteUniform(1, 6)`.
+ *
+ *     log P(x) = −log(high − low + 1) for the whole numbers from low to high
+ */
 export const discreteUniform = distribution({
   name: "discreteUniform",
   params: { low: { support: real, rank: 0, default: 0 }, high: { support: real, rank: 0 } },

@@ -78,8 +78,20 @@ type Row<P extends string> = Pick<Family<P>, "name" | "params" | "support" | "lo
   };
 type Arguments<P extends string> = readonly ParamValue[] | readonly [Partial<Given<P>>];
 
-const isRecord = (x: unknown): x is Record<string, ParamValue> =>
-  typeof x === "object" && x !== null && !Array.isArray(x) && !(x instanceof Tensor);
+const isRecord = (x: unknown): x is Record<string, ParamValue> => {
+  if (typeof x !== "object" || x === null || Array.isArray(x) || x instanceof Tensor) return false;
+  refuseOtherCopy(x);
+  return true;
+};
+
+/** @throws OptionError where an object is a Tensor of a copy of this package that is loaded beside this one */
+export function refuseOtherCopy(x: unknown): void {
+  if ((x as object | undefined)?.constructor?.name === "Tensor") {
+    throw new OptionError(
+      "a Tensor of another copy of ansatz: two are loaded. `npm ls ansatz` shows where from; let the bundler dedupe them.",
+    );
+  }
+}
 
 /** A family from its row; what the row leaves out is not offered, and one draw is one number. */
 export function family<P extends string>(row: Row<P>): Family<P> {
@@ -204,6 +216,7 @@ function fault(x: number, support: Support): string | null {
 export function checkNumbers(family: string, name: string, spec: ParamSpec, value: ParamValue, usage: string): void {
   if (value instanceof Tensor) return;
   for (const x of [value].flat(2)) {
+    refuseOtherCopy(x);
     const wanted = fault(x, spec.support);
     if (wanted)
       throw new OptionError(

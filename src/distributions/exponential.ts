@@ -7,7 +7,13 @@ import { log1mExp } from "./special/log1m-exp.ts";
 import { onSupport } from "./special/on-support.ts";
 import { settled } from "./special/settled.ts";
 
-// log p(x) = log rate − rate x for x ≥ 0
+/**
+ * A waiting time, or a positive scale: `exponential(0.5)` has mean 2.
+ *
+ *     log p(x) = log rate − rate x        x ≥ 0
+ *
+ * @param rate  above 0, one over the mean; default 1
+ */
 export const exponential = distribution({
   name: "exponential",
   params: { rate: { support: positive, rank: 0, default: 1 } },

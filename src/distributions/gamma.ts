@@ -17,7 +17,14 @@ export function logGammaProbability(x: Tensor, { shape, rate }: Params<"shape" |
   return upper ? where(above, near, rest) : where(above, rest, near);
 }
 
-// log p(x) = a log b − lgamma(a) + (a − 1) log x − b x        a: shape, b: rate
+/**
+ * A positive number with mean shape / rate: `gamma(2, 0.1)` or `gamma({ shape, rate })`.
+ *
+ *     log p(x) = a log b − lgamma(a) + (a − 1) log x − b x        x > 0; a: shape, b: rate
+ *
+ * @param shape  above 0
+ * @param rate  above 0, one over the scale; default 1
+ */
 export const gamma = distribution({
   name: "gamma",
   params: { shape: { support: positive, rank: 0 }, rate: { support: positive, rank: 0, default: 1 } },

@@ -10,7 +10,13 @@ import { settled } from "./special/settled.ts";
 const tangent = (x: Tensor): Tensor => sin(x).div(x.cos());
 const HALF_TURN = Math.PI / 2;
 
-// log p(x) = log 2/π − log scale − log(1 + (x / scale)²) for x ≥ 0
+/**
+ * The absolute value of a Cauchy: a scale of which little is known, `halfCauchy(5)`.
+ *
+ *     log p(x) = log 2/π − log scale − log(1 + (x / scale)²)        x ≥ 0
+ *
+ * @param scale  above 0, the median; default 1
+ */
 export const halfCauchy = distribution({
   name: "halfCauchy",
   params: { scale: { support: positive, rank: 0, default: 1 } },

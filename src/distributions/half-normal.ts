@@ -8,7 +8,13 @@ import { normalQuantileOfLog } from "./special/normal-quantile.ts";
 import { onSupport } from "./special/on-support.ts";
 import { settled } from "./special/settled.ts";
 
-// log p(x) = ½ log 2/π − log sd − ½ (x / sd)² for x ≥ 0        sd: that of the normal which is folded
+/**
+ * The absolute value of a normal with mean 0: a scale whose order of magnitude is known, `halfNormal(2)`.
+ *
+ *     log p(x) = ½ log 2/π − log sd − ½ (x / sd)²        x ≥ 0
+ *
+ * @param sd  above 0, that of the normal which is folded; default 1
+ */
 export const halfNormal = distribution({
   name: "halfNormal",
   params: { sd: { support: positive, rank: 0, default: 1 } },

@@ -7,7 +7,14 @@ import { settled } from "./special/settled.ts";
 import { drawStudent, logStudent, logStudentConstant } from "./special/student-density.ts";
 import { studentCentre, studentTail } from "./special/student-tail.ts";
 
-// log p(x) = log 2 + log t(x / scale; ν) − log scale for x ≥ 0
+/**
+ * The absolute value of a Student t about 0, between half Cauchy (ν = 1) and half normal (ν → ∞): `halfStudentT(3, 2.5)`.
+ *
+ *     log p(x) = log 2 + log t(x / scale; ν) − log scale        x ≥ 0
+ *
+ * @param nu  degrees of freedom ν, above 0
+ * @param scale  above 0; default 1
+ */
 export const halfStudentT = distribution({
   name: "halfStudentT",
   params: { nu: { support: positive, rank: 0 }, scale: { support: positive, rank: 0, default: 1 } },

@@ -10,7 +10,14 @@ import { settled } from "./special/settled.ts";
 
 const inverse = (x: Tensor): Tensor => div<Tensor>(1, x);
 
-// log p(x) = a log b − lgamma(a) − (a + 1) log x − b / x        a: shape, b: scale
+/**
+ * One over a gamma quantity with that shape and rate b, as the variance of a normal: `inverseGamma(3, 2)` has mean b / (a − 1) = 1.
+ *
+ *     log p(x) = a log b − lgamma(a) − (a + 1) log x − b / x        x > 0; a: shape, b: scale
+ *
+ * @param shape  above 0
+ * @param scale  above 0; default 1
+ */
 export const inverseGamma = distribution({
   name: "inverseGamma",
   params: { shape: { support: positive, rank: 0 }, scale: { support: positive, rank: 0, default: 1 } },

@@ -19,7 +19,14 @@ function fromLogCdf(l: Tensor): Tensor {
   return where(lower, tail, tail.neg());
 }
 
-// log p(x) = −|x − location| / scale − log 2 scale
+/**
+ * A real number with a peak and exponential tails on both sides: `laplace(0, 1)`. Laplace's approximation is `laplaceApproximation`.
+ *
+ *     log p(x) = −|x − location| / scale − log 2 scale
+ *
+ * @param location  real, the median; default 0
+ * @param scale  above 0, the mean distance from the median; default 1
+ */
 export const laplace = distribution({
   name: "laplace",
   params: { location: { support: real, rank: 0, default: 0 }, scale: { support: positive, rank: 0, default: 1 } },

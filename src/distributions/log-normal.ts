@@ -7,8 +7,14 @@ import { normalQuantileOfLog } from "./special/normal-quantile.ts";
 import { onSupport } from "./special/on-support.ts";
 import { settled } from "./special/settled.ts";
 
-// log p(x) = −½ ((log x − location) / scale)² − log x − log scale − ½ log 2π        location, scale: mean and sd of
-// log x
+/**
+ * A positive number whose logarithm is normal: `logNormal(0, 0.5)` has median 1.
+ *
+ *     log p(x) = −½ ((log x − location) / scale)² − log x − log scale − ½ log 2π        x > 0
+ *
+ * @param location  real, the mean of log x; default 0
+ * @param scale  above 0, the sd of log x; default 1
+ */
 export const logNormal = distribution({
   name: "logNormal",
   params: { location: { support: real, rank: 0, default: 0 }, scale: { support: positive, rank: 0, default: 1 } },

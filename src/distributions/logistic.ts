@@ -8,7 +8,14 @@ import { settled } from "./special/settled.ts";
 /** log p − log(1 − p) from l = log p */
 const logit = (l: Tensor): Tensor => l.sub(log1mExp(l.neg()));
 
-// log p(x) = −z − 2 log(1 + e^−z) − log scale        z = (x − location) / scale
+/**
+ * A real number, a little longer in the tails than a normal: `logistic(0, 1)` is the logit of a uniform probability.
+ *
+ *     log p(x) = −z − 2 log(1 + e^−z) − log scale        z = (x − location) / scale
+ *
+ * @param location  real, the mean; default 0
+ * @param scale  above 0, the sd times √3 / π; default 1
+ */
 export const logistic = distribution({
   name: "logistic",
   params: { location: { support: real, rank: 0, default: 0 }, scale: { support: positive, rank: 0, default: 1 } },

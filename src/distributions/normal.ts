@@ -2,7 +2,7 @@ import { OptionError } from "../base/errors.ts";
 import { positive, real } from "../constraints/support.ts";
 import { normal as standardNormal } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { type Distribution, distribution, type ParamValue } from "./distribution.ts";
+import { type Distribution, distribution, type ParamValue, refuseOtherCopy } from "./distribution.ts";
 import { LOG_2PI, logNormalCdf, logNormalSurvival } from "./normal-cdf.ts";
 import { normalQuantileOfLog } from "./special/normal-quantile.ts";
 import { settled } from "./special/settled.ts";
@@ -31,6 +31,7 @@ type Named = { readonly mean?: ParamValue } & { readonly [S in Scale]?: ParamVal
 
 function raised(value: ParamValue, scale: Exclude<Scale, "sd">): ParamValue {
   if (value instanceof Tensor) return scale === "variance" ? value.sqrt() : value.pow(-0.5);
+  refuseOtherCopy(value);
   if (typeof value !== "number") return (value as readonly number[]).map((v) => raised(v, scale)) as number[];
   if (!(value > 0 && value < Infinity))
     throw new OptionError(`normal: ${scale} is ${value}, but it must be a number above 0`);

@@ -6,7 +6,14 @@ import { log1mExp } from "./special/log1m-exp.ts";
 import { onSupport } from "./special/on-support.ts";
 import { settled } from "./special/settled.ts";
 
-// log p(x) = log a − log m − (a + 1) log(x/m) for x ≥ m        a: shape, m: scale, the least value
+/**
+ * A number above a least one with a tail like a power: `pareto(1.5, 10)`.
+ *
+ *     log p(x) = log a − log m − (a + 1) log(x/m)        x ≥ m; a: shape, m: scale
+ *
+ * @param shape  above 0, the power of the tail P(X > x) = (m/x)^a
+ * @param scale  above 0, the least value; default 1
+ */
 export const pareto = distribution({
   name: "pareto",
   params: { shape: { support: positive, rank: 0 }, scale: { support: positive, rank: 0, default: 1 } },

@@ -15,8 +15,15 @@ export function logStudentCdf(z: Tensor, nu: Tensor): Tensor {
   return where(z.lt(0), tail, log1mExp(tail.neg()));
 }
 
-// log p(x) = lgamma((ν+1)/2) − lgamma(ν/2) − ½ log(νπ) − log scale − (ν+1)/2 log(1 + z²/ν)        z = (x − location) /
-// scale
+/**
+ * A real number with tails longer than a normal's, for data with outliers: `studentT(4, 0, 1)`.
+ *
+ *     log p(x) = lgamma((ν+1)/2) − lgamma(ν/2) − ½ log(νπ) − log scale − (ν+1)/2 log(1 + z²/ν)        z = (x − location) / scale
+ *
+ * @param nu  degrees of freedom ν, above 0: the mean needs more than 1, the variance more than 2
+ * @param location  real, the median; default 0
+ * @param scale  above 0, not the sd; default 1
+ */
 export const studentT = distribution({
   name: "studentT",
   params: {

@@ -12,7 +12,14 @@ const width = ({ low, high }: Ends): Tensor => high.sub(low);
 const logShare = (from: Tensor, to: Tensor, ends: Ends): Tensor =>
   to.sub(from).div(width(ends)).maximum(0).minimum(1).log();
 
-// log p(x) = −log(high − low) for low ≤ x ≤ high
+/**
+ * A real number between two ends, its density the same everywhere: `uniform(0, 10)`.
+ *
+ *     log p(x) = −log(high − low)        low ≤ x ≤ high
+ *
+ * @param low  real; default 0
+ * @param high  real, above `low`; default 1
+ */
 export const uniform = distribution({
   name: "uniform",
   params: { low: { support: real, rank: 0, default: 0 }, high: { support: real, rank: 0, default: 1 } },

@@ -10,8 +10,11 @@ import { vonMisesDraw } from "./special/von-mises-draw.ts";
 /** The same angle in [−π, π]. */
 const wrapped = (x: Tensor): Tensor => x.sub(x.mul(1 / (2 * Math.PI)).add(0.5).floor().mul(2 * Math.PI)); // biome-ignore format: the formula
 
-// log p(x) = κ (cos(x − location) − 1) − log 2π − log(e^−κ I0(κ))        κ: concentration
-/** Angles in radians. The density has period 2π; draws lie in [−π, π]. */
+/**
+ * Angles in radians. The density has period 2π; draws lie in [−π, π].
+ *
+ *     log p(x) = κ (cos(x − location) − 1) − log 2π − log(e^−κ I0(κ))        κ: concentration
+ */
 export const vonMises = distribution({
   name: "vonMises",
   params: { location: { support: real, rank: 0, default: 0 }, concentration: { support: positive, rank: 0 } },

@@ -18,7 +18,14 @@ const unexposed = (e: Tensor, { shape, scale }: WeibullParams): Tensor => e.log(
 /** log Γ(1 + k / shape) */
 const logMoment = ({ shape }: WeibullParams, k: number): Tensor => div<Tensor>(k, shape).add(1).lgamma(); // biome-ignore format: short
 
-// log p(x) = log k − log λ + (k − 1) log(x/λ) − (x/λ)^k        k: shape, λ: scale
+/**
+ * A lifetime whose hazard grows (k > 1) or falls (k < 1) with age: `weibull(1.5, 10)`.
+ *
+ *     log p(x) = log k − log λ + (k − 1) log(x/λ) − (x/λ)^k        x > 0; k: shape, λ: scale
+ *
+ * @param shape  above 0
+ * @param scale  above 0, the age that e^−1 = 37 % reach; default 1
+ */
 export const weibull = distribution({
   name: "weibull",
   params: { shape: { support: positive, rank: 0 }, scale: { support: positive, rank: 0, default: 1 } },

@@ -15,6 +15,7 @@ export interface KernelReport {
   readonly flops: number;
 }
 
+/** What `explain` says of a compiled program: its graph, kernels, memory and which backend runs each node. */
 export interface Explanation {
   readonly backend: string;
   readonly graph: string;

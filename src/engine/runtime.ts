@@ -47,6 +47,7 @@ export class Buffer {
   }
 }
 
+/** What a `Runtime` is made with. */
 export interface RuntimeOptions {
   /** A loaded BLAS, or null for the wasm kernels alone. */
   readonly blas?: Blas | null;

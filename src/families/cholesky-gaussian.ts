@@ -46,6 +46,7 @@ function noiseOf(
 
 // q(z) = N(mean, L Lᵀ),  z = mean + L noise,  log det L = Σ_j logDiagonal_j
 // L is lower triangular: e^logDiagonal on the diagonal, `lower` packed by rows below it; d ≥ 2.
+/** N(mean, L Lᵀ) of d coordinates, L lower triangular with e^logDiagonal on its diagonal: parameters mean [d], logDiagonal [d], lower [d (d − 1) / 2]. */
 export const choleskyGaussian = (d: number): GaussianVector<"mean" | "logDiagonal" | "lower"> => ({
   sizes: { mean: d, logDiagonal: d, lower: (d * (d - 1)) / 2 },
   draw: ({ mean, logDiagonal, lower }, noise) => logDiagonal.exp().mul(noise).add(mean).add(lowerTimes(lower, noise)),

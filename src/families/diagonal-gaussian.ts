@@ -2,6 +2,7 @@ import { LOG_2PI, normal } from "../nn/outputs/normal.ts";
 import type { GaussianVector } from "./gaussian-vector.ts";
 
 // q(z) = Π_j N(z_j; mean_j, sd_j),  z = mean + sd · noise        logSd = log sd
+/** N(mean, e^(2 logSd)) of d independent coordinates: parameters mean [d] and logSd [d]. */
 export const diagonalGaussian = (d: number): GaussianVector<"mean" | "logSd"> => ({
   sizes: { mean: d, logSd: d },
   draw: ({ mean, logSd }, noise) => logSd.exp().mul(noise).add(mean),

@@ -59,12 +59,17 @@ export async function adaptiveImportance(
   let converged = factor !== null;
   for (let round = 0; round < ROUNDS && factor; round++) {
     const q = studentT(mean, factor);
+    await slice();
     const x = q.draw(DRAWS, seed + 101 * (round + 1));
     evaluations += DRAWS;
-    const { logWeights, khat } = psis(await rawLogWeights(density, x, q.logDensityOf(x), slice));
+    await slice();
+    const logQ = q.logDensityOf(x);
+    const { logWeights, khat } = psis(await rawLogWeights(density, x, logQ, slice));
+    await slice();
     const weights = logWeights.map(Math.exp);
     const next = weightedMean(x, weights, dim);
     const spread = weightedCovariance(x, weights, next);
+    await slice();
     const better = next.every(Number.isFinite) ? choleskyOf(scaled(spread), dim) : null;
     if (!better) {
       converged = false;

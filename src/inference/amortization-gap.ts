@@ -2,6 +2,7 @@ import { OptionError } from "../base/errors.ts";
 import { mean, variance } from "../diagnostics/moments.ts";
 import type { AmortizedFit } from "./amortized-fit.ts";
 
+/** How much an encoder's q loses beside one that is fitted to each element by itself. */
 export interface AmortizationGap {
   /** ELBO(free) − ELBO(amortized) of each element, in nats. */
   readonly gap: Float64Array;

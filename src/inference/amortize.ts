@@ -20,8 +20,10 @@ import { minibatchAt, stepsPerEpoch } from "./minibatch.ts";
 import { type EncoderOptions, freeEncoder, networkEncoder } from "./plate-encoder.ts";
 import { type Problem, type ProblemOptions, problemOf } from "./problem.ts";
 
+/** What `amortize` reports while it fits: the negative ELBO in nats after each epoch. */
 export type AmortizeEvent = { readonly kind: "epoch"; readonly epoch: number; readonly negElbo: number };
 
+/** Options of `amortize`. */
 export interface AmortizeOptions extends ProblemOptions {
   /** Name of the plate, at the model's outer level, whose elements' latent sites get q(z_i given element i). */
   readonly plate: string;

@@ -43,7 +43,7 @@ const SCREENED = 1000;
 const HOPELESS = 0.8;
 
 /** Between so many draws the host may have its turn. */
-const AT_ONCE = 100;
+const AT_ONCE = 25;
 
 /** log p − log q of the rows of x [n, dim]; −∞ where the density is not a number. */
 export async function rawLogWeights(
@@ -94,7 +94,12 @@ export async function weigh(
   const screened = Math.min(SCREENED, count);
   // In many coordinates a draw costs more than its weight does.
   const points = proposal.draw(dim > FEW_COORDINATES ? screened : count, seed);
-  const weights = (rows: Float64Array) => rawLogWeights(density, rows, proposal.logDensityOf(rows), slice);
+  const weights = async (rows: Float64Array) => {
+    await slice();
+    const logQ = proposal.logDensityOf(rows);
+    await slice();
+    return rawLogWeights(density, rows, logQ, slice);
+  };
   const head = points.subarray(0, screened * dim);
   const first = await weights(head);
   if (screened === count) return smoothed(points, first);

@@ -4,6 +4,7 @@ import { compileLogDensity } from "./compile.ts";
 import { compileDensityBatch, type DensityBatch, hessianAt } from "./density-batch.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { TwiceSmooth } from "./newton.ts";
+import type { Slice } from "./slicer.ts";
 import type { Target } from "./target.ts";
 
 /** A target compiled once for all methods that work with fixed points: one at a time, and in batches. */
@@ -47,8 +48,8 @@ class NegLogDensity implements TwiceSmooth {
     return -value;
   }
 
-  hessian(x: Float64Array): Float64Array {
-    return hessianAt(this.batch, x).map((h) => -h);
+  async hessian(x: Float64Array, slice: Slice): Promise<Float64Array> {
+    return (await hessianAt(this.batch, x, slice)).map((h) => -h);
   }
 }
 

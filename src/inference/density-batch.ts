@@ -3,6 +3,7 @@ import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { vmap } from "../transforms/vmap.ts";
 import { MemoryVector } from "./compile.ts";
+import type { Slice } from "./slicer.ts";
 import type { Target } from "./target.ts";
 
 /** The log density of each row of `points` [n, dim], shape [n]: the density of one point, lifted. One key serves all rows. */
@@ -88,57 +89,67 @@ export async function compileDensityBatch(
   };
 }
 
-/** Calls `use` on `count` rows in groups of the batch's size, the last one filled up with copies of its last row. */
-export function inGroups(
+interface Group {
+  readonly first: number;
+  readonly rows: number;
+  /** [points, dim], good until the next group. */
+  readonly x: Float64Array;
+}
+
+/** `count` rows in groups of the batch's size, the last one filled up with copies of its last row. */
+function* inGroups(
   batch: DensityBatch,
   count: number,
   fill: (row: number, into: Float64Array) => void,
-  use: (first: number, rows: number, x: Float64Array) => void,
-): void {
+): Iterable<Group> {
   const { points, dim } = batch;
   const x = new Float64Array(points * dim);
   for (let first = 0; first < count; first += points) {
     const rows = Math.min(points, count - first);
     for (let i = 0; i < points; i++) fill(first + Math.min(i, rows - 1), x.subarray(i * dim, (i + 1) * dim));
-    use(first, rows, x);
+    yield { first, rows, x };
   }
 }
 
 /** Log densities of the rows of x [count, dim]. */
 export function logDensities(batch: DensityBatch, x: Float64Array): Float64Array {
-  const { points, dim } = batch;
-  const count = x.length / dim;
-  const found = new Float64Array(count);
-  const values = new Float64Array(points);
-  const gradients = new Float64Array(points * dim);
-  inGroups(
-    batch,
-    count,
-    (row, into) => into.set(x.subarray(row * dim, (row + 1) * dim)),
-    (first, rows, group) => {
-      batch.evaluate(group, values, gradients);
-      found.set(values.subarray(0, rows), first);
-    },
-  );
+  const found = new Float64Array(x.length / batch.dim);
+  for (const _ of fillDensities(batch, x, found));
   return found;
 }
 
+/** The same, with pauses. */
+export async function slicedLogDensities(batch: DensityBatch, x: Float64Array, slice: Slice): Promise<Float64Array> {
+  const found = new Float64Array(x.length / batch.dim);
+  for (const _ of fillDensities(batch, x, found)) await slice();
+  return found;
+}
+
+/** Yields after each call of the batch. */
+function* fillDensities(batch: DensityBatch, x: Float64Array, found: Float64Array): Iterable<undefined> {
+  const { points, dim } = batch;
+  const values = new Float64Array(points);
+  const gradients = new Float64Array(points * dim);
+  const fill = (row: number, into: Float64Array) => into.set(x.subarray(row * dim, (row + 1) * dim));
+  for (const group of inGroups(batch, found.length, fill)) {
+    batch.evaluate(group.x, values, gradients);
+    found.set(values.subarray(0, group.rows), group.first);
+    yield;
+  }
+}
+
 /** The Hessian of the log density at one point, [dim, dim]. */
-export function hessianAt(batch: DensityBatch, x: Float64Array): Float64Array {
+export async function hessianAt(batch: DensityBatch, at: Float64Array, slice: Slice): Promise<Float64Array> {
   const { points, dim } = batch;
   const hessian = new Float64Array(dim * dim);
   const directions = new Float64Array(points * dim);
   const products = new Float64Array(points * dim);
-  inGroups(
-    batch,
-    dim,
-    (_row, into) => into.set(x),
-    (first, rows, group) => {
-      directions.fill(0);
-      for (let i = 0; i < rows; i++) directions[i * dim + first + i] = 1;
-      batch.hessianProduct!(group, directions, products);
-      hessian.set(products.subarray(0, rows * dim), first * dim);
-    },
-  );
+  for (const { first, rows, x } of inGroups(batch, dim, (_row, into) => into.set(at))) {
+    if (first) await slice();
+    directions.fill(0);
+    for (let i = 0; i < rows; i++) directions[i * dim + first + i] = 1;
+    batch.hessianProduct!(x, directions, products);
+    hessian.set(products.subarray(0, rows * dim), first * dim);
+  }
   return hessian;
 }

@@ -11,6 +11,7 @@ import type { Posterior } from "./posterior.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { compileReporter } from "./reported.ts";
 
+/** Options of `estimate`. */
 export interface EstimateOptions extends InferOptions {
   /** Maximum likelihood, or maximum posterior density (with the priors that `param` was given). */
   readonly by: "ml" | "map";

@@ -22,6 +22,7 @@ export interface EstimatorVarianceOptions {
   readonly seed?: number;
 }
 
+/** One objective and estimator, and how much its gradients scatter. */
 export interface EstimatorVarianceRow {
   readonly objective: string;
   readonly estimator: GradientEstimator;

@@ -20,6 +20,7 @@ import type { StochasticViEvent, StochasticViOptions } from "./stochastic-vi.ts"
 import { factorOf, studentT } from "./student-t.ts";
 import type { SviOptions } from "./svi/svi.ts";
 
+/** The names that `method` of `infer` and `--method` take. */
 export const methods = [
   "auto",
   "laplace",
@@ -40,6 +41,7 @@ export const methods = [
   "hmc",
   "sgld",
 ] as const;
+/** A name in `methods`. */
 export type Method = (typeof methods)[number];
 
 /** What happens in a fit: one stream for progress lines, reports and pages. */
@@ -63,6 +65,7 @@ export type InferenceEvent =
   | { readonly kind: "warning"; readonly message: string }
   | { readonly kind: "done"; readonly method: string; readonly trusted: boolean; readonly reason: string };
 
+/** Options of `infer`. */
 export interface InferOptions extends ProblemOptions {
   /** Default "auto": up the ladder of methods until one can be trusted. */
   readonly method?: Method;
@@ -170,8 +173,9 @@ export class Fit {
       const compiled = await this.compiled();
       const { fit } = await this.modes();
       const start = fit.converged ? fit.mean : undefined;
+      const { signal } = this.options;
+      const found = await fixedDraws(this.problem, { compiled, seed: this.seed, start, signal });
       await this.slice();
-      const found = await fixedDraws(this.problem, { compiled, seed: this.seed, start });
       return found.hessianCholesky ? linearResponse(found, { seed: this.seed }) : found;
     })();
     return this.response;
@@ -182,11 +186,13 @@ export class Fit {
     this.mode ??= (async () => {
       const compiled = await this.compiled();
       // A sampler's draws are judged also where the signal has ended the sampling.
-      const slice = this.options.signal?.aborted ? slicer(undefined) : this.slice;
+      const { signal: given } = this.options;
+      const signal = given?.aborted ? undefined : given;
+      const slice = slicer(signal);
       const found = await dispersedModes(compiled, this.seed, slice);
       const best = bestOf(found);
-      checkProper(compiled, best);
-      const fit = await laplace(this.problem, { compiled, seed: this.seed, start: best.x });
+      await checkProper(compiled, best, slice);
+      const fit = await laplace(this.problem, { compiled, seed: this.seed, start: best.x, signal });
       return { fit, best, others: otherModes(best, found), beside: modesBeside(best, found) };
     })();
     return this.mode;

@@ -1,10 +1,11 @@
 import { OptionError } from "../base/errors.ts";
 import { type Approximation, hostGaussian, negElboOf } from "./approximation.ts";
 import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
-import { type DensityBatch, logDensities } from "./density-batch.ts";
+import { type DensityBatch, slicedLogDensities } from "./density-batch.ts";
 import { fixedNoise } from "./fixed-noise.ts";
 import { findMode, type Mode } from "./laplace.ts";
 import { minimise, type TwiceSmooth } from "./newton.ts";
+import { type Slice, slicer } from "./slicer.ts";
 import { diagonalOf, inverseFromCholesky, solveCholesky } from "./symmetric-solve.ts";
 import type { Target } from "./target.ts";
 
@@ -25,6 +26,7 @@ export interface FixedDrawOptions {
   readonly compiled?: CompiledTarget;
   /** The mode, where it is known already: it gives the scales and the start. */
   readonly mode?: Mode;
+  readonly signal?: AbortSignal;
 }
 
 /** Below this linear response has some per cent of error where the posterior is skewed; above the other the cost outgrows the gain. */
@@ -94,7 +96,7 @@ export class FixedDrawObjective implements TwiceSmooth {
   }
 
   /** With H_s the Hessian of −log p at x_s: blocks S H S, S H D_s, D_s H D_s − diag(D_s g_s), averaged; D_s = stretch. */
-  hessian(theta: Float64Array): Float64Array {
+  async hessian(theta: Float64Array, slice: Slice): Promise<Float64Array> {
     this.evaluateAt(theta);
     const { batch, draws, x } = this;
     const { points, dim } = batch;
@@ -104,8 +106,10 @@ export class FixedDrawObjective implements TwiceSmooth {
     for (let j = 0; j < dim; j++) {
       direction.fill(0);
       for (let s = 0; s < points; s++) direction[s * dim + j] = 1;
-      for (let from = 0; from < draws; from += points)
+      for (let from = 0; from < draws; from += points) {
+        await slice();
         batch.hessianProduct!(this.rowsOf(x, from), direction, this.rowsOf(products, from));
+      }
       this.addColumn(hessian, products, j);
     }
     return hessian;
@@ -192,7 +196,8 @@ function sandwich(slopes: Float64Array, cholesky: Float64Array, points: number, 
  */
 export async function fixedDraws(target: Target, options: FixedDrawOptions = {}): Promise<FixedDrawFit> {
   const started = performance.now();
-  const { seed = 0, evaluationDraws = 256, tolerance } = options;
+  const { seed = 0, evaluationDraws = 256, tolerance, signal } = options;
+  const slice = slicer(signal);
   const { dim } = target;
   const { draws: given } = options;
   if (given !== undefined && !(Number.isInteger(given) && given >= 2 && given % 2 === 0))
@@ -206,15 +211,16 @@ export async function fixedDraws(target: Target, options: FixedDrawOptions = {})
       `the target was compiled for ${points} points at once: take a multiple of that as draws, not ${draws}`,
     );
   const start = startingPoint(compiled, options.start, seed);
-  const mode = options.mode ?? (await findMode(compiled, start));
+  const mode = options.mode ?? (await findMode(compiled, start, slice));
 
   const location = mode.converged ? mode.x : start;
-  const curvature = diagonalOf(negLogDensity(compiled).hessian(location), dim);
+  const curvature = diagonalOf(await negLogDensity(compiled).hessian(location, slice), dim);
   const scale = curvature.map((h) => (h > 1e-16 && h < Infinity ? 1 / Math.sqrt(h) : 1));
   const fn = new FixedDrawObjective(compiled.batch, fixedNoise(draws, dim, seed), location, scale);
   const factor = mode.converged ? mode.cholesky : null;
   const found = await minimise(fn, new Float64Array(2 * dim), {
     tolerance,
+    slice,
     // For a Gaussian target the Hessian is that of the Laplace approximation in the means, and 2 in each log sd.
     precondition: factor
       ? (g) => {
@@ -229,10 +235,12 @@ export async function fixedDraws(target: Target, options: FixedDrawOptions = {})
 
   const mean = Float64Array.from({ length: dim }, (_, j) => location[j]! + scale[j]! * found.x[j]!);
   const sd = Float64Array.from({ length: dim }, (_, j) => scale[j]! * Math.exp(found.x[dim + j]!));
+  await slice();
   const gaussian = hostGaussian(mean, sd);
   const fresh = gaussian.draw(evaluationDraws, seed);
-  const bound = negElboOf(gaussian.logDensityOf(fresh), logDensities(compiled.batch, fresh));
+  const bound = negElboOf(gaussian.logDensityOf(fresh), await slicedLogDensities(compiled.batch, fresh, slice));
   const unit = (j: number) => (j < dim ? scale[j]! : 1);
+  await slice();
   const variances = found.cholesky && sandwich(fn.slopes(found.x), found.cholesky, draws, dim);
   return {
     family: "mean-field",

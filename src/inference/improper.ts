@@ -2,6 +2,7 @@ import { NonFiniteError } from "../base/errors.ts";
 import { Generator } from "../base/generator.ts";
 import { type CompiledTarget, negLogDensity } from "./compiled-target.ts";
 import type { Mode } from "./laplace.ts";
+import type { Slice } from "./slicer.ts";
 import { choleskyOf, diagonalOf, inverseFromCholesky, solveCholesky, symmetrised } from "./symmetric-solve.ts";
 
 /** Coordinates up to which directions are looked into. */
@@ -25,7 +26,11 @@ function weakest(factor: Float64Array, dim: number): Float64Array {
 }
 
 /** Steps that a density is asked along: where it has curvature, one sd of each coordinate with what goes along with it. */
-function* directionsAt(compiled: CompiledTarget, { x, cholesky }: Mode): Iterable<Float64Array> {
+async function* directionsAt(
+  compiled: CompiledTarget,
+  { x, cholesky }: Mode,
+  slice: Slice,
+): AsyncIterable<Float64Array> {
   const dim = x.length;
   if (cholesky) {
     const covariance = inverseFromCholesky(cholesky, dim);
@@ -35,7 +40,7 @@ function* directionsAt(compiled: CompiledTarget, { x, cholesky }: Mode): Iterabl
     }
     return;
   }
-  const hessian = symmetrised(negLogDensity(compiled).hessian(x), dim);
+  const hessian = symmetrised(await negLogDensity(compiled).hessian(x, slice), dim);
   const greatest = diagonalOf(hessian, dim).reduce((a, h) => Math.max(a, Math.abs(h)), 0);
   if (!(greatest > 0) || !Number.isFinite(greatest)) return;
   for (let j = 0; j < dim; j++) hessian[j * (dim + 1)]! += 1e-7 * greatest;
@@ -68,7 +73,7 @@ function unused(compiled: CompiledTarget): number[] {
  *
  * @throws NonFiniteError naming the coordinates of that direction
  */
-export function checkProper(compiled: CompiledTarget, mode: Mode): void {
+export async function checkProper(compiled: CompiledTarget, mode: Mode, slice: Slice): Promise<void> {
   const { names, dim } = compiled.target;
   if (dim > MOST_COORDINATES || !Number.isFinite(mode.logDensity)) return;
   const idle = unused(compiled);
@@ -80,7 +85,8 @@ export function checkProper(compiled: CompiledTarget, mode: Mode): void {
     );
   }
   const gradient = new Float64Array(dim);
-  for (const step of directionsAt(compiled, mode)) {
+  for await (const step of directionsAt(compiled, mode, slice)) {
+    await slice();
     const most = Math.max(...step.map(Math.abs));
     // In the neck of a funnel nothing is far enough away to tell.
     if (!(most * STEPS.at(-1)! > LEAST_REACH)) continue;

@@ -1,8 +1,8 @@
 import { type Approximation, hostGaussian, negElboOf } from "./approximation.ts";
 import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
-import { logDensities } from "./density-batch.ts";
+import { slicedLogDensities } from "./density-batch.ts";
 import { minimise } from "./newton.ts";
-import type { Slice } from "./slicer.ts";
+import { slicer } from "./slicer.ts";
 import { choleskyOf, diagonalOf, inverseFromCholesky, symmetrised } from "./symmetric-solve.ts";
 import type { Target } from "./target.ts";
 
@@ -15,6 +15,7 @@ export interface LaplaceOptions {
   readonly evaluationDraws?: number;
   /** The target compiled before. */
   readonly compiled?: CompiledTarget;
+  readonly signal?: AbortSignal;
 }
 
 export interface LaplaceFit extends Approximation {
@@ -38,9 +39,13 @@ export interface Mode {
 const MOST_COORDINATES = 2000;
 
 /** Searches a mode of the density: L-BFGS, then Newton's method, between whose steps the host has its turn. */
-export async function findMode(compiled: CompiledTarget, start: Float64Array, slice?: Slice): Promise<Mode> {
+export async function findMode(
+  compiled: CompiledTarget,
+  start: Float64Array,
+  slice = slicer(undefined),
+): Promise<Mode> {
   const fn = negLogDensity(compiled);
-  const curvature = diagonalOf(fn.hessian(start), fn.dim);
+  const curvature = diagonalOf(await fn.hessian(start, slice), fn.dim);
   const scale = curvature.map((h) => (Math.abs(h) > 1e-16 && Number.isFinite(h) ? 1 / Math.sqrt(Math.abs(h)) : 1));
   const found = await minimise(fn, start, { scale, slice });
   const { evaluations, x, converged, reason } = found;
@@ -48,7 +53,7 @@ export async function findMode(compiled: CompiledTarget, start: Float64Array, sl
   if (found.hessian) return { ...end, cholesky: found.cholesky };
   if (fn.dim > MOST_COORDINATES)
     return { ...end, cholesky: null, reason: `${reason}; the Hessian of ${fn.dim} coordinates was not made` };
-  const cholesky = choleskyOf(symmetrised(fn.hessian(x), fn.dim), fn.dim);
+  const cholesky = choleskyOf(symmetrised(await fn.hessian(x, slice), fn.dim), fn.dim);
   if (cholesky) return { ...end, cholesky };
   // Beside a spike of the density L-BFGS stands still where there is no mode.
   return { ...end, cholesky, converged: false, reason: `${reason}, but the Hessian is not positive definite there` };
@@ -63,15 +68,19 @@ export async function findMode(compiled: CompiledTarget, start: Float64Array, sl
  */
 export async function laplace(target: Target, options: LaplaceOptions = {}): Promise<LaplaceFit> {
   const started = performance.now();
-  const { seed = 0, evaluationDraws = 256 } = options;
+  const { seed = 0, evaluationDraws = 256, signal } = options;
+  const slice = slicer(signal);
   const compiled = options.compiled ?? (await compileTarget(target));
-  const mode = await findMode(compiled, startingPoint(compiled, options.start, seed));
+  const mode = await findMode(compiled, startingPoint(compiled, options.start, seed), slice);
   const { dim } = target;
   const identity = Float64Array.from({ length: dim * dim }, (_, i) => (i % (dim + 1) === 0 ? 1 : 0));
+  await slice();
   const factor = mode.cholesky && choleskyOf(inverseFromCholesky(mode.cholesky, dim), dim);
+  await slice();
   const gaussian = hostGaussian(mode.x, factor ?? identity);
   const draws = gaussian.draw(evaluationDraws, seed);
-  const bound = negElboOf(gaussian.logDensityOf(draws), logDensities(compiled.batch, draws));
+  await slice();
+  const bound = negElboOf(gaussian.logDensityOf(draws), await slicedLogDensities(compiled.batch, draws, slice));
   let halfLogDeterminant = mode.cholesky ? 0 : Number.NaN;
   if (mode.cholesky) for (const pivot of diagonalOf(mode.cholesky, dim)) halfLogDeterminant += Math.log(pivot);
   return {

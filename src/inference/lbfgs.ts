@@ -1,4 +1,5 @@
 import { type LinePoint, wolfeStep } from "./line-search.ts";
+import type { Slice } from "./slicer.ts";
 
 /** A smooth function to be minimised, on the host. */
 export interface SmoothFunction {
@@ -111,6 +112,34 @@ class ScaledFunction implements SmoothFunction {
  * @param start  where to begin, [dim]; the function must be finite there, else the result says so and has not converged
  */
 export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: LbfgsOptions = {}): LbfgsResult {
+  const search = lbfgsSteps(fn, start, options);
+  for (;;) {
+    const { done, value } = search.next();
+    if (done) return value;
+  }
+}
+
+/** The same, with a pause before each iteration. */
+export async function lbfgsSliced(
+  fn: SmoothFunction,
+  start: ArrayLike<number>,
+  options: LbfgsOptions,
+  slice: Slice,
+): Promise<LbfgsResult> {
+  const search = lbfgsSteps(fn, start, options);
+  for (;;) {
+    const { done, value } = search.next();
+    if (done) return value;
+    await slice();
+  }
+}
+
+/** Yields before each iteration. */
+function* lbfgsSteps(
+  fn: SmoothFunction,
+  start: ArrayLike<number>,
+  options: LbfgsOptions,
+): Generator<undefined, LbfgsResult, undefined> {
   const { memory = 10, maxIterations = 1000, gradientTolerance = 1e-9, valueTolerance = 0, precondition } = options;
   const { dim } = fn;
   const scale = options.scale ?? new Float64Array(dim).fill(1);
@@ -144,6 +173,7 @@ export function lbfgs(fn: SmoothFunction, start: ArrayLike<number>, options: Lbf
   report(x, gradient);
   const bottom = -1e12 * Math.max(1, Math.abs(value));
   for (; iterations < maxIterations; iterations++) {
+    yield;
     let norm = 0;
     for (let i = 0; i < dim; i++) norm = Math.max(norm, Math.abs(gradient[i]!));
     if (value < bottom) return finish(false, "the value falls without end");

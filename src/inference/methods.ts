@@ -107,7 +107,11 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
   },
   pathfinder: async (fit) => {
     const { others } = await fit.modes();
-    return weighted(fit, await pathfinder(fit.problem, { compiled: await fit.compiled(), seed: fit.seed }), others);
+    return weighted(
+      fit,
+      await pathfinder(fit.problem, { compiled: await fit.compiled(), seed: fit.seed, signal: fit.options.signal }),
+      others,
+    );
   },
   advi: stochastic(meanField),
   fullrank: stochastic(fullRank),
@@ -141,7 +145,7 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
       { ...chosen, chains, draws, seed: fit.seed, signal, onProgress: onEvent },
       explaining(fit),
     );
-    const judged = certifySgld(samples, fit.density, fit.problem.names, others);
+    const judged = await certifySgld(samples, fit.density, fit.problem.names, others, fit.slice);
     const reported = await reportDraws(
       fit.problem,
       samples.points,

@@ -2,7 +2,7 @@ import { Generator } from "../base/generator.ts";
 import { essMean } from "../diagnostics/ess.ts";
 import { type CompiledTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
 import { findMode, type Mode } from "./laplace.ts";
-import { dot, lbfgs } from "./lbfgs.ts";
+import { dot, lbfgsSliced } from "./lbfgs.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
 import type { Slice } from "./slicer.ts";
 import { diagonalOf, inverseDiagonal } from "./symmetric-solve.ts";
@@ -82,7 +82,8 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
       if (!usable(start)) continue;
       // Relative to the value: nearer than that to the mode they would not be told apart.
       const valueTolerance = Math.min(1e-6, 1e-4 / Math.abs(bestOf(found).logDensity));
-      const rough = lbfgs(fn, start, { scale: sdsOf(around), maxIterations: Math.max(100, 2 * dim), valueTolerance });
+      const limits = { scale: sdsOf(around), maxIterations: Math.max(100, 2 * dim), valueTolerance };
+      const rough = await lbfgsSliced(fn, start, limits, slice);
       if (near || -rough.value > bestOf(found).logDensity - HOPELESS) await refine(rough.x, near);
     }
   };

@@ -1,17 +1,18 @@
-import { dot, type LbfgsResult, lbfgs, type SmoothFunction } from "./lbfgs.ts";
+import { dot, type LbfgsResult, lbfgsSliced, type SmoothFunction } from "./lbfgs.ts";
 import { type Slice, slicer } from "./slicer.ts";
 import { choleskyOf, solveCholesky, symmetrised } from "./symmetric-solve.ts";
 
 /** A smooth function with its Hessian, [dim, dim]. */
 export interface TwiceSmooth extends SmoothFunction {
-  hessian(x: Float64Array): Float64Array;
+  /** Where it takes long it pauses in between. */
+  hessian(x: Float64Array, slice: Slice): Float64Array | Promise<Float64Array>;
 }
 
 export interface NewtonOptions {
   /** Stops when half the squared Newton decrement, the decrease that is still to be had, is at most this. Default 1e-10. */
   readonly tolerance?: number;
   readonly maxIterations?: number;
-  /** What is called between the steps. Default: it lets the host have its turn. */
+  /** What is called between the steps, also of a Hessian that takes long. Default: it lets the host have its turn. */
   readonly slice?: Slice;
 }
 
@@ -48,7 +49,7 @@ export async function newton(
   let damping = 0;
   let iterations = 0;
   let indefinite = 0;
-  let hessian = fn.hessian(x);
+  let hessian = await fn.hessian(x, slice);
   /** The value before each step. */
   const values: number[] = [];
   for (;;) {
@@ -113,7 +114,7 @@ export async function newton(
         close ? "no step decreases the value any more" : "no damped Newton step decreases the value",
       );
     }
-    hessian = fn.hessian(x);
+    hessian = await fn.hessian(x, slice);
     if (!hessian.every(Number.isFinite)) return finish(false, "the Hessian is not finite");
   }
 }
@@ -150,16 +151,17 @@ export async function minimise(
   start: ArrayLike<number>,
   options: MinimiseOptions = {},
 ): Promise<NewtonResult> {
-  const { dense = fn.dim <= MOST_DENSE } = options;
-  const first = lbfgs(fn, start, {
+  const { dense = fn.dim <= MOST_DENSE, slice = slicer(undefined) } = options;
+  const far = {
     scale: options.scale,
     precondition: options.precondition,
     maxIterations: options.lbfgsIterations ?? (dense ? Math.max(200, 2 * fn.dim) : 5000),
     gradientTolerance: 1e-8,
     valueTolerance: 1e-12,
-  });
+  };
+  const first = await lbfgsSliced(fn, start, far, slice);
   if (!dense) return { ...first, hessian: null, cholesky: null, decrement: Number.NaN };
-  const last = await newton(fn, first.x, options);
+  const last = await newton(fn, first.x, { ...options, slice });
   return {
     ...last,
     iterations: first.iterations + last.iterations,

@@ -3,9 +3,10 @@ import { Generator } from "../base/generator.ts";
 import { psis } from "../diagnostics/psis.ts";
 import { type Approximation, hostGaussian, negElboOf } from "./approximation.ts";
 import { type CompiledTarget, compileTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
-import { logDensities } from "./density-batch.ts";
+import { logDensities, slicedLogDensities } from "./density-batch.ts";
 import { drawWith, type InverseHessian, inverseHessian, timesCovariance, updatedDiagonal } from "./inverse-hessian.ts";
-import { lbfgs } from "./lbfgs.ts";
+import { type LbfgsOptions, lbfgsSliced } from "./lbfgs.ts";
+import { slicer } from "./slicer.ts";
 import { choleskyOf, symmetrised } from "./symmetric-solve.ts";
 import type { Target } from "./target.ts";
 
@@ -22,6 +23,7 @@ export interface PathfinderOptions {
   /** Fresh draws for the ELBO of the result. Default 256. */
   readonly evaluationDraws?: number;
   readonly compiled?: CompiledTarget;
+  readonly signal?: AbortSignal;
 }
 
 export interface PathfinderFit extends Approximation {
@@ -60,7 +62,8 @@ export interface MultiPathfinderFit {
  */
 export async function pathfinder(target: Target, options: PathfinderOptions = {}): Promise<PathfinderFit> {
   const started = performance.now();
-  const { seed = 0, memory = 6, maxIterations = 1000, evaluationDraws = 256 } = options;
+  const { seed = 0, memory = 6, maxIterations = 1000, evaluationDraws = 256, signal } = options;
+  const slice = slicer(signal);
   const compiled = options.compiled ?? (await compileTarget(target));
   const { dim } = target;
   const elboDraws = options.elboDraws ?? compiled.batch.points;
@@ -84,7 +87,7 @@ export async function pathfinder(target: Target, options: PathfinderOptions = {}
     if (Number.isFinite(negElbo) && (!best || negElbo < best.negElbo))
       best = { negElbo, mean, shape, iterate: iterates };
   };
-  const path = lbfgs(negLogDensity(compiled), start, {
+  const search: LbfgsOptions = {
     memory,
     maxIterations,
     gradientTolerance: 1e-8,
@@ -103,7 +106,8 @@ export async function pathfinder(target: Target, options: PathfinderOptions = {}
       }
       before = { x: x.slice(), gradient: gradient.slice() };
     },
-  });
+  };
+  const path = await lbfgsSliced(negLogDensity(compiled), start, search, slice);
   // A closure assigns `best`, which the compiler does not follow.
   const found = best as { negElbo: number; mean: Float64Array; shape: InverseHessian; iterate: number } | null;
   if (!found)
@@ -117,17 +121,20 @@ export async function pathfinder(target: Target, options: PathfinderOptions = {}
     unit[j] = 1;
     covariance.set(timesCovariance(found.shape, unit), j * dim);
   }
+  await slice();
   const factor = choleskyOf(symmetrised(covariance, dim), dim);
   if (!factor)
     throw new NonFiniteError("the inverse Hessian of the path is not positive definite. Give another start or seed.");
+  await slice();
   const gaussian = hostGaussian(found.mean, factor);
+  await slice();
   const fresh = gaussian.draw(evaluationDraws, seed);
   return {
     family: "pathfinder",
     dim,
     params: Float64Array.from([...found.mean, ...factor]),
     ...gaussian,
-    ...negElboOf(gaussian.logDensityOf(fresh), logDensities(compiled.batch, fresh)),
+    ...negElboOf(gaussian.logDensityOf(fresh), await slicedLogDensities(compiled.batch, fresh, slice)),
     converged: path.converged,
     reason: path.reason,
     iterate: found.iterate,
@@ -158,7 +165,8 @@ export async function multiPathfinder(
   options: MultiPathfinderOptions = {},
 ): Promise<MultiPathfinderFit> {
   const started = performance.now();
-  const { seed = 0, drawsPerPath = 250 } = options;
+  const { seed = 0, drawsPerPath = 250, signal } = options;
+  const slice = slicer(signal);
   const compiled = options.compiled ?? (await compileTarget(target));
   const paths = options.starts?.length ?? options.paths ?? 8;
   const fits: PathfinderFit[] = [];
@@ -178,11 +186,12 @@ export async function multiPathfinder(
   const draws = new Float64Array(fits.length * drawsPerPath * dim);
   const logQ = new Float64Array(fits.length * drawsPerPath);
   for (const [i, fit] of fits.entries()) {
+    await slice();
     const own = fit.draw(drawsPerPath, seed + i);
     draws.set(own, i * drawsPerPath * dim);
     logQ.set(fit.logDensityOf(own), i * drawsPerPath);
   }
-  const logP = logDensities(compiled.batch, draws);
+  const logP = await slicedLogDensities(compiled.batch, draws, slice);
   // A draw outside of the support, or where the density overflows, has no weight.
   const weights = psis(logP.map((l, i) => (Number.isNaN(l) ? -Infinity : l - logQ[i]!)));
   const cumulative = new Float64Array(logQ.length);

@@ -68,6 +68,7 @@ async function forwards(problem: Problem, given: Given, count: number, seed: num
   return drawsOf(1, count, Object.fromEntries(sites));
 }
 
+/** Options of `predict`. */
 export interface PredictiveOptions {
   /** Default 0. */
   readonly seed?: number;

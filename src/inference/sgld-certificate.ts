@@ -3,7 +3,10 @@ import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
 import { type Certificate, ENOUGH } from "./certificate.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { SgldFit } from "./sgld-fit.ts";
+import type { Slice } from "./slicer.ts";
 
+/** Draws between two pauses. */
+const TOGETHER = 64;
 /** In units of the sd; and of the variance. */
 const SHIFTED = 0.1;
 const WIDENED = 0.2;
@@ -22,11 +25,12 @@ export interface SteinErrors {
  *
  * @param points  [n, dim]
  */
-export function steinErrors(density: LogDensity, points: Float64Array): SteinErrors {
+export async function steinErrors(density: LogDensity, points: Float64Array, slice: Slice): Promise<SteinErrors> {
   const { dim } = density;
   const n = points.length / dim;
   const gradients = new Float64Array(n * dim);
   for (let s = 0; s < n; s++) {
+    if (s % TOGETHER === 0) await slice();
     const row = [s * dim, (s + 1) * dim] as const;
     density.evaluate(points.subarray(...row), gradients.subarray(...row));
   }
@@ -60,16 +64,18 @@ const largest = (values: Float64Array): number => values.reduce((at, v, j) => (M
  * Judges chains of stochastic gradient Langevin dynamics. R-hat sees chains that have not met, but not a bias that all of them share,
  * which comes from steps that no Metropolis test corrects: for that the moments are held against exact gradients.
  */
-export function certifySgld(
+export async function certifySgld(
   { points, chains, draws, stepSizes }: SgldFit,
   density: LogDensity,
   names: readonly string[],
   otherModes: string | null,
-): Certificate {
+  slice: Slice,
+): Promise<Certificate> {
   const { dim } = density;
   const khat = null;
   let [rhat, ess, rhatAt, essAt] = [0, Infinity, 0, 0];
   for (let j = 0; j < dim; j++) {
+    await slice();
     const values = Array.from({ length: chains }, (_, c) =>
       Float64Array.from({ length: draws }, (_, i) => points[(c * draws + i) * dim + j]!),
     );
@@ -86,7 +92,7 @@ export function certifySgld(
   if (!(ess >= ENOUGH)) {
     return { trusted: false, khat, reason: `${names[essAt]} has only ${Math.round(ess)} effective draws (${ENOUGH} are asked). Draw more. ${nature}` }; // biome-ignore format: one line
   }
-  const { shift, ratio } = steinErrors(density, points);
+  const { shift, ratio } = await steinErrors(density, points, slice);
   const off = ratio.map((r) => r - 1);
   const [shiftAt, offAt] = [largest(shift), largest(off)];
   const agree = `${chains} chains of ${draws} draws agree (R-hat at most ${rhat.toFixed(3)})`;

@@ -3,6 +3,7 @@ import { Generator } from "../base/generator.ts";
 import { hostTurn } from "../base/host-turn.ts";
 import type { LogDensity } from "./log-density.ts";
 import { type SgldOptions, type StochasticLogDensity, sgld } from "./mcmc/sgld.ts";
+import { type Slice, slicer } from "./slicer.ts";
 import { compileStochasticLogDensity } from "./stochastic-density.ts";
 import type { Target } from "./target.ts";
 
@@ -33,6 +34,7 @@ export interface SgldProgress {
   readonly divergences: number;
 }
 
+/** Draws of several chains of stochastic gradient Langevin dynamics, and the steps that made them. */
 export interface SgldFit {
   /** Unconstrained, [chains, draws, dim]: at equal distances in Langevin time Σ ε, so that they need no weights. */
   readonly points: Float64Array;
@@ -92,12 +94,13 @@ function toPoint(y: Float64Array, { mean, factor }: SgldPlace, x: Float64Array):
 }
 
 /** The largest variance, over coordinates, of estimates at points drawn from N(0, I), [dim]. */
-function noiseOf(density: StochasticLogDensity, generator: Generator): number {
+async function noiseOf(density: StochasticLogDensity, generator: Generator, slice: Slice): Promise<number> {
   const { dim } = density;
   const [a, b] = [new Float64Array(dim), new Float64Array(dim)];
   const sums = new Float64Array(dim);
   let count = 0;
   for (let k = 0; k < PROBES; k++) {
+    await slice();
     const y = generator.normals(new Float64Array(dim));
     density.estimate(y, a, generator);
     density.estimate(y, b, generator);
@@ -138,7 +141,7 @@ export async function sgldFit(
   exact.evaluate(at, gradient);
   const inner = await compileStochasticLogDensity(target, controlVariates ? { at, gradient } : null);
   const density = inUnits(inner, place);
-  const gradientVariance = noiseOf(density, new Generator(seed, "sgld noise"));
+  const gradientVariance = await noiseOf(density, new Generator(seed, "sgld noise"), slicer(signal));
   const typical = (4 * WIDENING) / (1 + gradientVariance);
   const scale = options.scale ?? 2 * typical;
   const time = BEFORE + BETWEEN * draws;

@@ -11,12 +11,14 @@ import { moved, type SiteProduct, siteFamily, siteProduct } from "./site-family.
 import { siteStart } from "./site-start.ts";
 import { type StochasticViFit, type StochasticViOptions, stochasticVi } from "./stochastic-vi.ts";
 
+/** What `siteVi` returns: q with its fitted parameters, site by site. */
 export interface SiteViFit extends StochasticViFit {
   readonly sites: Readonly<Record<string, FittedSite>>;
   /** Where q provably leaves out mass of the model, in words. */
   readonly warnings: readonly string[];
 }
 
+/** Options of `siteVi`: those of `stochasticVi`, and a family for each site. */
 export interface SiteViOptions extends Omit<StochasticViOptions, "family" | "start"> {
   readonly q: SiteFamilies;
 }
@@ -34,7 +36,7 @@ export interface SiteViOptions extends Omit<StochasticViOptions, "family" | "sta
  */
 export async function siteVi(problem: Problem, options: SiteViOptions): Promise<SiteViFit> {
   const { q, ...stochastic } = options;
-  const { seed = 0 } = stochastic;
+  const { seed = 0, signal } = stochastic;
   const { choices, warnings } = chooseSites(problem, q);
   const product = siteProduct(problem, choices);
   if (product.rawSize === 0) {
@@ -43,7 +45,7 @@ export async function siteVi(problem: Problem, options: SiteViOptions): Promise<
   }
   const estimator = estimatorFor(product, stochastic);
   const compiled = options.compiled ?? (await compileTarget(problem));
-  const gaussian = await fixedDraws(problem, { compiled, seed });
+  const gaussian = await fixedDraws(problem, { compiled, seed, signal });
   const { dim } = problem;
   const usable = gaussian.sd.every((s) => s > 0 && Number.isFinite(s)) && gaussian.mean.every(Number.isFinite);
   const near = usable ? gaussian : hostGaussian(new Float64Array(dim), new Float64Array(dim).fill(1));

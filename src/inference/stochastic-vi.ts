@@ -33,6 +33,7 @@ export type StochasticViEvent =
   /** A draw of q where the log density or its gradient is not finite; `message` names the term. */
   | { readonly kind: "nonFinite"; readonly step: number; readonly message: string };
 
+/** Options of `stochasticVi`. */
 export interface StochasticViOptions<E extends GradientEstimator = GradientEstimator> {
   /** A family of the target's dimension, or how to make one. Default the mean-field Gaussian. */
   readonly family?: VariationalFamily | ((dim: number) => VariationalFamily);
@@ -122,11 +123,12 @@ async function standardise(
   }
   const { target } = compiled;
   const mode = await findMode(compiled, startingPoint(compiled, undefined, seed), slicer(signal));
-  const meanField = await fixedDraws(target, { compiled, mode, seed });
+  const meanField = await fixedDraws(target, { compiled, mode, seed, signal });
   if (family.closedUnder === "affine" && dim > 1) {
     // Of the Gaussians at hand the best in ELBO: at the mode, or with linear-response covariance.
     const candidates: Approximation[] = meanField.hessianCholesky ? [linearResponse(meanField, { seed })] : [];
-    if (mode.converged && mode.cholesky) candidates.push(await laplace(target, { compiled, start: mode.x, seed }));
+    if (mode.converged && mode.cholesky)
+      candidates.push(await laplace(target, { compiled, start: mode.x, seed, signal }));
     const usable = candidates.filter((fit) => fit.negElbo < meanField.negElbo);
     const best = usable.sort((a, b) => a.negElbo - b.negElbo)[0];
     const factor = best && choleskyOf(best.covariance!, dim);

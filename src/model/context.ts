@@ -5,6 +5,7 @@ import type { Initialiser } from "../nn/initialiser.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Structure } from "./structure.ts";
 
+/** Options of `param`. */
 export interface ParamOptions {
   /** A prior turns the estimate of maximum likelihood into that of maximum posterior density. */
   readonly prior?: Distribution;
@@ -17,6 +18,7 @@ export interface ParamOptions {
   readonly initialise?: Initialiser;
 }
 
+/** Options of `plate`. */
 export interface PlateOptions {
   /** So many elements, drawn anew at each step of a stochastic fit, stand for the whole plate. */
   readonly batch?: number;

@@ -34,7 +34,7 @@ export function arrayData(field: string, value: unknown): ArrayData {
       if (!isArray(part)) throw new ShapeError(`${where()} is ${shown(part)}, but ${field} begins as an array of shape ${showShape(shape)}`); // biome-ignore format: one sentence
       if (part.length !== shape[at.length]) {
         throw new ShapeError(
-          `${where()} has ${part.length} elements, but the rows before it have ${shape[at.length]}. Ragged data go into one flat ` +
+          `${where()} has ${part.length} ${part.length === 1 ? "element" : "elements"}, but the rows before it have ${shape[at.length]}. Ragged data go into one flat ` +
             "array with an index array beside it that names each element's group.",
         );
       }

@@ -15,4 +15,5 @@ export const activations = {
   linear: (x: Tensor): Tensor => x,
 } as const;
 
+/** The name of an activation function. */
 export type Activation = keyof typeof activations;

@@ -23,6 +23,7 @@ export interface Layout {
   readonly size: number;
 }
 
+/** Where each parameter lies in one flat vector: one after the other, in the given order. */
 export function layoutOf(specs: readonly ParameterSpec[]): Layout {
   const places: ParameterPlace[] = [];
   let offset = 0;

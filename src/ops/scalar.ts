@@ -99,7 +99,7 @@ function checkOperands(op: string, inputs: readonly Node[], on: Domain): void {
   }
   for (const other of inputs) {
     if (other.dtype !== first.dtype) {
-      throw new ShapeError(`${op} mixes ${first.dtype} and ${other.dtype}: cast one of the operands`);
+      throw new ShapeError(`${op} mixes ${first.dtype} and ${other.dtype}: cast one of them, as by .cast("f64")`);
     }
     if (!sameShape(other.shape, first.shape)) {
       throw new ShapeError(`${op} got shapes ${showShape(first.shape)} and ${showShape(other.shape)}, which differ`);

@@ -61,6 +61,7 @@ export interface Body<S, I> {
   readonly rng: Key<Tensor>;
 }
 
+/** What `program` compiles: the state it keeps, the inputs of a call, and the body that is traced once. */
 export interface ProgramSpec<S extends Specs, I extends Readonly<Record<string, TensorSpec>>, O> {
   /** Tensors that live in memory from step to step, zero at first; or buffers to share with other programs. */
   readonly state?: S;

@@ -66,14 +66,18 @@ export function writeManifest(directory: string, manifest: Manifest): void {
   writeAtomically(join(directory, runFiles.manifest), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** @throws DataError when there is no manifest, or it is no JSON object */
+/**
+ * The manifest of a run directory.
+ *
+ * @throws DataError  when there is no manifest, or it is no JSON object
+ */
 export function readManifest(directory: string): Manifest {
   const path = join(directory, runFiles.manifest);
   if (!existsSync(path)) {
     throw new DataError(
       existsSync(directory)
-        ? `${directory} holds no run: it has no ${runFiles.manifest}. Give the directory that "train --out" wrote.`
-        : `${directory} does not exist. Give the directory of a run, as "train --out" wrote it.`,
+        ? `${directory} holds no run: it has no ${runFiles.manifest}. Give the directory that "train --out" or "fit --out" wrote.`
+        : `${directory} does not exist. Give the directory of a run, as "train --out" or "fit --out" wrote it.`,
     );
   }
   const manifest = parseObject(readFileSync(path, "utf8"));

@@ -57,6 +57,7 @@ export interface PredictiveSite {
   readonly count: number;
 }
 
+/** A method that was tried, as the report shows it. */
 export interface ReportAttempt {
   readonly method: string;
   readonly trusted: boolean;

@@ -68,25 +68,33 @@ const binary =
     return like.of(like.trace[op](nodes[0]!, nodes[1]!));
   };
 
+/** −x, element by element. */
 export const neg = unary("neg");
+/** |x|, element by element; its gradient at 0 is 0. */
 export const abs = unary("abs");
 /** −1, 0 or 1. */
 export const sign = unary("sign");
 /** The greatest whole number that is not above; its gradient is 0. */
 export const floor = unary("floor");
+/** √x, element by element; NaN below 0. */
 export const sqrt = unary("sqrt");
+/** e^x, element by element. */
 export const exp = unary("exp");
+/** The natural logarithm, element by element; −∞ at 0, NaN below. */
 export const log = unary("log");
 /** log(1 + x), exact near 0. */
 export const log1p = unary("log1p");
 /** e^x − 1, exact near 0. */
 export const expm1 = unary("expm1");
+/** The hyperbolic tangent, element by element. */
 export const tanh = unary("tanh");
 /** 1 / (1 + e^−x). */
 export const sigmoid = unary("sigmoid");
 /** log(1 + e^x). */
 export const softplus = unary("softplus");
+/** sin x, x in radians. */
 export const sin = unary("sin");
+/** cos x, x in radians. */
 export const cos = unary("cos");
 /** log |Γ(x)|. */
 export const lgamma = unary("lgamma");
@@ -101,11 +109,15 @@ export const not = unary("not");
 
 /** x + y, elementwise; shapes broadcast as in NumPy, and so in all functions of two arguments. @throws ShapeError where they do not */
 export const add = binary("add");
+/** x − y, element by element; shapes broadcast. */
 export const sub = binary("sub");
+/** x · y, element by element; shapes broadcast. `matmul` is the product of matrices. */
 export const mul = binary("mul");
+/** x / y, element by element; shapes broadcast. A division by 0 gives ±∞ or NaN. */
 export const div = binary("div");
 /** Of integers: what is left of x / y rounded toward 0, with the sign of x; 0 where y is 0. */
 export const rem = binary("rem");
+/** x to the power y, element by element; NaN where x is negative and y no whole number. */
 export const pow = binary("pow");
 /** The smaller of the two, elementwise. */
 export const minimum = binary("minimum");
@@ -113,14 +125,21 @@ export const minimum = binary("minimum");
 export const maximum = binary("maximum");
 /** Of bool tensors, or bit by bit of integers; so `or` and `xor`. */
 export const and = binary("and");
+/** Whether x or y is true, element by element. */
 export const or = binary("or");
+/** Whether one of x and y alone is true, element by element. */
 export const xor = binary("xor");
 /** Whether x = y, elementwise: a bool tensor, for `where`; so `ne`, `lt`, `le`, `gt` and `ge`. */
 export const eq = binary("eq");
+/** Whether x and y differ, element by element. */
 export const ne = binary("ne");
+/** Whether x < y, element by element. */
 export const lt = binary("lt");
+/** Whether x ≤ y, element by element. */
 export const le = binary("le");
+/** Whether x > y, element by element. */
 export const gt = binary("gt");
+/** Whether x ≥ y, element by element. */
 export const ge = binary("ge");
 
 /** `x` where the condition holds, else `y`; all broadcast. Two numbers are f64. */

@@ -6,6 +6,7 @@ interface Position {
   readonly epoch: number;
 }
 
+/** How a training ended; bounds are in nats for each row. */
 export interface TrainingSummary {
   readonly step: number;
   readonly epochs: number;

@@ -1,3 +1,4 @@
+/** Estimates of log p(x) by importance sampling. */
 export interface LogLikelihood {
   /** Estimate of log p(x) of each row, in nats. */
   readonly logProb: Float64Array;

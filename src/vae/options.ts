@@ -36,6 +36,7 @@ export const vaeOptions = {
 } as const satisfies Readonly<Record<string, OptionSpec>>;
 
 type Table = typeof vaeOptions;
+/** The name of an option of `trainVae`, and of the flag that it is on the command line. */
 export type VaeOptionName = keyof Table;
 
 /** Options of a fit; what is left out gets its default. */

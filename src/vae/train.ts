@@ -10,6 +10,7 @@ import { standardOf } from "./standard.ts";
 import { layouts, Vae, type VaePlace } from "./vae.ts";
 import type { StoredVae } from "./vae-file.ts";
 
+/** How a training is watched, saved and ended. */
 export interface TrainingControl extends VaePlace {
   /** Called with each event; training waits for what it returns. A checkpoint may be taken in it at any event. */
   readonly onEvent?: (event: VaeEvent, fit: Fit) => void | Promise<void>;

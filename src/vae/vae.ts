@@ -15,6 +15,7 @@ import { sha256 } from "./sha256.ts";
 import { logSpreadOf, toNatural } from "./standard.ts";
 import { encodeVae, type VaeData } from "./vae-file.ts";
 
+/** Where the programs of an autoencoder live. */
 export interface VaePlace {
   /** Memory to live in; by default the one that all programs share. */
   readonly runtime?: Runtime;

@@ -124,7 +124,7 @@ test.each(["encode", "sample", "reconstruct", "score", "nll", "report"])(
     const { code, stderr } = await ansatz.run([name, "."]);
     expect(code).toBe(1);
     expect(stderr).toBe(
-      'error: . holds no run: it has no manifest.json. Give the directory that "train --out" wrote.\n',
+      'error: . holds no run: it has no manifest.json. Give the directory that "train --out" or "fit --out" wrote.\n',
     );
   },
 );

@@ -67,7 +67,7 @@ describe("the fixed-draw objective", () => {
     const theta = Float64Array.of(0.3, -0.4, -0.5, 0.2);
     const gradient = new Float64Array(4);
     fn.evaluate(theta, gradient);
-    const hessian = fn.hessian(theta);
+    const hessian = await fn.hessian(theta, async () => {});
     const h = 1e-5;
     for (let i = 0; i < 4; i++) {
       const [up, down] = [theta.slice(), theta.slice()];
@@ -197,6 +197,28 @@ describe("mean-field variational inference with fixed draws", () => {
     expect(again.params).toEqual(fit.params);
     expect(again.draw(3, 1)).toEqual(fit.draw(3, 1));
     expect(again.draw(3, 2)).not.toEqual(fit.draw(3, 1));
+  });
+
+  test("a signal is heard before the search has ended, and in that for the mode", async () => {
+    const dim = 200;
+    const target = targetOf(dim, (u) => u.square().sum().add(u.sum().sub(1).square()).neg().sub(u.exp().sum()));
+    const compiled = await compileTarget(target);
+    for (const search of [fixedDraws, laplace]) {
+      await expect(search(target, { compiled, signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow(
+        "enough",
+      );
+    }
+    const control = new AbortController();
+    let turns = 0;
+    let abortedAt = Number.POSITIVE_INFINITY;
+    const timer = setInterval(() => {
+      if (++turns < 3) return;
+      abortedAt = Math.min(abortedAt, turns);
+      control.abort(new Error("enough"));
+    }, 1);
+    await expect(fixedDraws(target, { compiled, signal: control.signal })).rejects.toThrow("enough");
+    clearInterval(timer);
+    expect(turns).toBeLessThan(abortedAt + 5);
   });
 
   test("refuses an odd number of draws", async () => {

@@ -293,7 +293,7 @@ cases("data that a model cannot read", [
   },
   { says: "OptionError: data.scale is NaN", body: (_context, { scale }) => void scale, data: { scale: Number.NaN } },
   {
-    says: "ShapeError: data.y[1] has 1 elements, but the rows before it have 2. Ragged data go into one flat array with an index array beside it that names each element's group.",
+    says: "ShapeError: data.y[1] has 1 element, but the rows before it have 2. Ragged data go into one flat array with an index array beside it that names each element's group.",
     body: (_context, { y }) => void y,
     data: { y: [[1, 2], [3]] },
   },

@@ -14,7 +14,7 @@ const t = (...shape: number[]): Node => b.input(`t${shape}`, "bool", shape);
 /** What an op refuses, and what it says. */
 const refusals: readonly (readonly [(b: Trace) => Node, string])[] = [
   [() => b.add(f(3), f(4)), "add got shapes [3] and [4], which differ"],
-  [() => b.mul(f(3), d(3)), "mul mixes f32 and f64: cast one of the operands"],
+  [() => b.mul(f(3), d(3)), 'mul mixes f32 and f64: cast one of them, as by .cast("f64")'],
   [() => b.add(u(3), u(3)), "add takes f32, f64, i32 or u32, not u8: cast the operand first"],
   [() => b.exp(i(3)), "exp takes f32 or f64, not i32: cast the operand first"],
   [() => b.rem(f(3), f(3)), "rem takes i32 or u32, not f32"],

@@ -46,7 +46,9 @@ describe("operands broadcast as NumPy's do", () => {
     expect(() => matrix.broadcastTo([3, 3])).toThrow("[2, 3] does not broadcast to [3, 3]");
     expect(() => f.where(tensor([4], [0, 0, 0, 0], "bool"), matrix, 0)).toThrow("where");
     expect(() => f.add(1, 2)).toThrow("numbers alone");
-    expect(() => matrix.add(tensor([3], [1, 2, 3], "i32"))).toThrow("add mixes f64 and i32: cast one of the operands");
+    expect(() => matrix.add(tensor([3], [1, 2, 3], "i32"))).toThrow(
+      'add mixes f64 and i32: cast one of them, as by .cast("f64")',
+    );
   });
 });
 

@@ -27,6 +27,7 @@ import { type Structure, structureOf } from "./structure.ts";
 import { type Setting, stateKey, stateShapes } from "./sweep.ts";
 import { takeTurns } from "./turns.ts";
 
+/** Options of `cavi`. */
 export interface CaviOptions extends ProblemOptions {
   /** Default 0. */
   readonly seed?: number;

@@ -4,6 +4,7 @@ import { full } from "../../tensor/functions.ts";
 import { Tensor } from "../../tensor/tensor.ts";
 import { logDensityOfRows } from "../density-batch.ts";
 import type { Inputs, Problem } from "../problem.ts";
+import { type Slice, slicer } from "../slicer.ts";
 import { choleskyOf, solveCholesky, symmetrised } from "../symmetric-solve.ts";
 import { divide } from "./terms.ts";
 
@@ -24,7 +25,7 @@ const MOST_POINTS = 32;
  * The terms that are quadratic in z, summed. The expansion is about their own mode where they have one, so that data far from 0
  * lose no digits.
  */
-export async function baseOf(problem: Problem): Promise<Base> {
+export async function baseOf(problem: Problem, slice: Slice = slicer(undefined)): Promise<Base> {
   const { dim, runtime, deterministic } = problem;
   const points = f64([Math.min(MOST_POINTS, Math.max(1, dim)), dim]);
   const made = await program({
@@ -60,6 +61,7 @@ export async function baseOf(problem: Problem): Promise<Base> {
   const precision = new Float64Array(dim * dim);
   const rows = points.shape[0]!;
   for (let first = 0; first < dim; first += rows) {
+    await slice();
     const directions = numbers(heading).fill(0);
     for (let i = 0; i < rows && first + i < dim; i++) directions[i * dim + first + i] = 1;
     made.step();

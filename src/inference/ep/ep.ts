@@ -6,6 +6,7 @@ import { logDensityOfRows } from "../density-batch.ts";
 import type { LogDensity } from "../log-density.ts";
 import { refuseMissing } from "../missing.ts";
 import { type Problem, problemOf } from "../problem.ts";
+import { type Slice, slicer } from "../slicer.ts";
 import { choleskyOf } from "../symmetric-solve.ts";
 import { baseOf } from "./base.ts";
 import { type EpOptions, settingsOf } from "./options.ts";
@@ -33,6 +34,7 @@ export interface EpApproximation extends Approximation {
   readonly sweeps: number;
 }
 
+/** What `ep` returns: a Gaussian over the unconstrained latent vector, and how it came about. */
 export interface EpResult {
   /** log p(data) as EP has it; NaN where a site could not be evaluated at the end. */
   readonly logZ: number;
@@ -74,15 +76,21 @@ export async function ep<D, R extends Returned>(
 /** Draws whose log densities are computed together. */
 const TOGETHER = 64;
 
+type RowDensities = (x: Float64Array, slice: Slice) => Promise<Float64Array>;
+
 /** The log densities of the rows of x [count, dim]: by the one that is there already, or by a program for many rows. */
-async function densitiesOf(problem: Problem, known?: LogDensity): Promise<(x: Float64Array) => Float64Array> {
+async function densitiesOf(problem: Problem, known?: LogDensity): Promise<RowDensities> {
   const { dim, runtime, deterministic } = problem;
   if (known) {
     const gradient = new Float64Array(dim);
-    return (x) =>
-      Float64Array.from({ length: x.length / dim }, (_, s) =>
-        known.evaluate(x.slice(s * dim, (s + 1) * dim), gradient),
-      );
+    return async (x, slice) => {
+      const found = new Float64Array(x.length / dim);
+      for (let s = 0; s < found.length; s++) {
+        if (s % TOGETHER === 0) await slice();
+        found[s] = known.evaluate(x.slice(s * dim, (s + 1) * dim), gradient);
+      }
+      return found;
+    };
   }
   const made = await program({
     runtime,
@@ -92,9 +100,10 @@ async function densitiesOf(problem: Problem, known?: LogDensity): Promise<(x: Fl
   });
   const place = runtime.buffer("f64", [TOGETHER, dim]);
   made.prepare({ ...problem.data, "batch.x": place } as never);
-  return (x) => {
+  return async (x, slice) => {
     const found = new Float64Array(x.length / dim);
     for (let first = 0; first < found.length; first += TOGETHER) {
+      await slice();
       const rows = x.subarray(first * dim, (first + TOGETHER) * dim);
       (place.view() as Float64Array).set(rows);
       made.step();
@@ -110,21 +119,24 @@ export async function epOf(problem: Problem, options: EpOptions = {}): Promise<E
   const settings = settingsOf(options);
   refuseMissing(problem);
   const { dim } = problem;
+  const slice = slicer(options.signal);
   const [base, read, logDensities] = await Promise.all([
-    baseOf(problem),
-    readAffine(problem),
+    baseOf(problem, slice),
+    readAffine(problem, slice),
     densitiesOf(problem, options.density),
   ]);
-  const blocks = await sitesOf(problem, { read, origin: base.origin, alpha: settings.alpha });
-  const found = new Propagation(base, blocks, settings).run(options.signal);
+  const blocks = await sitesOf(problem, { read, origin: base.origin, alpha: settings.alpha, slice });
+  const found = await new Propagation(base, blocks, settings, slice).run();
   const { state, states, logZ, converged, sweeps, residual } = found;
   const mean = state.mean.map((m, i) => m + base.origin[i]!);
   const covariance = state.covariance.slice();
   const factor = choleskyOf(covariance, dim);
+  await slice();
   const gaussian = hostGaussian(mean, factor ?? new Float64Array(dim).fill(1));
   const draws = gaussian.draw(settings.evaluationDraws, settings.seed);
-  const logP = logDensities(draws).map((value) => (Number.isNaN(value) ? -Infinity : value));
-  const peak = converged ? otherPeak(state, states, base.origin, logDensities) : null;
+  await slice();
+  const logP = (await logDensities(draws, slice)).map((value) => (Number.isNaN(value) ? -Infinity : value));
+  const peak = converged ? await otherPeak(state, states, base.origin, logDensities, slice) : null;
   const reason = peak
     ? `${found.reason}; but where element ${peak.element + 1} of ${peak.term} has its peak, ${peak.distance.toFixed(1)} sd from the mean, ` +
       `the density is ${Math.exp(peak.logRatio).toPrecision(2)} of that at the mean, and it is lower in between: q holds one of several peaks`
@@ -142,6 +154,7 @@ export async function epOf(problem: Problem, options: EpOptions = {}): Promise<E
     logZ,
     sweeps,
   };
+  await slice();
   const sites = states.flatMap(({ block, tau, nu }) => {
     const { k, term, count, elements, directions } = block;
     return Array.from({ length: count }, (_, site): EpSite => {

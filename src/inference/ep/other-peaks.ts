@@ -1,3 +1,4 @@
+import type { Slice } from "../slicer.ts";
 import type { GaussianState } from "./gaussian-state.ts";
 import type { BlockState } from "./site-updates.ts";
 
@@ -15,6 +16,8 @@ export interface OtherPeak {
 
 /** Sites whose places are looked at, at most. */
 const MOST_PLACES = 200;
+/** Sites between two pauses. */
+const TOGETHER = 64;
 /** Sds from which on q says that there is nothing. */
 const FAR = 4;
 /** A place counts where the density is at least e^−LEAST of that at the mean, and the valley is e^−VALLEY of the lower end. */
@@ -27,12 +30,13 @@ const BETWEEN = [0.25, 0.5, 0.75];
  * where what they read is 0: there the joint density is looked at, with the other coordinates at their means under q given that. What
  * is found are two peaks, or a ridge that q does not follow; where nothing is found there may be others still.
  */
-export function otherPeak(
+export async function otherPeak(
   state: GaussianState,
   states: readonly BlockState[],
   origin: Float64Array,
-  logDensities: (x: Float64Array) => Float64Array,
-): OtherPeak | null {
+  logDensities: (x: Float64Array, slice: Slice) => Promise<Float64Array>,
+  slice: Slice,
+): Promise<OtherPeak | null> {
   const { dim, mean } = state;
   const places: Omit<OtherPeak, "logRatio">[] = [];
   const column = new Float64Array(dim);
@@ -41,6 +45,7 @@ export function otherPeak(
     for (const [site, { form, landmarks }] of s.characters!.entries()) {
       // A probit has no peak, and a step is flat.
       if (form) continue;
+      if (site % TOGETHER === 0) await slice();
       const variance = state.project(s.rows, site, column);
       const along = state.meanAlong(s.rows, site);
       for (const point of landmarks.points) {
@@ -64,7 +69,7 @@ export function otherPeak(
       for (let i = 0; i < dim; i++) points[row + i] = centre[i]! + part * (at[i]! - centre[i]!);
     }
   }
-  const logs = logDensities(points);
+  const logs = await logDensities(points, slice);
   let best: OtherPeak | null = null;
   for (const [p, place] of chosen.entries()) {
     const [end, ...between] = logs.subarray(1 + p * each, 1 + (p + 1) * each);

@@ -1,3 +1,4 @@
+import type { Slice } from "../slicer.ts";
 import type { Read } from "./read-affine.ts";
 
 /** Projections of z that one site may depend on. */
@@ -17,6 +18,9 @@ export interface Projected {
   readonly offsets: Float64Array;
 }
 
+/** Sites between two pauses. */
+const TOGETHER = 256;
+
 /** A part of a row that is smaller than this, of the row's norm, is rounding. */
 const ROUNDING = 1e-9;
 
@@ -24,7 +28,13 @@ const ROUNDING = 1e-9;
  * What each site reads of z, as few projections: one where all that it reads lies along one direction (then t is the first of what
  * it reads, without its offset), else an orthonormal basis by Gram and Schmidt. Sites with equally many stand together.
  */
-export function project(read: Read, positions: Int32Array, count: number, dim: number): Projected[] {
+export async function project(
+  read: Read,
+  positions: Int32Array,
+  count: number,
+  dim: number,
+  slice: Slice,
+): Promise<Projected[]> {
   const width = positions.length / count;
   const bases: Float64Array[][] = [];
   const row = (site: number, w: number): Float64Array => {
@@ -33,6 +43,7 @@ export function project(read: Read, positions: Int32Array, count: number, dim: n
   };
   const byRank = new Map<number, number[]>();
   for (let site = 0; site < count; site++) {
+    if (site % TOGETHER === 0) await slice();
     const basis: Float64Array[] = [];
     for (let w = 0; w < width && basis.length <= MOST_PROJECTIONS; w++) {
       const rest = row(site, w).slice();

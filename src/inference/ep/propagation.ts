@@ -1,3 +1,4 @@
+import type { Slice } from "../slicer.ts";
 import { choleskyOf } from "../symmetric-solve.ts";
 import type { Base } from "./base.ts";
 import { addProduct, addRow, GaussianState } from "./gaussian-state.ts";
@@ -8,8 +9,8 @@ import {
   blockState,
   type Fault,
   type Update,
+  updateAlong,
   updateJoint,
-  updateQuickly,
   updatesAlong,
 } from "./site-updates.ts";
 import { eigenOf } from "./small-symmetric.ts";
@@ -41,6 +42,10 @@ const LEAST_PRECISION = 0.02;
 /** Where the quadratic terms are no Gaussian, sites begin with so much precision. */
 const FIRST_PRECISION = 0.05;
 
+/** About so many operations are done before the host is asked whether it waits; a site's integral takes some ten thousand. */
+const PIECE = 1e6;
+const INTEGRAL = 1e4;
+
 /** EP's iteration: q as a state, the sites' approximations beside it. */
 export class Propagation {
   private readonly base: Base;
@@ -53,31 +58,36 @@ export class Propagation {
   private failures: Failure[] = [];
   /** Of sites that do not depend on z. */
   private readonly constant: number;
+  private readonly slice: Slice;
+  /** Sites between two looks at the clock. */
+  private readonly together: number;
 
-  constructor(base: Base, blocks: readonly SiteBlock[], settings: Settings) {
+  constructor(base: Base, blocks: readonly SiteBlock[], settings: Settings, slice: Slice) {
     this.base = base;
     this.settings = settings;
+    this.slice = slice;
     this.dim = base.origin.length;
+    this.together = Math.ceil(PIECE / (INTEGRAL + this.dim ** 2));
     this.step = 1 - settings.damping;
     this.states = blocks.filter((b) => b.k > 0).map((b) => blockState(b, this.dim));
     this.constant = constantOf(blocks.filter((b) => b.k === 0));
     this.state = new GaussianState(this.dim);
   }
 
-  run(signal?: AbortSignal): Propagated {
+  async run(): Promise<Propagated> {
     const { tolerance, maxSweeps, schedule } = this.settings;
-    const start = this.begin();
+    const start = await this.begin();
     if (start) return this.result(0, Number.NaN, false, start);
     if (!this.states.length) return this.result(0, 0, true, "every term is quadratic in the latent variables: exact");
     let [sweep, size, best, since] = [0, Infinity, Infinity, 0];
     let reason = "";
     let settled = 0;
     while (sweep < maxSweeps) {
-      signal?.throwIfAborted();
+      await this.slice();
       sweep++;
       this.failures = [];
-      size = schedule === "sequential" ? this.sequential() : this.parallel();
-      if (!this.refresh()) {
+      size = await (schedule === "sequential" ? this.sequential() : this.parallel());
+      if (!(await this.refresh())) {
         reason = `in sweep ${sweep} q was no Gaussian any more`;
         break;
       }
@@ -108,8 +118,8 @@ export class Propagation {
   }
 
   /** The first q. Without a Gaussian in the model every site begins with some precision. Says what is wrong, if anything. */
-  private begin(): string | null {
-    if (this.base.proper) return this.refresh() ? null : "the quadratic terms gave no covariance";
+  private async begin(): Promise<string | null> {
+    if (this.base.proper) return (await this.refresh()) ? null : "the quadratic terms gave no covariance";
     for (const { tau, block } of this.states) {
       const { k, count, slopes, width } = block;
       for (let site = 0; site < count; site++) {
@@ -120,12 +130,12 @@ export class Propagation {
         }
       }
     }
-    if (this.refresh()) return null;
+    if (await this.refresh()) return null;
     return "the posterior has directions that neither a Gaussian term nor a site sees: give every latent site a proper prior";
   }
 
   /** Base and sites as natural parameters. */
-  private natural(): { precision: Float64Array; linear: Float64Array } {
+  private async natural(): Promise<{ precision: Float64Array; linear: Float64Array }> {
     const precision = this.base.precision.slice();
     const linear = this.base.linear.slice();
     for (const { block, rows, tau, nu } of this.states) {
@@ -136,6 +146,7 @@ export class Propagation {
           addRow(rows, row, nu[row]!, linear);
           for (let b = 0; b < k; b++) addProduct(rows, row, site * k + b, tau[row * k + b]!, precision, this.dim);
         }
+        if (this.isPause(site)) await this.slice();
       }
     }
     for (let i = 0; i < this.dim; i++) {
@@ -144,8 +155,13 @@ export class Propagation {
     return { precision, linear };
   }
 
-  private refresh(): boolean {
-    const { precision, linear } = this.natural();
+  /** Whether the host is to have its turn before or after this site. */
+  private isPause(site: number): boolean {
+    return site % this.together === this.together - 1;
+  }
+
+  private async refresh(): Promise<boolean> {
+    const { precision, linear } = await this.natural();
     return this.state.set(precision, linear);
   }
 
@@ -154,34 +170,33 @@ export class Propagation {
     this.failures.push({ term: block.term, element: block.elements[site]!, fault });
   }
 
-  private sequential(): number {
-    const { alpha } = this.settings;
+  private async sequential(): Promise<number> {
     let most = 0;
     for (const s of this.states) {
       const { count, k } = s.block;
       for (let site = 0; site < count; site++) {
-        if (k > 1) {
-          most = Math.max(most, this.visitJoint(s, site));
-          continue;
-        }
-        const variance = this.state.project(s.rows, site);
-        const mean = this.state.meanAlong(s.rows, site);
-        const found =
-          updateQuickly(s, site, mean, variance, alpha) ?? updatesAlong(s, [site], [[mean, variance]], alpha)[0]!;
-        if (typeof found === "string") {
-          this.fail(s, site, found);
-          continue;
-        }
-        most = Math.max(most, found.size);
-        let step = this.step;
-        while (step > 1e-6 && !(1 + step * found.deltaTau[0]! * variance > LEAST_PRECISION)) step *= 0.5;
-        const [tau, b] = [step * found.deltaTau[0]!, step * found.deltaNu[0]!];
-        s.tau[site]! += tau;
-        s.nu[site]! += b;
-        this.state.multiply(tau, b, variance, mean);
+        if (this.isPause(site)) await this.slice();
+        most = Math.max(most, k > 1 ? this.visitJoint(s, site) : this.visitAlong(s, site));
       }
     }
     return most;
+  }
+
+  private visitAlong(s: BlockState, site: number): number {
+    const variance = this.state.project(s.rows, site);
+    const mean = this.state.meanAlong(s.rows, site);
+    const found = updateAlong(s, site, mean, variance, this.settings.alpha);
+    if (typeof found === "string") {
+      this.fail(s, site, found);
+      return 0;
+    }
+    let step = this.step;
+    while (step > 1e-6 && !(1 + step * found.deltaTau[0]! * variance > LEAST_PRECISION)) step *= 0.5;
+    const [tau, b] = [step * found.deltaTau[0]!, step * found.deltaNu[0]!];
+    s.tau[site]! += tau;
+    s.nu[site]! += b;
+    this.state.multiply(tau, b, variance, mean);
+    return found.size;
   }
 
   /** The marginal of a site's projections. */
@@ -260,22 +275,26 @@ export class Propagation {
   }
 
   /** Updates of all sites of a block against the present q. */
-  private updates(s: BlockState): (Update | Fault)[] {
+  private async updates(s: BlockState): Promise<(Update | Fault)[]> {
     const { count, k } = s.block;
     const { alpha } = this.settings;
-    const sites = Array.from({ length: count }, (_, i) => i);
-    if (k === 1) {
-      const marginals = sites.map((r) => [this.state.meanAlong(s.rows, r), this.state.project(s.rows, r)] as const);
-      return updatesAlong(s, sites, marginals, alpha);
-    }
-    return sites.map((site) => {
+    const found: (Update | Fault)[] = [];
+    const marginals: [mean: number, variance: number][] = [];
+    for (let site = 0; site < count; site++) {
+      if (this.isPause(site)) await this.slice();
+      if (k === 1) {
+        marginals.push([this.state.meanAlong(s.rows, site), this.state.project(s.rows, site)]);
+        continue;
+      }
       const { mean, covariance } = this.marginal(s, site);
-      return updateJoint(s, site, mean, covariance, alpha);
-    });
+      found.push(updateJoint(s, site, mean, covariance, alpha));
+    }
+    return k === 1 ? updatesAlong(s, [...marginals.keys()], marginals, alpha, this.slice) : found;
   }
 
-  private parallel(): number {
-    const all = this.states.map((s) => this.updates(s));
+  private async parallel(): Promise<number> {
+    const all: (Update | Fault)[][] = [];
+    for (const s of this.states) all.push(await this.updates(s));
     let most = 0;
     const before = this.states.map(({ tau, nu }) => ({ tau: tau.slice(), nu: nu.slice() }));
     for (const [i, s] of this.states.entries()) {
@@ -296,7 +315,7 @@ export class Propagation {
           for (let e = 0; e < k; e++) nu[site * k + e]! += step * found.deltaNu[e]!;
         }
       }
-      if (this.refresh()) return most;
+      if (await this.refresh()) return most;
     }
     for (const [i, { tau, nu }] of this.states.entries()) {
       tau.set(before[i]!.tau);
@@ -306,11 +325,11 @@ export class Propagation {
   }
 
   /** log Z = constants + log ∫ q + Σ (log Ẑ − log own) / α (Minka 2005, power EP). */
-  private logZ(): number {
-    const { linear } = this.natural();
+  private async logZ(): Promise<number> {
+    const { linear } = await this.natural();
     let sum = this.base.constant + this.constant + this.state.logIntegral(linear);
     for (const s of this.states) {
-      for (const found of this.updates(s)) {
+      for (const found of await this.updates(s)) {
         if (typeof found === "string") return Number.NaN;
         sum += (found.logNormaliser - found.logOwn) / this.settings.alpha;
       }
@@ -318,7 +337,7 @@ export class Propagation {
     return sum;
   }
 
-  private result(sweeps: number, residual: number, converged: boolean, reason: string): Propagated {
+  private async result(sweeps: number, residual: number, converged: boolean, reason: string): Promise<Propagated> {
     const { state, states, failures, skipped } = this;
     let said = reason;
     const [first] = failures;
@@ -327,7 +346,7 @@ export class Propagation {
       said += `; element ${first.element + 1} of ${first.term}${others} could not be updated: ${first.fault}`;
     }
     if (this.step < 1 - this.settings.damping) said += `; steps were cut to ${this.step}`;
-    return { state, states, logZ: this.logZ(), converged, reason: said, sweeps, residual, skipped, failures };
+    return { state, states, logZ: await this.logZ(), converged, reason: said, sweeps, residual, skipped, failures };
   }
 }
 

@@ -6,6 +6,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { vmap } from "../../transforms/vmap.ts";
 import { MemoryVector } from "../compile.ts";
 import type { Problem } from "../problem.ts";
+import { type Slice, slicer } from "../slicer.ts";
 import { type Divided, divide } from "./terms.ts";
 
 /** Points at which affine tensors are evaluated together. */
@@ -23,7 +24,7 @@ export interface Read {
 }
 
 /** Evaluates what the sites read of z and of the data: affine tensors as matrix and offset, the rest as buffers. */
-export async function readAffine(problem: Problem): Promise<Read> {
+export async function readAffine(problem: Problem, slice: Slice = slicer(undefined)): Promise<Read> {
   const { dim, runtime, deterministic } = problem;
   let found: Divided | null = null;
   const made = await program({
@@ -53,6 +54,7 @@ export async function readAffine(problem: Problem): Promise<Read> {
   const matrix = new Float64Array(affineSize * dim);
   // At 0, then at unit vectors.
   for (let first = -1; first < dim; first += POINTS) {
+    await slice();
     at.values.fill(0);
     for (let p = 0; p < POINTS; p++) if (first + p >= 0 && first + p < dim) at.values[p * dim + first + p] = 1;
     made.step();

@@ -1,3 +1,4 @@
+import type { Slice } from "../slicer.ts";
 import { choleskyOf, inverseFromCholesky, solveCholesky, symmetrised } from "../symmetric-solve.ts";
 import { type Sparse, sparseRows } from "./gaussian-state.ts";
 import { type JointMoments, tiltedOnGrid } from "./grid.ts";
@@ -55,7 +56,7 @@ const cavity = { mean: 0, variance: 0 };
  * The update of a site with one projection, whose marginal under q is N(mean, variance), where it takes no adaptive integral: null
  * where it does, with what is left without the site in `cavity`.
  */
-export function updateQuickly(
+function updateQuickly(
   state: BlockState,
   site: number,
   mean: number,
@@ -78,35 +79,61 @@ export function updateQuickly(
 }
 
 /** Updates of sites with one projection, whose marginals under q are (mean, variance): integrals of all of them together. */
-export function updatesAlong(
+export async function updatesAlong(
   state: BlockState,
   sites: readonly number[],
   marginals: readonly (readonly [mean: number, variance: number])[],
   alpha: number,
-): (Update | Fault)[] {
-  const { last, block } = state;
+  slice: Slice,
+): Promise<(Update | Fault)[]> {
+  const { last } = state;
   const tasks: Task[] = [];
   const places: number[] = [];
-  const found = sites.map((site, i): Update | Fault => {
+  const found: (Update | Fault)[] = [];
+  for (const [i, site] of sites.entries()) {
+    if (i % GROUP === GROUP - 1) await slice();
     const [mean, variance] = marginals[i]!;
     const quick = updateQuickly(state, site, mean, variance, alpha);
-    if (quick) return quick;
+    found.push(quick ?? "its tilted distribution has no finite moments");
+    if (quick) continue;
     tasks.push({ site, ...cavity, guess: last[site] ?? null });
     places.push(i);
-    return "its tilted distribution has no finite moments";
-  });
-  // In groups, so that memory stays bounded.
+  }
+  // In groups, so that memory stays bounded, and the host has its turn.
   for (let first = 0; first < tasks.length; first += GROUP) {
-    const group = tasks.slice(first, first + GROUP);
-    const landmarks = landmarksOf(state);
-    for (const [g, moments] of tiltedByQuadrature(block, group, landmarks, alpha, room).entries()) {
-      const i = places[first + g]!;
-      const site = sites[i]!;
-      found[i] = updateFrom(state, site, ...marginals[i]!, group[g]!, moments, alpha);
-      last[site] = typeof found[i] === "string" ? null : moments;
-    }
+    if (first) await slice();
+    const group = places.slice(first, first + GROUP);
+    const updates = byIntegrals(state, tasks.slice(first, first + GROUP), group.map((i) => marginals[i]!), alpha); // biome-ignore format: one line
+    for (const [g, i] of group.entries()) found[i] = updates[g]!;
   }
   return found;
+}
+
+/** The update of one site with one projection. */
+export function updateAlong(
+  state: BlockState,
+  site: number,
+  mean: number,
+  variance: number,
+  alpha: number,
+): Update | Fault {
+  const quick = updateQuickly(state, site, mean, variance, alpha);
+  return quick ?? byIntegrals(state, [{ site, ...cavity, guess: state.last[site] ?? null }], [[mean, variance]], alpha)[0]!; // biome-ignore format: one line
+}
+
+/** Updates by adaptive integrals, of all tasks together. */
+function byIntegrals(
+  state: BlockState,
+  tasks: readonly Task[],
+  marginals: readonly (readonly [mean: number, variance: number])[],
+  alpha: number,
+): (Update | Fault)[] {
+  return tiltedByQuadrature(state.block, tasks, landmarksOf(state), alpha, room).map((moments, i) => {
+    const { site } = tasks[i]!;
+    const found = updateFrom(state, site, ...marginals[i]!, tasks[i]!, moments, alpha);
+    state.last[site] = typeof found === "string" ? null : moments;
+    return found;
+  });
 }
 
 const GROUP = 256;

@@ -1,6 +1,7 @@
 import { OptionError } from "../../base/errors.ts";
 import { sizeOf } from "../../base/shape.ts";
 import type { Problem } from "../problem.ts";
+import { type Slice, slicer } from "../slicer.ts";
 import { MOST_PROJECTIONS, type Projected, project } from "./projections.ts";
 import { type Read, readAffine } from "./read-affine.ts";
 import { characterise } from "./recognise.ts";
@@ -13,6 +14,7 @@ export interface SiteOptions {
   readonly origin?: Float64Array;
   /** The power that EP is to use. Default 1. */
   readonly alpha?: number;
+  readonly slice?: Slice;
 }
 
 /** Rows of the small program, for one site at a time, and of the large one. */
@@ -30,7 +32,7 @@ async function blocksOf(
   problem: Problem,
   read: Read,
   term: number,
-  { origin, alpha = 1 }: SiteOptions,
+  { origin, alpha = 1, slice = slicer(undefined) }: SiteOptions,
 ): Promise<SiteBlock[]> {
   const { name, root } = read.divided.sites[term]!;
   const count = sizeOf(root.shape);
@@ -38,7 +40,9 @@ async function blocksOf(
   const width = positions.length / count;
   const few = await compileRows(problem, read, { term, width, rows: FEW, isCritical: true });
   const programs = [few];
-  const blocks = project(read, positions, count, problem.dim).map((projected): SiteBlock => {
+  const blocks: SiteBlock[] = [];
+  for (const projected of await project(read, positions, count, problem.dim, slice)) {
+    await slice();
     const { k } = projected;
     if (k > MOST_PROJECTIONS) {
       throw new OptionError(
@@ -54,8 +58,8 @@ async function blocksOf(
       criticals: few.criticals,
       criticalAt: siteFunction(moved, [few], "critical"),
     };
-    return { ...functions, characters: k === 1 ? characterise(functions) : null };
-  });
+    blocks.push({ ...functions, characters: k === 1 ? characterise(functions) : null });
+  }
   // Integrals of all sites together want many rows at a time; closed forms want none.
   const isClosed = ({ k, characters }: SiteBlock): boolean =>
     k === 0 || (characters?.every(({ form }) => form && (form.kind === "step" || alpha === 1)) ?? false);

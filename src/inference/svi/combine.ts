@@ -25,6 +25,7 @@ import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { subsamplingOf } from "../subsampling.ts";
 import { boundsOf, structureOptions } from "./svi.ts";
 
+/** Options of `combine`. */
 export interface CombineOptions extends ProblemOptions {
   /** The fit that was the prior of all shards; by default the model's own priors were. */
   readonly after?: Pick<StoredFit, "state">;

@@ -26,6 +26,7 @@ import { averageShapes, compileSteps, type Steps } from "./steps.ts";
 import { type SubsampledProblem, subsampledProblem } from "./subsampled-problem.ts";
 import { mostChange, trendOf } from "./trend.ts";
 
+/** Options of `svi`. */
 export interface SviOptions extends ProblemOptions {
   /** Default 0. */
   readonly seed?: number;
@@ -63,6 +64,7 @@ export interface SviOptions extends ProblemOptions {
   readonly onStep?: (event: SviStep) => void;
 }
 
+/** What `svi` reports after each step; bounds are in nats. */
 export interface SviStep {
   readonly epoch: number;
   readonly step: number;
