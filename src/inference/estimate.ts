@@ -7,9 +7,11 @@ import type { SiteDraws } from "../posterior/draws.ts";
 import { program } from "../program/program.ts";
 import { parameterSpecs } from "./amortized-plate.ts";
 import { compileDensityBatch } from "./density-batch.ts";
+import { explainNonFinite } from "./diagnose.ts";
 import { BlockDraws } from "./estimate-family.ts";
 import type { InferOptions } from "./fit.ts";
 import { infer } from "./infer.ts";
+import { checkInferOptions } from "./infer-options.ts";
 import { type LbfgsResult, lbfgs, type SmoothFunction } from "./lbfgs.ts";
 import type { Posterior } from "./posterior.ts";
 import { type Problem, problemOf } from "./problem.ts";
@@ -36,6 +38,8 @@ export interface Estimate<R extends Returned = Returned> {
 /** Standard deviation of the move off a point that may be a saddle, and how often such moves may lead on. */
 const NUDGE = 0.03;
 const NUDGES = 10;
+/** Unconstrained, where a parameter is as good as at the end of its support: a scale of 1e-87. */
+const FURTHEST = 200;
 /** Share of the bound by which a fit from beside a minimum must be lower for it to have been none. */
 const LOWER = 1e-7;
 
@@ -46,7 +50,8 @@ const LOWER = 1e-7;
  * start at their `initial`, else at 0 on the unconstrained scale; the fit goes on from saddles. Discrete sites are summed out exactly.
  * For q(θ) as well use `infer`, which treats parameters like any latent site.
  *
- * @throws OptionError where the model has no parameter
+ * @throws OptionError                   where the model has no parameter, or one starts outside of its support
+ * @throws SupportError, NonFiniteError  where the log density is not finite at the start: names the term
  */
 export async function estimate<D, R extends Returned>(
   model: Model<D, R>,
@@ -54,6 +59,7 @@ export async function estimate<D, R extends Returned>(
   options: EstimateOptions,
 ): Promise<Estimate<R>> {
   const { by, ...fitting } = options;
+  checkInferOptions(fitting);
   const { seed = 0 } = fitting;
   if (by !== "ml" && by !== "map") throw new OptionError(`estimate works by "ml" or "map", not ${JSON.stringify(by)}`);
   const problem = (await problemOf(model, data, options)) as unknown as Problem;
@@ -84,13 +90,23 @@ export async function estimate<D, R extends Returned>(
     return total - values.reduce((sum, value) => sum + value, 0) / draws;
   };
   const start = Float64Array.from([...(await firstParameters(problem, seed)), ...q.start()]);
-  const found = await lowest({ dim: start.length, evaluate: negElbo }, start, seed, slicer(options.signal));
+  /** θ and the means of z, as one point of the joint density. */
+  const pointOf = (phi: Float64Array): Float64Array => {
+    const point = new Float64Array(dim);
+    for (const [j, c] of theta.entries()) point[c] = phi[j]!;
+    for (const [c, mean] of q.means(phi.subarray(p))) point[c] = mean;
+    return point;
+  };
+  const ended = await lowest({ dim: start.length, evaluate: negElbo }, start, seed, slicer(options.signal));
+  const point = pointOf(ended.x);
+  if (!Number.isFinite(ended.value)) throw await explainNonFinite(problem, point);
+  const edge = parts.find(({ support, offset, size }) => support.kind !== "real" && point.subarray(offset, offset + size).some((u) => Math.abs(u) > FURTHEST)); // biome-ignore format: one line
+  const found = edge
+    ? { ...ended, converged: false, reason: `param("${edge.name}") runs to the end of its support, and the bound rises all the way: give it a prior, or more data` } // biome-ignore format: one line
+    : ended;
   const reporter = await compileReporter(problem, (realised) =>
     Object.fromEntries(parts.map(({ name }) => [name, realised.values[name]!])),
   );
-  const point = new Float64Array(dim);
-  for (const [j, c] of theta.entries()) point[c] = found.x[j]!;
-  for (const [c, mean] of q.means(found.x.subarray(p))) point[c] = mean;
   const parameters = Object.fromEntries(
     Object.entries(reporter.at(point)).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v.slice() }]),
   );
@@ -118,7 +134,12 @@ async function firstParameters(problem: Problem, seed: number): Promise<Float64A
     body: ({ rng }) => ({ outputs: { first: initialParameters(layout, rng.site("init"), "f64") } }),
   });
   await made.run({}, 1, { seed });
-  return made.outputs.first.read() as Float64Array;
+  const first = made.outputs.first.read() as Float64Array;
+  const outside = layout.places.find(
+    ({ offset, size }) => !first.subarray(offset, offset + size).every(Number.isFinite),
+  );
+  if (outside) throw new OptionError(`param("${outside.name}"): its initial value lies outside of its support`);
+  return first;
 }
 
 /**

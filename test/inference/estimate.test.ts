@@ -170,3 +170,29 @@ describe("where a fit by gradients starts, and where it may stop", () => {
     }
   });
 });
+
+describe("what cannot be estimated is told", () => {
+  const scale = (data: number[], given: object = {}) =>
+    estimate(
+      model(({ observe, param }, { y }: { y: Tensor }) => {
+        observe("y", normal(param("m"), param("s", { support: positive, ...given })), y);
+      }),
+      { y: data },
+      { by: "ml" },
+    );
+
+  test("a likelihood without a maximum has not converged: one value and its sd", async () => {
+    const { converged, reason } = await scale([1]);
+    expect(converged).toBe(false);
+    expect(reason).toContain('param("s") runs to the end of its support');
+  });
+
+  test("a missing value, a start outside of the support, and an option that does not exist", async () => {
+    await expect(scale([1, Number.NaN])).rejects.toThrow('observe("y"): element [2] is NaN');
+    await expect(scale([1, 2], { initial: -1 })).rejects.toThrow(
+      'param("s"): its initial value lies outside of its support',
+    );
+    const unknown = estimate(latentMeans, { y }, { by: "ml", sed: 3 } as never);
+    await expect(unknown).rejects.toThrow('no option "sed"');
+  });
+});

@@ -18,6 +18,7 @@ import { type StoredFit, type SviProgress, saveFit } from "../cavi/stored-fit.ts
 import { type StructureOptions, structureOf } from "../cavi/structure.ts";
 import { type Setting, stateKey, stateShapes } from "../cavi/sweep.ts";
 import { checkObserved } from "../check-observed.ts";
+import { checkOptionNames, type OptionNames, problemOptionNames } from "../option-names.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { type Slice, slicer } from "../slicer.ts";
 import { chooseSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
@@ -63,6 +64,25 @@ export interface SviOptions extends ProblemOptions {
   readonly onStep?: (event: SviStep) => void;
 }
 
+const optionNames: OptionNames<SviOptions> = {
+  ...problemOptionNames,
+  seed: true,
+  plate: true,
+  batch: true,
+  delay: true,
+  forgetting: true,
+  localSweeps: true,
+  localTolerance: true,
+  maxEpochs: true,
+  tolerance: true,
+  logistic: true,
+  groups: true,
+  after: true,
+  from: true,
+  signal: true,
+  onStep: true,
+};
+
 export interface SviStep {
   readonly epoch: number;
   readonly step: number;
@@ -91,6 +111,7 @@ export async function svi<D, R extends Returned>(
   data: DataFor<D>,
   options: SviOptions = {},
 ): Promise<SviFit> {
+  checkOptionNames("svi", options, optionNames);
   return (await sviWithSetting(await problemOf(model, data, options), options)).fit;
 }
 

@@ -177,6 +177,12 @@ describe("elements that go with those of a plate", () => {
       observe("y", normal(sample("mu", normal(0, 1)), 1), y);
     });
     await expect(svi(flat, { y })).rejects.toThrow(/Write the data in a plate/);
+    await expect(svi(topics, data, { maxEpoch: 3 } as never)).rejects.toThrow(
+      'svi has no option "maxEpoch"; there are: ',
+    );
+    await expect(cavi(topics, data, { restart: 3 } as never)).rejects.toThrow(
+      'cavi has no option "restart"; there are: ',
+    );
     await expect(svi(topics, data, { forgetting: 0.5 })).rejects.toThrow(/0\.5 < forgetting/);
   });
 });
