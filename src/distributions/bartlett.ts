@@ -12,9 +12,9 @@ const halves = (df: Tensor, n: number): Tensor =>
     .sub(iota(df, [n], 0, "f64"))
     .mul(0.5);
 
-/** log Γ_n(df / 2) = n (n − 1) / 4 log π + Σ_{j < n} lgamma((df − j) / 2) */
+/** log Γ_n(df / 2) = n (n − 1) / 4 log π + Σ_{j < n} lgamma((df − j) / 2), where df > n − 1; below, where lgamma has values too, NaN. */
 export const logMultivariateGamma = (df: Tensor, n: number): Tensor =>
-  halves(df, n).lgamma().sum(-1).add(((n * (n - 1)) / 4) * Math.log(Math.PI)); // biome-ignore format: the formula
+  where(df.gt(n - 1), halves(df, n).lgamma().sum(-1).add(((n * (n - 1)) / 4) * Math.log(Math.PI)), Number.NaN); // biome-ignore format: the formula
 
 /**
  * Lower triangular A [...batch, n, n] with A Aᵀ from the Wishart distribution of scale I (Bartlett 1933): standard normals below the

@@ -1,4 +1,4 @@
-import { NonFiniteError, OptionError } from "../base/errors.ts";
+import { NonFiniteError, OptionError, SupportError } from "../base/errors.ts";
 import { amortizedFamilies } from "../families/amortized.ts";
 import type { DataFor } from "../model/data.ts";
 import type { Model, Returned } from "../model/model.ts";
@@ -16,7 +16,9 @@ import { aevb } from "./aevb.ts";
 import { AmortizedFit, type Fitted } from "./amortized-fit.ts";
 import { globalSpecs, parameterSpecs, plateLayout } from "./amortized-plate.ts";
 import { type Parts, plateProblem } from "./amortized-program.ts";
+import { explainNonFinite } from "./diagnose.ts";
 import { minibatchAt, stepsPerEpoch } from "./minibatch.ts";
+import { checkOptionNames, type OptionNames, problemOptionNames } from "./option-names.ts";
 import { type EncoderOptions, freeEncoder, networkEncoder } from "./plate-encoder.ts";
 import { type Problem, type ProblemOptions, problemOf } from "./problem.ts";
 
@@ -56,9 +58,36 @@ export interface AmortizeOptions extends ProblemOptions {
   readonly onEvent?: (event: AmortizeEvent) => void;
 }
 
+const optionNames: OptionNames<AmortizeOptions> = {
+  ...problemOptionNames,
+  plate: true,
+  encoder: true,
+  q: true,
+  estimator: true,
+  draws: true,
+  batch: true,
+  epochs: true,
+  learningRate: true,
+  optimizer: true,
+  schedule: true,
+  clip: true,
+  by: true,
+  given: true,
+  seed: true,
+  signal: true,
+  onEvent: true,
+};
+
 const positiveInteger = (name: string, value: number): void => {
   if (!(Number.isInteger(value) && value >= 1))
     throw new OptionError(`${name} is ${value}, but it takes an integer of at least 1`);
+};
+
+const oneOf = (name: string, value: string | undefined, allowed: readonly string[]): void => {
+  if (value !== undefined && !allowed.includes(value))
+    throw new OptionError(
+      `${name} is ${JSON.stringify(value)}, but it must be ${allowed.map((a) => `"${a}"`).join(" or ")}`,
+    );
 };
 
 /**
@@ -69,6 +98,7 @@ const positiveInteger = (name: string, value: number): void => {
  * sites are summed out. A variational autoencoder is this with a network as its likelihood.
  *
  * @throws OptionError     on a plate or options that do not fit the model
+ * @throws SupportError    where data lie outside a likelihood's support, or are missing
  * @throws NonFiniteError  when the bound stops being finite
  */
 export async function amortize<D, R extends Returned>(
@@ -76,7 +106,10 @@ export async function amortize<D, R extends Returned>(
   data: DataFor<D>,
   options: AmortizeOptions,
 ): Promise<AmortizedFit> {
+  checkOptionNames("amortize", options, optionNames);
   const { epochs = 100, draws = 1, seed = 0, given } = options;
+  oneOf("by", options.by, ["ml", "map"]);
+  oneOf("estimator", options.estimator, ["analytic", "generic"]);
   positiveInteger("epochs", epochs);
   positiveInteger("draws", draws);
   const runtime = options.runtime ?? given?.problem.runtime;
@@ -85,8 +118,8 @@ export async function amortize<D, R extends Returned>(
   const { size } = layout;
   const batch = Math.min(options.batch ?? 100, size);
   positiveInteger("batch", batch);
-  const family = amortizedFamilies[options.q ?? "diagonal"]?.(layout.latent);
-  if (!family) throw new OptionError(`q is ${JSON.stringify(options.q)}, but it must be "diagonal" or "full"`);
+  oneOf("q", options.q, Object.keys(amortizedFamilies));
+  const family = amortizedFamilies[options.q ?? "diagonal"](layout.latent);
   if (options.encoder === undefined) {
     throw new OptionError(
       "amortize needs encoder: options of a network, such as { hidden: [64] }, or null for a free q(z_i)",
@@ -218,6 +251,8 @@ async function train(
     const bounds = metrics.negElbo!;
     const bad = bounds.findIndex((x) => !Number.isFinite(x));
     if (bad >= 0) {
+      const cause = await explainNonFinite(problem, new Float64Array(problem.dim));
+      if (cause instanceof SupportError) throw cause;
       throw new NonFiniteError(
         `the bound became ${bounds[bad]} at step ${epoch * perEpoch + bad} (epoch ${epoch + 1} of ${epochs}): ` +
           "lower learningRate, clip the gradient, or look for data of large scale",

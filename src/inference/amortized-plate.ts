@@ -111,7 +111,7 @@ export function globalSpecs({ globals }: PlateLayout): ParameterSpec[] {
 }
 
 /** The model's parameters on unconstrained coordinates, as they were declared. */
-export function parameterSpecs(problem: Problem, { params }: PlateLayout): ParameterSpec[] {
+export function parameterSpecs(problem: Problem, { params }: Pick<PlateLayout, "params">): ParameterSpec[] {
   const bySite = new Map(problem.layout.sites.filter(isLatent).map((site) => [site.name, site]));
   return params.map(({ name, unconstrainedShape, shape, support, initial }) => {
     const { initialise } = bySite.get(name)!;

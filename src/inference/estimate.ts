@@ -1,15 +1,22 @@
 import { OptionError } from "../base/errors.ts";
+import { Generator } from "../base/generator.ts";
 import type { DataFor } from "../model/data.ts";
 import { intervene, type Model, type Returned } from "../model/model.ts";
+import { initialParameters, layoutOf } from "../nn/layout.ts";
 import type { SiteDraws } from "../posterior/draws.ts";
+import { program } from "../program/program.ts";
+import { parameterSpecs } from "./amortized-plate.ts";
 import { compileDensityBatch } from "./density-batch.ts";
+import { explainNonFinite } from "./diagnose.ts";
+import { BlockDraws } from "./estimate-family.ts";
 import type { InferOptions } from "./fit.ts";
-import { fixedNoise } from "./fixed-noise.ts";
 import { infer } from "./infer.ts";
-import { lbfgs } from "./lbfgs.ts";
+import { checkInferOptions } from "./infer-options.ts";
+import { type LbfgsResult, lbfgs, type SmoothFunction } from "./lbfgs.ts";
 import type { Posterior } from "./posterior.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { compileReporter } from "./reported.ts";
+import { type Slice, slicer } from "./slicer.ts";
 
 /** Options of `estimate`. */
 export interface EstimateOptions extends InferOptions {
@@ -29,17 +36,23 @@ export interface Estimate<R extends Returned = Returned> {
   posterior(): Promise<Posterior<R>>;
 }
 
-/** Beyond so many latent coordinates q has a diagonal covariance. */
-const MOST_FULL = 60;
-const START_SD = 0.3;
+/** Standard deviation of the move off a point that may be a saddle, and how often such moves may lead on. */
+const NUDGE = 0.03;
+const NUDGES = 10;
+/** Unconstrained, where a parameter is as good as at the end of its support: a scale of 1e-87. */
+const FURTHEST = 200;
+/** Share of the bound by which a fit from beside a minimum must be lower for it to have been none. */
+const LOWER = 1e-7;
 
 /**
  * Estimates the `param` sites of a model and integrates out its `sample` sites: the ELBO is maximised in θ and q(z) together
  * (variational EM: Neal and Hinton 1998), with q a Gaussian on unconstrained coordinates and its expectation taken over fixed draws
- * that are exact for quadratics. Discrete sites are summed out exactly. For q(θ) as well use `infer`, which treats parameters
- * like any latent site.
+ * that are exact for quadratics. Beyond 60 latent coordinates q has covariances within each element of a plate alone. Parameters
+ * start at their `initial`, else at 0 on the unconstrained scale; the fit goes on from saddles. Discrete sites are summed out exactly.
+ * For q(θ) as well use `infer`, which treats parameters like any latent site.
  *
- * @throws OptionError where the model has no parameter
+ * @throws OptionError                   where the model has no parameter, or one starts outside of its support
+ * @throws SupportError, NonFiniteError  where the log density is not finite at the start: names the term
  */
 export async function estimate<D, R extends Returned>(
   model: Model<D, R>,
@@ -47,72 +60,54 @@ export async function estimate<D, R extends Returned>(
   options: EstimateOptions,
 ): Promise<Estimate<R>> {
   const { by, ...fitting } = options;
+  checkInferOptions(fitting);
   const { seed = 0 } = fitting;
   if (by !== "ml" && by !== "map") throw new OptionError(`estimate works by "ml" or "map", not ${JSON.stringify(by)}`);
   const problem = (await problemOf(model, data, options)) as unknown as Problem;
   const { coordinates, dim } = problem;
-  const indices = (kind: "param" | "sample") =>
-    coordinates
-      .filter((c) => c.kind === kind)
-      .flatMap(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i));
-  const [theta, latent] = [indices("param"), indices("sample")];
+  const parts = coordinates.filter((c) => c.kind === "param");
+  const theta = parts.flatMap(({ offset, size }) => Array.from({ length: size }, (_, i) => offset + i));
   if (!theta.length)
     throw new OptionError('estimate needs a parameter: declare θ by param("name", …); sample sites are integrated out');
-  const k = latent.length;
-  const full = k <= MOST_FULL;
-  const draws = k === 0 ? 1 : full ? Math.max(32, 4 * k) : 64;
-  const noise = k === 0 ? new Float64Array() : fixedNoise(draws, k, seed);
+  const q = new BlockDraws(problem, seed);
+  const { draws } = q;
   const target = { ...problem, logDensity: (u: never, inputs: never) => problem.logJoint(u, inputs, by) };
   const batch = await compileDensityBatch(target, draws);
-  const factors = full ? (k * (k + 1)) / 2 : k;
   const p = theta.length;
   const x = new Float64Array(draws * dim);
   const values = new Float64Array(draws);
   const gradients = new Float64Array(draws * dim);
-  /** φ = (θ, mean, factor of the covariance by rows, its diagonal as logarithms). */
+  /** φ = (θ, parameters of q). */
   const negElbo = (phi: Float64Array, gradient: Float64Array): number => {
-    const at = (i: number) => p + k + (full ? (i * (i + 1)) / 2 : i);
-    for (let s = 0; s < draws; s++) {
-      for (const [j, c] of theta.entries()) x[s * dim + c] = phi[j]!;
-      for (const [i, c] of latent.entries()) {
-        let z = phi[p + i]!;
-        if (full) {
-          for (let j = 0; j < i; j++) z += phi[at(i) + j]! * noise[s * k + j]!;
-          z += Math.exp(phi[at(i) + i]!) * noise[s * k + i]!;
-        } else z += Math.exp(phi[at(i)]!) * noise[s * k + i]!;
-        x[s * dim + c] = z;
-      }
-    }
+    for (let s = 0; s < draws; s++) for (const [j, c] of theta.entries()) x[s * dim + c] = phi[j]!;
+    q.write(phi.subarray(p), x, dim);
     batch.evaluate(x, values, gradients);
-    gradient.fill(0);
-    let total = 0;
-    for (let s = 0; s < draws; s++) {
-      total -= values[s]! / draws;
-      const g = (c: number) => -gradients[s * dim + c]! / draws;
-      for (const [j, c] of theta.entries()) gradient[j]! += g(c);
-      for (const [i, c] of latent.entries()) {
-        gradient[p + i]! += g(c);
-        const own = full ? at(i) + i : at(i);
-        if (full) for (let j = 0; j < i; j++) gradient[at(i) + j]! += g(c) * noise[s * k + j]!;
-        gradient[own]! += g(c) * noise[s * k + i]! * Math.exp(phi[own]!);
-      }
+    const total = q.negEntropy(phi.subarray(p), gradients, dim, gradient.subarray(p));
+    for (const [j, c] of theta.entries()) {
+      let slope = 0;
+      for (let s = 0; s < draws; s++) slope -= gradients[s * dim + c]! / draws;
+      gradient[j] = slope;
     }
-    for (let i = 0; i < k; i++) {
-      const own = full ? at(i) + i : at(i);
-      total -= phi[own]! + 0.5 * (1 + Math.log(2 * Math.PI));
-      gradient[own]! -= 1;
-    }
-    return total;
+    return total - values.reduce((sum, value) => sum + value, 0) / draws;
   };
-  const start = new Float64Array(p + k + factors);
-  for (let i = 0; i < k; i++) start[p + k + (full ? (i * (i + 1)) / 2 + i : i)] = Math.log(START_SD);
-  const found = lbfgs({ dim: start.length, evaluate: negElbo }, start, { maxIterations: 5000, gradientTolerance: 1e-8, valueTolerance: 1e-13 }); // biome-ignore format: one line
+  const start = Float64Array.from([...(await firstParameters(problem, seed)), ...q.start()]);
+  /** θ and the means of z, as one point of the joint density. */
+  const pointOf = (phi: Float64Array): Float64Array => {
+    const point = new Float64Array(dim);
+    for (const [j, c] of theta.entries()) point[c] = phi[j]!;
+    for (const [c, mean] of q.means(phi.subarray(p))) point[c] = mean;
+    return point;
+  };
+  const ended = await lowest({ dim: start.length, evaluate: negElbo }, start, seed, slicer(options.signal));
+  const point = pointOf(ended.x);
+  if (!Number.isFinite(ended.value)) throw await explainNonFinite(problem, point);
+  const edge = parts.find(({ support, offset, size }) => support.kind !== "real" && point.subarray(offset, offset + size).some((u) => Math.abs(u) > FURTHEST)); // biome-ignore format: one line
+  const found = edge
+    ? { ...ended, converged: false, reason: `param("${edge.name}") runs to the end of its support, and the bound rises all the way: give it a prior, or more data` } // biome-ignore format: one line
+    : ended;
   const reporter = await compileReporter(problem, (realised) =>
-    Object.fromEntries(coordinates.filter((c) => c.kind === "param").map(({ name }) => [name, realised.values[name]!])),
+    Object.fromEntries(parts.map(({ name }) => [name, realised.values[name]!])),
   );
-  const point = new Float64Array(dim);
-  for (const [j, c] of theta.entries()) point[c] = found.x[j]!;
-  for (const [i, c] of latent.entries()) point[c] = found.x[p + i]!;
   const parameters = Object.fromEntries(
     Object.entries(reporter.at(point)).map(([name, v]) => [name, { shape: reporter.shapes[name]!, values: v.slice() }]),
   );
@@ -128,6 +123,49 @@ export async function estimate<D, R extends Returned>(
       return infer(intervene(model, fixed as never), data, fitting);
     },
   };
+}
+
+/** θ where the model's text starts it, else 0, unconstrained. */
+async function firstParameters(problem: Problem, seed: number): Promise<Float64Array> {
+  const { runtime, deterministic, coordinates } = problem;
+  const layout = layoutOf(parameterSpecs(problem, { params: coordinates.filter((c) => c.kind === "param") }));
+  const made = await program({
+    runtime,
+    deterministic,
+    body: ({ rng }) => ({ outputs: { first: initialParameters(layout, rng.site("init"), "f64") } }),
+  });
+  await made.run({}, 1, { seed });
+  const first = made.outputs.first.read() as Float64Array;
+  const outside = layout.places.find(
+    ({ offset, size }) => !first.subarray(offset, offset + size).every(Number.isFinite),
+  );
+  if (outside) throw new OptionError(`param("${outside.name}"): its initial value lies outside of its support`);
+  return first;
+}
+
+/**
+ * A minimum by L-BFGS. At a saddle the gradient vanishes as well: where all loadings of a factor are 0, nothing says which way they
+ * should go. So it goes on from beside each point that it finds, until it comes back.
+ */
+async function lowest(fn: SmoothFunction, start: Float64Array, seed: number, slice: Slice): Promise<LbfgsResult> {
+  const search = (from: Float64Array) =>
+    lbfgs(fn, from, { maxIterations: 5000, gradientTolerance: 1e-8, valueTolerance: 1e-13 });
+  let best = search(start);
+  for (let round = 0; best.converged; round++) {
+    await slice();
+    const generator = new Generator(seed, "estimate", round);
+    const next = search(best.x.map((v) => v + NUDGE * generator.normal()));
+    const isLower = next.value < best.value - LOWER * Math.max(1, Math.abs(best.value));
+    if (!isLower) break;
+    best = next;
+    if (round >= NUDGES)
+      return {
+        ...best,
+        converged: false,
+        reason: "from beside each point where it came to rest, the fit went on to a better one",
+      };
+  }
+  return best;
 }
 
 /** Values as nested arrays; a scalar as a number. */

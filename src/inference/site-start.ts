@@ -11,6 +11,8 @@ const DRAWS = 256;
 const SCORES = 512;
 /** Of a search each: after it, q has other units. */
 const ROUNDS = 25;
+/** Free numbers at which families are looked for that have a density: as a logarithm, 55. */
+const HIGHEST = 4;
 /** Elements with more free numbers than this are scaled number by number. */
 const MOST_JOINT = 6;
 
@@ -48,7 +50,7 @@ export async function siteStart(
           s.logProb(raw.narrow(0, s.from, s.elements * s.width), u.narrow(1, s.at, s.size)),
         );
         // Draws outside of what a narrower q reaches do not count.
-        const cross = logQ.map((l) => where(l.gt(-Infinity), l, 0).mean()).reduce((a, b) => a.add(b)).neg(); // biome-ignore format: short
+        const cross = logQ.map((l) => where(l.eq(-Infinity), 0, l).mean()).reduce((a, b) => a.add(b)).neg(); // biome-ignore format: short
         return { outputs: { cross, slope: gradient(cross, [raw])[0]! } };
       },
     }),
@@ -74,7 +76,13 @@ export async function siteStart(
     scored.call({ raw }, seed);
     return factorsOf(product, scored.outputs.scores.read() as Float64Array);
   };
-  let base = beginning(product, near);
+  let base = beginning(product, near, 0);
+  for (let level = 1; level <= HIGHEST; level++) {
+    at.values.set(base);
+    fit.step();
+    if (Number.isFinite(value.values[0]!) && slope.values.every(Number.isFinite)) break;
+    base = beginning(product, near, level);
+  }
   let before = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round++) {
     const scaling = { base, factors: factorsAt(base) };
@@ -100,9 +108,17 @@ export async function siteStart(
   return { base, factors: factorsAt(base) };
 }
 
-/** Gaussians where they belong; families of the user's with all their free numbers 0, from where the search leads them. */
-function beginning({ sites, rawSize }: SiteProduct, near: Pick<Approximation, "mean" | "sd">): Float64Array {
-  const raw = new Float64Array(rawSize);
+/**
+ * Gaussians where they belong; families of the user's with all their free numbers 0, from where the search leads them, or higher where
+ * there is no such member: a Wishart of n rows has more than n − 1 degrees of freedom.
+ */
+function beginning(
+  { sites, rawSize }: SiteProduct,
+  near: Pick<Approximation, "mean" | "sd">,
+  level: number,
+): Float64Array {
+  // biome-ignore format: one line
+  const raw = new Float64Array(rawSize).fill(level);
   for (const { family, from, at, size } of sites) {
     if (family !== "normal (unconstrained)") continue;
     for (let j = 0; j < size; j++) raw.set([near.mean[at + j]!, Math.log(near.sd[at + j]!)], from + 2 * j);

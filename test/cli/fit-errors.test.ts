@@ -75,7 +75,7 @@ const cases: Case[] = [
   ["an empty data file", ["normal.ts", "--data", "empty.json"], 1, `empty.json is not JSON: it is empty. Write one object, such as ${example}.`],
   ["NaN in JSON", ["normal.ts", "--data", "nan.json"], 1, "nan.json is not JSON: line 3 has NaN, which JSON has no number for. Write null for what is missing, and large finite numbers for bounds."],
   ["a field that is missing", ["normal.ts", "--data", "other.json"], 2, "normal.ts:3: the model reads data.y, but the data hold x, N. Give it, or rename it in the model."],
-  ["ragged rows", ["normal.ts", "--data", "ragged.json"], 1, "normal.ts:3: data.y[1] has 1 elements, but the rows before it have 2. Ragged data go into one flat array with an index array beside it that names each element's group."],
+  ["ragged rows", ["normal.ts", "--data", "ragged.json"], 1, "normal.ts:3: data.y[1] has 1 element, but the rows before it have 2. Ragged data go into one flat array with an index array beside it that names each element's group."],
   ["a missing value", ["normal.ts", "--data", "hole.json"], 1, 'observe("y"): element [2] is NaN. Data must be finite numbers: leave out or impute what is missing, or fit by coordinate ascent (method: "cavi"), for which it counts for nothing.'],
   ["a field that is null", ["normal.ts", "--data", "none.json"], 2, 'normal.ts:5: observe("y") needs a value as its third argument: it was given null'],
   ["a field that is text", ["normal.ts", "--data", "text.json"], 2, 'normal.ts:5: observe("y") takes numbers or a tensor as its third argument, not "1, 2, 3"'],

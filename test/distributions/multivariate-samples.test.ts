@@ -9,15 +9,17 @@ import { multivariateNormal } from "../../src/distributions/multivariate-normal.
 import { multivariateStudentT } from "../../src/distributions/multivariate-student-t.ts";
 import { wishart } from "../../src/distributions/wishart.ts";
 import { gradient } from "../../src/program/program.ts";
+import { stack } from "../../src/tensor/functions.ts";
 import {
   cholesky,
   diagonal,
+  identity,
   inverseFromCholesky,
   logDetCholesky,
   triangularSolveVector,
 } from "../../src/tensor/linalg.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
-import { evaluate } from "../evaluate.ts";
+import { evaluate, given } from "../evaluate.ts";
 
 const DRAWS = 20_000;
 const of = (d: unknown): Distribution => d as Distribution;
@@ -232,4 +234,19 @@ describe("draws of the multinomial distribution", () => {
     const expected = p.flatMap((a, i) => p.map((b, j) => total * (total - 1) * a * b + (i === j ? total * a : 0)));
     expectMeans(products!, expected, "products");
   });
+});
+
+// lgamma has values at negative arguments, so that the formula alone would give a density where there is no distribution.
+test.each([
+  ["wishart", wishart],
+  ["inverseWishart", inverseWishart],
+] as const)("a %s of three rows has no density at two degrees of freedom or fewer", async (_, family) => {
+  const { densities } = await evaluate({ df: given([4], [0.7, 1.5, 2, 2.1]) }, ({ df }) => {
+    const rows = Array.from({ length: 4 }, (_, i) => {
+      const unit = identity(df, 3);
+      return family.logProb(unit, { df: df.narrow(0, i, 1).reshape([]), scale: unit } as never);
+    });
+    return { densities: stack(rows, 0) };
+  });
+  expect(densities!.map(Number.isFinite)).toEqual([false, false, false, true]);
 });

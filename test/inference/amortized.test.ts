@@ -314,6 +314,9 @@ describe("mistakes are told", () => {
     ["a plate that is not there", { plate: "units" }, 'amortize takes a plate at the outer level of the model, and "units" is none: there is "unit". Of nested plates take the outermost.'],
     ["no encoder", { encoder: undefined }, "amortize needs encoder: options of a network, such as { hidden: [64] }, or null for a free q(z_i)"],
     ["another q", { q: "banded" }, 'q is "banded", but it must be "diagonal" or "full"'],
+    ["another way to estimate", { by: "mle" }, 'by is "mle", but it must be "ml" or "map"'],
+    ["another estimator", { estimator: "score" }, 'estimator is "score", but it must be "analytic" or "generic"'],
+    ["an option that does not exist", { epoch: 3 }, 'amortize has no option "epoch"; there are: '],
     ["a batch of nothing", { batch: 0 }, "batch is 0, but it takes an integer of at least 1"],
   ])("%s", async (_what, changed, message) => {
     await expect(attempt(nested as never, changed)).rejects.toThrow(message);
@@ -325,6 +328,11 @@ describe("mistakes are told", () => {
     await expect(free.encode({ y: [[1, 2]] })).rejects.toThrow(
       "this fit has parameters of q for each element of its own data, and none for other data: amortize with an encoder",
     );
+  });
+
+  test("a missing value has its address", async () => {
+    const gap = amortize(nested as never, { y: [[0, 1], [2, Number.NaN]] } as never, { plate: "unit", encoder: linear, runtime }); // biome-ignore format: one line
+    await expect(gap).rejects.toThrow('observe("y"): element [2,2] is NaN');
   });
 
   test("a parameter of each element, and a plate without anything to infer", async () => {

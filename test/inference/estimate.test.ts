@@ -4,6 +4,7 @@ import {
   halfNormal,
   infer,
   logEvidence,
+  matvec,
   model,
   naiveLogEvidence,
   normal,
@@ -127,5 +128,71 @@ describe("the evidence of a Gaussian mean", () => {
     const found = await naiveLogEvidence(location, { y }, { draws: 20_000 });
     expect(found.standardError).toBeGreaterThan(0.01);
     expect(Math.abs(found.logEvidence - exact)).toBeLessThan(4 * found.standardError);
+  });
+});
+
+/** x_i = W z_i + m + sigma · noise, probabilistic principal components. */
+const components = model(({ sample, observe, plate, param }, { x }: { x: Tensor }) => {
+  const [rows, width] = x.shape as [number, number];
+  const w = param("w", { shape: [width, 2] });
+  const m = param("m", { shape: [width] });
+  const sigma = param("sigma", { support: positive });
+  plate("row", rows, (i) => observe("x", normal(matvec(w, sample("z", normal(0, 1), [2])).add(m), sigma), x.at(i)));
+});
+
+describe("where a fit by gradients starts, and where it may stop", () => {
+  const wave = (f: number, i: number) => Math.SQRT2 * Math.sin(f * i + f);
+  /** Orthogonal columns, by sines of different periods: variances 5, 2, 0.3 and 0.1 about the means 1, 2, 3 and 4. */
+  const rows = (n: number) =>
+    Array.from({ length: n }, (_, i) => [5, 2, 0.3, 0.1].map((v, j) => j + 1 + Math.sqrt(v) * wave((2 * Math.PI * (j + 1)) / n, i))); // biome-ignore format: one line
+
+  // Tipping and Bishop 1999, eq. 7 and 8: sigma² is the mean of the variances left out; the bound is log p there.
+  test.each([20, 150])(
+    "loadings that start at 0, where the gradient vanishes, end at the components of %i rows",
+    async (n) => {
+      const { parameters, negElbo, converged } = await estimate(components, { x: rows(n) }, { by: "ml" });
+      expect(converged).toBe(true);
+      expect(parameters.sigma!.values[0]! ** 2).toBeCloseTo(0.2, 3);
+      const exact = (n / 2) * (4 * Math.log(2 * Math.PI) + Math.log(5) + Math.log(2) + 2 * Math.log(0.2) + 4);
+      expect(negElbo / n).toBeCloseTo(exact / n, 5);
+      for (const [j, value] of parameters.m!.values.entries()) expect(value).toBeCloseTo(j + 1, 3);
+    },
+  );
+
+  test("a parameter starts where the model's text says", async () => {
+    const square = (initial: number) =>
+      model(({ observe, param }) => {
+        observe("y", normal(param("root", { initial }).square(), 1), 9);
+      });
+    for (const initial of [-1, 1]) {
+      const { parameters } = await estimate(square(initial), {}, { by: "ml" });
+      expect(parameters.root!.values[0]).toBeCloseTo(3 * initial, 4);
+    }
+  });
+});
+
+describe("what cannot be estimated is told", () => {
+  const scale = (data: number[], given: object = {}) =>
+    estimate(
+      model(({ observe, param }, { y }: { y: Tensor }) => {
+        observe("y", normal(param("m"), param("s", { support: positive, ...given })), y);
+      }),
+      { y: data },
+      { by: "ml" },
+    );
+
+  test("a likelihood without a maximum has not converged: one value and its sd", async () => {
+    const { converged, reason } = await scale([1]);
+    expect(converged).toBe(false);
+    expect(reason).toContain('param("s") runs to the end of its support');
+  });
+
+  test("a missing value, a start outside of the support, and an option that does not exist", async () => {
+    await expect(scale([1, Number.NaN])).rejects.toThrow('observe("y"): element [2] is NaN');
+    await expect(scale([1, 2], { initial: -1 })).rejects.toThrow(
+      'param("s"): its initial value lies outside of its support',
+    );
+    const unknown = estimate(latentMeans, { y }, { by: "ml", sed: 3 } as never);
+    await expect(unknown).rejects.toThrow('no option "sed"');
   });
 });

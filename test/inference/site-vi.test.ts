@@ -151,6 +151,17 @@ describe("q by site", () => {
     expect(fit.negElbo).toBeCloseTo(0, 3);
   });
 
+  test("a Wishart of four rows begins where it has a density, beyond three degrees of freedom", async () => {
+    const square = (on: number, off: number) => [0, 1, 2, 3].map((i) => [0, 1, 2, 3].map((j) => (i === j ? on : off)));
+    const m = model(({ sample }) => {
+      sample("w", wishart(9, square(1, 0.2)));
+    });
+    const fit = await fitted(m, {}, { w: wishart });
+    expect(fit.converged, fit.reason).toBe(true);
+    expect(fit.sites.w!.params.df!.values[0]).toBeCloseTo(9, 3);
+    expect(fit.negElbo).toBeCloseTo(0, 6);
+  });
+
   test("a family without a reparameterisation is fitted by the score function", async () => {
     const q = { rate: { ...gamma, name: "gamma", reparameterised: null } };
     const fit = await fitted(rateModel, { n: counts }, q);

@@ -7,6 +7,7 @@ import { latentSites } from "../../model/terms.ts";
 import { full } from "../../tensor/functions.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { checkObserved } from "../check-observed.ts";
+import { checkOptionNames, type OptionNames, problemOptionNames } from "../option-names.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { slicer } from "../slicer.ts";
 import { possibleSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
@@ -75,6 +76,23 @@ export interface CaviOptions extends ProblemOptions {
   readonly onSweep?: (event: { readonly restart: number; readonly sweep: number; readonly elbo: number }) => void;
 }
 
+const optionNames: OptionNames<CaviOptions> = {
+  ...problemOptionNames,
+  seed: true,
+  restarts: true,
+  tolerance: true,
+  maxSweeps: true,
+  temperatures: true,
+  logistic: true,
+  after: true,
+  plate: true,
+  groups: true,
+  gradient: true,
+  gradientDraws: true,
+  signal: true,
+  onSweep: true,
+};
+
 /** q, fitted by coordinate ascent. */
 export interface CaviFit extends StoredFit {
   /** Whether q is one factor: where it is, and no bound stands in the model, q is the posterior itself. */
@@ -110,6 +128,7 @@ export async function cavi<D, R extends Returned>(
   data: DataFor<D>,
   options: CaviOptions = {},
 ): Promise<CaviFit> {
+  checkOptionNames("cavi", options, optionNames);
   return fitCavi(await problemOf(model, data, options), options);
 }
 

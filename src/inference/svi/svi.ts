@@ -13,13 +13,14 @@ import { NO_GRADIENTS } from "../cavi/gradient-sites.ts";
 import { readGroups } from "../cavi/groups.ts";
 import { type Division, dividedBy } from "../cavi/local-sweeps.ts";
 import { boundText, isBound } from "../cavi/moments.ts";
-import { startsOf } from "../cavi/start.ts";
+import { kindsOf, startsOf } from "../cavi/start.ts";
 import { type StoredFit, type SviProgress, saveFit } from "../cavi/stored-fit.ts";
 import { type StructureOptions, structureOf } from "../cavi/structure.ts";
 import { type Setting, stateKey, stateShapes } from "../cavi/sweep.ts";
 import { checkObserved } from "../check-observed.ts";
+import { checkOptionNames, type OptionNames, problemOptionNames } from "../option-names.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
-import { slicer } from "../slicer.ts";
+import { type Slice, slicer } from "../slicer.ts";
 import { chooseSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
 import { Batches, type BatchRows } from "./batches.ts";
 import { averageShapes, compileSteps, type Steps } from "./steps.ts";
@@ -64,6 +65,25 @@ export interface SviOptions extends ProblemOptions {
   readonly onStep?: (event: SviStep) => void;
 }
 
+const optionNames: OptionNames<SviOptions> = {
+  ...problemOptionNames,
+  seed: true,
+  plate: true,
+  batch: true,
+  delay: true,
+  forgetting: true,
+  localSweeps: true,
+  localTolerance: true,
+  maxEpochs: true,
+  tolerance: true,
+  logistic: true,
+  groups: true,
+  after: true,
+  from: true,
+  signal: true,
+  onStep: true,
+};
+
 /** What `svi` reports after each step; bounds are in nats. */
 export interface SviStep {
   readonly epoch: number;
@@ -93,6 +113,7 @@ export async function svi<D, R extends Returned>(
   data: DataFor<D>,
   options: SviOptions = {},
 ): Promise<SviFit> {
+  checkOptionNames("svi", options, optionNames);
   return (await sviWithSetting(await problemOf(model, data, options), options)).fit;
 }
 
@@ -123,13 +144,13 @@ export async function sviWithSetting<R extends Returned>(
   }
   const seed = options.seed ?? before?.seed ?? 0;
   const batches = new Batches(sub, batch, seed);
+  const slice = slicer(signal);
   const machine = new Machine(problem, sub, options);
   machine.tables = before?.tables ?? true;
   await machine.build(before?.sizes ?? batches.sizesFor(0));
   if (from) machine.restore(from);
-  else await machine.begin(seed);
+  else await machine.begin(seed, batches, slice);
 
-  const slice = slicer(signal);
   /** The bound with the local factors of a batch at their optima. */
   const boundOf = async (rows: readonly BatchRows[]): Promise<{ local: number; all: number }> => {
     machine.problem.choose(rows);
@@ -248,6 +269,10 @@ async function wholeSetting(problem: Problem, sub: Subsampling, options: SviOpti
   return { problem: all, structure, bounds: boundsOf(options), buffers, earlier: new Map(), noise: new Map() };
 }
 
+/** Sweeps over one batch by which starts are compared. */
+const TRIAL = 10;
+const TRIAL_TOLERANCE = 1e-4;
+
 /** The compiled steps of a fit, made anew where a batch needs more room. */
 class Machine {
   problem!: SubsampledProblem;
@@ -316,12 +341,40 @@ class Machine {
     );
   }
 
-  /** Global factors at their priors, moved off them as cavi does. */
-  async begin(seed: number): Promise<void> {
-    const { setting, division } = this;
-    const fresh = setting.earlier.size ? [] : division.global;
-    const starts = await startsOf(setting, fresh, { seed, kinds: ["all"], chosen: division.global });
-    starts.begin(0, 0);
+  /**
+   * Global factors at their priors, moved off them as cavi does. Components of a mixture begin where the first batch suits them best, by
+   * the starts that cavi tries; what each element of a plate shares out by itself, as a document its topics, is not settled by one batch.
+   */
+  async begin(seed: number, batches: Batches, slice: Slice): Promise<void> {
+    const { global, local } = this.division;
+    const isFirst = !this.setting.earlier.size;
+    const isShared = local.some((b) => b.family === "dirichlet");
+    const kinds = isFirst && !isShared ? kindsOf(this.setting.structure.blocks) : [];
+    if (kinds.length <= 1) {
+      const fresh = isFirst ? global : [];
+      (await startsOf(this.setting, fresh, { seed, kinds: ["all"], chosen: global })).begin(0, 0);
+      return;
+    }
+    const rows = batches.rowsOf(0, 0);
+    await this.makeRoom(rows);
+    const { setting, steps } = this;
+    this.problem.choose(batches.held(rows, this.sizes, batches.plates[0]!.size / rows[0]!.length));
+    const starts = await startsOf(setting, setting.structure.blocks, { seed, kinds });
+    let best: { readonly bound: number; readonly state: [string, Float64Array][] } | null = null;
+    for (let attempt = 0; attempt < starts.tries; attempt++) {
+      starts.begin(0, attempt);
+      let bound = -Infinity;
+      for (let n = 0; n < TRIAL; n++) {
+        steps.moveGlobal(1);
+        steps.local.start();
+        bound = steps.local.solve(TRIAL, TRIAL_TOLERANCE) + steps.local.globalPart();
+        await slice();
+      }
+      if (isBound(bound) && !(best && best.bound >= bound)) best = { bound, state: this.kept() };
+    }
+    if (!best) starts.begin(0, 0);
+    for (const [key, values] of best?.state ?? []) this.lasting[key]?.write(values);
+    for (const buffer of Object.values(this.averages)) buffer.view().fill(0);
   }
 
   /** @throws OptionError where the fit is of another model */

@@ -177,6 +177,12 @@ describe("elements that go with those of a plate", () => {
       observe("y", normal(sample("mu", normal(0, 1)), 1), y);
     });
     await expect(svi(flat, { y })).rejects.toThrow(/Write the data in a plate/);
+    await expect(svi(topics, data, { maxEpoch: 3 } as never)).rejects.toThrow(
+      'svi has no option "maxEpoch"; there are: ',
+    );
+    await expect(cavi(topics, data, { restart: 3 } as never)).rejects.toThrow(
+      'cavi has no option "restart"; there are: ',
+    );
     await expect(svi(topics, data, { forgetting: 0.5 })).rejects.toThrow(/0\.5 < forgetting/);
   });
 });
@@ -196,4 +202,25 @@ test("parameters that are estimated end at the optimum of all data, not at a mea
   // Which is which is a matter of the start.
   const values = [whole, fit].map((f) => ["low", "high"].map((name) => f.factors[name]!.parameters.value!.values[0]!).sort((a, b) => a - b)); // biome-ignore format: one line
   for (const [i, value] of values[0]!.entries()) expect(values[1]![i]).toBeCloseTo(value, 1);
+});
+
+// Three groups of unequal sizes, and normal components whose means and precisions are unknown: from random starts near 0 two of them merge.
+test("components of a mixture begin where a batch suits them: from nearly each seed it ends at the best bound of many starts", async () => {
+  const values = Array.from({ length: 600 }, (_, i) => [-4, -4, -4, 0, 0, 0, 5, 5, 5, 5][i % 10]! + g.normal());
+  const three = model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+    const weights = sample("weights", dirichlet([1, 1, 1]));
+    const mu = plate("component", 3, () => sample("mu", normal(0, 10)));
+    const tau = plate("noise", 3, () => sample("tau", gamma(1, 1)));
+    plate("n", 600, (i) => {
+      const z = sample("z", categorical(weights));
+      observe("y", normal({ mean: mu.at(z), precision: tau.at(z) }), y.at(i));
+    });
+  });
+  const best = await cavi(three, { y: values }, { restarts: 10 });
+  let ended = 0;
+  for (let seed = 0; seed < 10; seed++) {
+    const fit = await svi(three, { y: values }, { plate: "n", batch: 50, seed });
+    if (best.elbo - fit.elbo < 0.5) ended++;
+  }
+  expect(ended).toBeGreaterThanOrEqual(8);
 });
