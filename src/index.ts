@@ -113,7 +113,8 @@ export { type SiteViFit, type SiteViOptions, siteVi } from "./inference/site-vi.
 export { type StochasticViOptions, stochasticVi } from "./inference/stochastic-vi.ts";
 export { compareSupports, type SupportRelation } from "./inference/supports.ts";
 export { type Combined, type CombineOptions, combine } from "./inference/svi/combine.ts";
-export { type SviFit, type SviOptions, type SviStep, svi } from "./inference/svi/svi.ts";
+export type { SviOptions, SviStep } from "./inference/svi/options.ts";
+export { type SviFit, svi } from "./inference/svi/svi.ts";
 export type { Target } from "./inference/target.ts";
 export type { Context, ParamOptions, PlateOptions } from "./model/context.ts";
 export type { DataFor, Numbers } from "./model/data.ts";

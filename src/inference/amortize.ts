@@ -112,6 +112,9 @@ export async function amortize<D, R extends Returned>(
   oneOf("estimator", options.estimator, ["analytic", "generic"]);
   positiveInteger("epochs", epochs);
   positiveInteger("draws", draws);
+  const { learningRate = 1 } = options;
+  if (!(learningRate > 0 && Number.isFinite(learningRate)))
+    throw new OptionError(`learningRate is ${learningRate}, but it takes a number above 0`);
   const runtime = options.runtime ?? given?.problem.runtime;
   const problem = (await problemOf(model, data, { ...options, runtime })) as unknown as Problem;
   const layout = plateLayout(problem, options.plate);

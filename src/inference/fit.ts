@@ -18,7 +18,7 @@ import type { SiteFamilies } from "./site-choice.ts";
 import { type Slice, slicer } from "./slicer.ts";
 import type { StochasticViEvent, StochasticViOptions } from "./stochastic-vi.ts";
 import { factorOf, studentT } from "./student-t.ts";
-import type { SviOptions } from "./svi/svi.ts";
+import type { SviOptions } from "./svi/options.ts";
 
 /** The names that `method` of `infer` and `--method` take. */
 export const methods = [

@@ -27,7 +27,7 @@ import { siteVi } from "./site-vi.ts";
 import { stochasticVi } from "./stochastic-vi.ts";
 import { factorOf } from "./student-t.ts";
 import { sviApproximation } from "./svi/approximation.ts";
-import type { SviOptions } from "./svi/svi.ts";
+import type { SviOptions } from "./svi/options.ts";
 
 function mostMissed({ points, count, rawLogWeights }: WeightedDraws): Float64Array | null {
   const dim = points.length / count;

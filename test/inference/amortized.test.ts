@@ -315,6 +315,7 @@ describe("mistakes are told", () => {
     ["no encoder", { encoder: undefined }, "amortize needs encoder: options of a network, such as { hidden: [64] }, or null for a free q(z_i)"],
     ["another q", { q: "banded" }, 'q is "banded", but it must be "diagonal" or "full"'],
     ["another way to estimate", { by: "mle" }, 'by is "mle", but it must be "ml" or "map"'],
+    ["steps the wrong way", { learningRate: -1 }, "learningRate is -1, but it takes a number above 0"],
     ["another estimator", { estimator: "score" }, 'estimator is "score", but it must be "analytic" or "generic"'],
     ["an option that does not exist", { epoch: 3 }, 'amortize has no option "epoch"; there are: '],
     ["a batch of nothing", { batch: 0 }, "batch is 0, but it takes an integer of at least 1"],

@@ -1,6 +1,7 @@
 import { approximationOf, type CaviApproximation, refuseEstimated } from "../cavi/approximation.ts";
 import type { Problem } from "../problem.ts";
-import { type SviOptions, sviWithSetting } from "./svi.ts";
+import type { SviOptions } from "./options.ts";
+import { sviWithSetting } from "./svi.ts";
 
 /** Stochastic variational inference as a method of `infer`. */
 export async function sviApproximation(problem: Problem, options: SviOptions = {}): Promise<CaviApproximation> {

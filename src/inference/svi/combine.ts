@@ -23,7 +23,7 @@ import {
 } from "../cavi/sweep.ts";
 import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
 import { subsamplingOf } from "../subsampling.ts";
-import { boundsOf, structureOptions } from "./svi.ts";
+import { boundsOf, structureOptions } from "./options.ts";
 
 /** Options of `combine`. */
 export interface CombineOptions extends ProblemOptions {

@@ -1,98 +1,24 @@
 import { NonFiniteError, OptionError } from "../../base/errors.ts";
 import { sizeOf } from "../../base/shape.ts";
-import type { Buffer } from "../../engine/runtime.ts";
 import type { DataFor } from "../../model/data.ts";
 import type { Model, Returned } from "../../model/model.ts";
-import type { Block } from "../cavi/blocks/block.ts";
-import { anyTensor, type CaviFit, type CaviOptions } from "../cavi/cavi.ts";
-import type { Bounds } from "../cavi/densities.ts";
+import { anyTensor, type CaviFit } from "../cavi/cavi.ts";
 import { drawFactors } from "../cavi/draws.ts";
-import { carriedFrom } from "../cavi/earlier.ts";
 import { factorsOf } from "../cavi/factors.ts";
-import { NO_GRADIENTS } from "../cavi/gradient-sites.ts";
-import { readGroups } from "../cavi/groups.ts";
-import { type Division, dividedBy } from "../cavi/local-sweeps.ts";
 import { boundText, isBound } from "../cavi/moments.ts";
-import { kindsOf, startsOf } from "../cavi/start.ts";
-import { type StoredFit, type SviProgress, saveFit } from "../cavi/stored-fit.ts";
-import { type StructureOptions, structureOf } from "../cavi/structure.ts";
+import { type SviProgress, saveFit } from "../cavi/stored-fit.ts";
+import { structureOf } from "../cavi/structure.ts";
 import { type Setting, stateKey, stateShapes } from "../cavi/sweep.ts";
 import { checkObserved } from "../check-observed.ts";
-import { checkOptionNames, type OptionNames, problemOptionNames } from "../option-names.ts";
-import { type Problem, type ProblemOptions, problemOf } from "../problem.ts";
-import { type Slice, slicer } from "../slicer.ts";
+import { checkOptionNames } from "../option-names.ts";
+import { type Problem, problemOf } from "../problem.ts";
+import { slicer } from "../slicer.ts";
 import { chooseSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
 import { Batches, type BatchRows } from "./batches.ts";
-import { averageShapes, compileSteps, type Steps } from "./steps.ts";
-import { type SubsampledProblem, subsampledProblem } from "./subsampled-problem.ts";
+import { Machine } from "./machine.ts";
+import { boundsOf, optionNames, type SviOptions, structureOptions } from "./options.ts";
+import { subsampledProblem } from "./subsampled-problem.ts";
 import { mostChange, trendOf } from "./trend.ts";
-
-/** Options of `svi`. */
-export interface SviOptions extends ProblemOptions {
-  /** Default 0. */
-  readonly seed?: number;
-  /**
-   * The outermost plate whose elements are drawn; plates that look at its elements by an index array go with it, as tokens with their
-   * documents. By default the plate for which the text says `batch`, or the one that makes most of what is unknown local.
-   */
-  readonly plate?: string;
-  /** Elements of it in a step. Default what the text says, or a 32nd of the plate within 32 and 1024. */
-  readonly batch?: number;
-  /** Step t moves the global factors by (t + delay)^−forgetting of the way, t from 1. Default 1. */
-  readonly delay?: number;
-  /** Above 0.5 and at most 1, so that the steps find their end (Robbins and Monro 1951). Default 0.7. */
-  readonly forgetting?: number;
-  /** Sweeps over the local factors of a batch at most. Default 50. */
-  readonly localSweeps?: number;
-  /** Of the relative change of their part of the bound, at which their sweeps stop. Default 1e-5. */
-  readonly localTolerance?: number;
-  /** Passes over the data at most. Default 100. */
-  readonly maxEpochs?: number;
-  /**
-   * It stops when the bound, averaged over each epoch, surely (95 %) changes by less than this of itself in an epoch. Default 1e-5.
-   */
-  readonly tolerance?: number;
-  /** How logistic likelihoods are bounded; by default they are refused, since they are conjugate to nothing. */
-  readonly logistic?: Bounds["logistic"];
-  /** Names of sites that one factor holds together, as in cavi. */
-  readonly groups?: CaviOptions["groups"];
-  /** A fit of the same model to earlier data, whose posterior is the prior of these. */
-  readonly after?: Pick<StoredFit, "state">;
-  /** A fit to go on with: of these data by svi, with the bits of a fit that never stopped; or a fit by cavi, as the start. */
-  readonly from?: Pick<StoredFit, "state" | "progress">;
-  readonly signal?: AbortSignal;
-  /** After each step: the bound as its batch has it, scaled to all data. */
-  readonly onStep?: (event: SviStep) => void;
-}
-
-const optionNames: OptionNames<SviOptions> = {
-  ...problemOptionNames,
-  seed: true,
-  plate: true,
-  batch: true,
-  delay: true,
-  forgetting: true,
-  localSweeps: true,
-  localTolerance: true,
-  maxEpochs: true,
-  tolerance: true,
-  logistic: true,
-  groups: true,
-  after: true,
-  from: true,
-  signal: true,
-  onStep: true,
-};
-
-/** What `svi` reports after each step; bounds are in nats. */
-export interface SviStep {
-  readonly epoch: number;
-  readonly step: number;
-  readonly steps: number;
-  /** As the batch has it, and averaged over the steps of this epoch. */
-  readonly noisyElbo: number;
-  readonly elbo: number;
-}
 
 /** q, fitted by stochastic steps. `elbo` is the bound on all data at the end, `elbos` the mean of each epoch's noisy ones. */
 export interface SviFit extends CaviFit {
@@ -248,18 +174,6 @@ const short = (x: number): string => x.toPrecision(2);
 const notFinite = (bound: number, step: number): string =>
   `the bound became ${boundText(bound)} in step ${step + 1}. Look for data outside a likelihood's support, and for priors that are not proper.`;
 
-export const boundsOf = ({ logistic }: Pick<SviOptions, "logistic">): Bounds => ({ logistic: logistic ?? null });
-
-/** How the factors of a fit by stochastic steps are laid out. */
-export const structureOptions = (
-  { layout }: Pick<Problem, "layout">,
-  options: Pick<SviOptions, "logistic" | "groups">,
-): StructureOptions => ({
-  bounds: boundsOf(options),
-  gradients: NO_GRADIENTS,
-  groups: readGroups(layout, options.groups ?? [], NO_GRADIENTS.sites),
-});
-
 /** The factors over all elements; its programs are not compiled. */
 async function wholeSetting(problem: Problem, sub: Subsampling, options: SviOptions): Promise<Setting> {
   const all = subsampledProblem(problem, sub.plates, sub.plates.map((p) => p.size)); // biome-ignore format: short
@@ -267,163 +181,4 @@ async function wholeSetting(problem: Problem, sub: Subsampling, options: SviOpti
   const shapes = Object.entries(stateShapes(structure.blocks));
   const buffers = Object.fromEntries(shapes.map(([key, shape]) => [key, problem.runtime.buffer("f64", shape)]));
   return { problem: all, structure, bounds: boundsOf(options), buffers, earlier: new Map(), noise: new Map() };
-}
-
-/** Sweeps over one batch by which starts are compared. */
-const TRIAL = 10;
-const TRIAL_TOLERANCE = 1e-4;
-
-/** The compiled steps of a fit, made anew where a batch needs more room. */
-class Machine {
-  problem!: SubsampledProblem;
-  steps!: Steps;
-  sizes: readonly number[] = [];
-  /** Whether sums over looked-up logarithms go by tables. */
-  tables = true;
-  private division!: Division;
-  private setting!: Setting;
-  /** The global factors and what parameters remember: they stay where they are. */
-  private readonly lasting: Record<string, Buffer> = {};
-  private averages: Record<string, Buffer> = {};
-  private readonly whole: Problem;
-  private readonly sub: Subsampling;
-  private readonly options: SviOptions;
-
-  constructor(whole: Problem, sub: Subsampling, options: SviOptions) {
-    this.whole = whole;
-    this.sub = sub;
-    this.options = options;
-  }
-
-  async build(sizes: readonly number[]): Promise<void> {
-    const { runtime } = this.whole;
-    this.sizes = sizes;
-    this.problem = subsampledProblem(this.whole, this.sub.plates, sizes);
-    const structure = structureOf(
-      anyTensor(this.problem),
-      this.problem.layout,
-      structureOptions(this.problem, this.options),
-    );
-    this.division = divided(structure.blocks, this.problem, this.sub);
-    if (structure.intertwined.size) {
-      const [first] = structure.intertwined;
-      throw new OptionError(
-        `svi: elements of "${first}" depend on one another and take turns, which cavi does: use that`,
-      );
-    }
-    const climbing = structure.blocks.find((b) => b.ascend);
-    if (climbing)
-      throw new OptionError(
-        `svi: param("${climbing.name}") has no M step in closed form, which cavi can do without: use that`,
-      );
-    const { global, local } = this.division;
-    const make = (shape: readonly number[]) => runtime.buffer("f64", shape);
-    for (const [key, shape] of Object.entries(stateShapes(global))) this.lasting[key] ??= make(shape);
-    for (const [key, shape] of Object.entries(averageShapes(global))) this.averages[key] ??= make(shape);
-    const own = Object.fromEntries(Object.entries(stateShapes(local)).map(([key, shape]) => [key, make(shape)]));
-    const { after } = this.options;
-    this.setting = {
-      problem: this.problem,
-      structure,
-      bounds: { ...boundsOf(this.options), tables: this.tables },
-      buffers: { ...this.lasting, ...own },
-      earlier: after ? carriedFrom(after, global) : new Map(),
-      noise: new Map(),
-    };
-    this.steps = await compileSteps(this.setting, this.division, this.averages);
-  }
-
-  /** Compiles anew where a batch has more elements than are held. */
-  async makeRoom(rows: readonly Uint32Array[]): Promise<void> {
-    if (rows.every((r, p) => r.length <= this.sizes[p]!)) return;
-    await this.build(
-      rows.map((r, p) => Math.min(this.sub.plates[p]!.size, Math.max(this.sizes[p]!, Math.ceil(1.1 * r.length)))),
-    );
-  }
-
-  /**
-   * Global factors at their priors, moved off them as cavi does. Components of a mixture begin where the first batch suits them best, by
-   * the starts that cavi tries; what each element of a plate shares out by itself, as a document its topics, is not settled by one batch.
-   */
-  async begin(seed: number, batches: Batches, slice: Slice): Promise<void> {
-    const { global, local } = this.division;
-    const isFirst = !this.setting.earlier.size;
-    const isShared = local.some((b) => b.family === "dirichlet");
-    const kinds = isFirst && !isShared ? kindsOf(this.setting.structure.blocks) : [];
-    if (kinds.length <= 1) {
-      const fresh = isFirst ? global : [];
-      (await startsOf(this.setting, fresh, { seed, kinds: ["all"], chosen: global })).begin(0, 0);
-      return;
-    }
-    const rows = batches.rowsOf(0, 0);
-    await this.makeRoom(rows);
-    const { setting, steps } = this;
-    this.problem.choose(batches.held(rows, this.sizes, batches.plates[0]!.size / rows[0]!.length));
-    const starts = await startsOf(setting, setting.structure.blocks, { seed, kinds });
-    let best: { readonly bound: number; readonly state: [string, Float64Array][] } | null = null;
-    for (let attempt = 0; attempt < starts.tries; attempt++) {
-      starts.begin(0, attempt);
-      let bound = -Infinity;
-      for (let n = 0; n < TRIAL; n++) {
-        steps.moveGlobal(1);
-        steps.local.start();
-        bound = steps.local.solve(TRIAL, TRIAL_TOLERANCE) + steps.local.globalPart();
-        await slice();
-      }
-      if (isBound(bound) && !(best && best.bound >= bound)) best = { bound, state: this.kept() };
-    }
-    if (!best) starts.begin(0, 0);
-    for (const [key, values] of best?.state ?? []) this.lasting[key]?.write(values);
-    for (const buffer of Object.values(this.averages)) buffer.view().fill(0);
-  }
-
-  /** @throws OptionError where the fit is of another model */
-  restore({ state }: Pick<StoredFit, "state">): void {
-    for (const [key, buffer] of Object.entries(this.lasting)) {
-      const values = state.get(key);
-      if (values?.length !== sizeOf(buffer.shape)) {
-        throw new OptionError(
-          `svi: the fit to go on from has no "${key}" of this shape; it must be one of the same model`,
-        );
-      }
-      buffer.write(values);
-    }
-    for (const [key, buffer] of Object.entries(this.averages)) {
-      const values = state.get(key);
-      if (values) buffer.write(values);
-    }
-  }
-
-  /** What lasts from step to step. */
-  kept(): [string, Float64Array][] {
-    return Object.entries({ ...this.lasting, ...this.averages }).map(([key, b]) => [key, b.read() as Float64Array]);
-  }
-
-  /** The local factors of a batch, put where they stand in the whole. */
-  collect(rows: readonly Uint32Array[], state: Map<string, Float64Array>): void {
-    for (const block of this.division.local) {
-      const outer = this.problem.layout.sites.find((s) => s.name === block.sites[0])!.plates[0]!.name;
-      const own = rows[this.sub.plates.findIndex((p) => p.name === outer)]!;
-      for (const array of Object.keys(block.state)) {
-        const key = stateKey(block, array);
-        const buffer = this.setting.buffers[key]!;
-        const width = sizeOf(buffer.shape) / buffer.shape[0]!;
-        const values = buffer.view() as Float64Array;
-        const into = state.get(key)!;
-        for (const [i, r] of own.entries()) into.set(values.subarray(i * width, (i + 1) * width), r * width);
-      }
-    }
-  }
-}
-
-/** @throws OptionError naming a factor that steps cannot move */
-function divided(blocks: readonly Block[], { layout }: Problem, sub: Subsampling): Division {
-  const division = dividedBy(sub.plates.map((p) => p.name), blocks, layout); // biome-ignore format: one line
-  for (const b of division.global) {
-    if (b.expectedLog || b.averaged) continue;
-    throw new OptionError(
-      `svi: the factor of "${b.name}" (${b.family}) stands outside of plate("${sub.plates[0]!.name}"), and steps cannot move one of its kind: use cavi`,
-    );
-  }
-  return division;
 }
