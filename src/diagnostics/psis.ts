@@ -86,6 +86,20 @@ export function importanceEss(logWeights: ArrayLike<number>): number {
   return Math.exp(2 * logSumExp(logWeights) - logSumExp(doubled));
 }
 
+/** How many times the mean the greatest weight may be, and what share of the draws effective, for weights to count as nearly equal. */
+const GREATEST = 4;
+const NEARLY_ALL = 0.9;
+
+/**
+ * k-hat of weights; at most 0 where they are nearly equal. A tail fitted to those says nothing of them (a k of 5 has been seen), and
+ * weights with a bound have none, k ≤ 0.
+ */
+export function khatUnlessEqual({ logWeights, khat }: SmoothedWeights): number {
+  const count = logWeights.length;
+  const isBounded = count * Math.exp(greatestOf(logWeights)) <= GREATEST && importanceEss(logWeights) >= NEARLY_ALL * count; // biome-ignore format: one line
+  return isBounded ? Math.min(khat, 0) : khat;
+}
+
 /**
  * k-hat for the expectation of h under importance weights: the greatest of the tail indices of w and of both tails of h w,
  * since a mean needs the product to have a variance (Vehtari et al. 2024, section 3.1). Take h = θ_j, or its square for a

@@ -3,7 +3,7 @@ import { ebfmi } from "../diagnostics/energy.ts";
 import { essTail } from "../diagnostics/ess.ts";
 import { mcseMean, mcseSd } from "../diagnostics/mcse.ts";
 import { variance } from "../diagnostics/moments.ts";
-import { importanceEss, khatThreshold, momentsUnder, normalised, psis } from "../diagnostics/psis.ts";
+import { importanceEss, khatThreshold, khatUnlessEqual, momentsUnder, normalised, psis } from "../diagnostics/psis.ts";
 import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
 import type { Approximation } from "./approximation.ts";
 import type { LogDensity } from "./log-density.ts";
@@ -119,18 +119,10 @@ function joined(a: Float64Array, b: Float64Array): Float64Array {
   return out;
 }
 
-/** How many times the mean the greatest weight may be, and what share of the draws effective, for the weights to count as bounded. */
-const BOUNDED = 4;
-const NEARLY_ALL = 0.9;
-
 function smoothed(points: Float64Array, raw: Float64Array): WeightedDraws {
   const { logWeights, khat } = psis(raw);
-  const count = raw.length;
-  const ess = importanceEss(logWeights);
-  const greatest = count * Math.exp(logWeights.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY));
-  // A tail fitted to nearly equal weights says nothing of them (a k of 2 has been seen): a bounded density has none, k ≤ 0.
-  const isBounded = greatest <= BOUNDED && ess >= NEARLY_ALL * count;
-  return { points, count, logWeights, rawLogWeights: raw, khat: isBounded ? Math.min(khat, 0) : khat, ess };
+  const own = { logWeights, khat: khatUnlessEqual({ logWeights, khat }), ess: importanceEss(logWeights) };
+  return { points, count: raw.length, rawLogWeights: raw, ...own };
 }
 
 /** Draws without weights: each is taken about as often as its weight says (systematic resampling, Kitagawa 1996). */

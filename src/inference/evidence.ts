@@ -1,7 +1,7 @@
 import { OptionError } from "../base/errors.ts";
 import { isDiscrete } from "../constraints/support.ts";
 import { logSumExp } from "../diagnostics/moments.ts";
-import { psis } from "../diagnostics/psis.ts";
+import { khatUnlessEqual, psis } from "../diagnostics/psis.ts";
 import { drawSites } from "../model/ancestral.ts";
 import type { DataFor } from "../model/data.ts";
 import { sumOut } from "../model/enumerate.ts";
@@ -33,7 +33,7 @@ function meanOfWeights(logWeights: Float64Array): Evidence {
   return {
     logEvidence: logMean,
     standardError: Math.sqrt(square / (n - 1) / n),
-    khat: psis(logWeights).khat,
+    khat: khatUnlessEqual(psis(logWeights)),
     draws: n,
   };
 }

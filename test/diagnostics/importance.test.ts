@@ -8,6 +8,7 @@ import {
   importanceMoments,
   khatOfExpectation,
   khatThreshold,
+  khatUnlessEqual,
   psis,
 } from "../../src/diagnostics/psis.ts";
 
@@ -30,6 +31,16 @@ const tables = read("psis.json") as {
     readonly fittedSigma: number;
   }[];
 };
+
+test("nearly equal weights have no tail, whatever Pareto's fits them best", () => {
+  const tail = Float64Array.from({ length: 1000 }, (_, i) => (1 - (i + 0.5) / 1000) ** -2);
+  const nearlyEqual = psis(tail.map((t) => 1e-9 * t));
+  expect(nearlyEqual.khat).toBeGreaterThan(1);
+  expect(khatUnlessEqual(nearlyEqual)).toBe(0);
+  const heavy = psis(tail.map(Math.log));
+  expect(heavy.khat).toBeGreaterThan(1);
+  expect(khatUnlessEqual(heavy)).toBe(heavy.khat);
+});
 
 describe("generalised Pareto fit", () => {
   const quantiles = (k: number, sigma: number, n: number): Float64Array =>
