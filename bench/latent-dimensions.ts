@@ -85,7 +85,7 @@ function plot(all: readonly Curve[]): string {
     const paths = lines.map((c) => {
       const k = names.indexOf(c.name);
       const d = c.points.map((p, j) => `${j ? "L" : "M"}${x(p.images).toFixed(1)} ${y(p.bound).toFixed(1)}`).join("");
-      const label = `<text x="${width - 80}" y="${height - 105 + 15 * k}" fill="${colours[k % 5]}">${c.name}</text>`;
+      const label = `<text x="${left + 10}" y="${top + 16 + 15 * k}" fill="${colours[k % 5]}">${c.name}</text>`;
       return `<path d="${d}" fill="none" stroke="${colours[k % 5]}" stroke-width="1.6"/>${label}`;
     });
     const grid = [90, 100, 110, 120, 130, 140, 150, 160].map(
