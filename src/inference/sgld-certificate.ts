@@ -1,6 +1,6 @@
 import { essTail } from "../diagnostics/ess.ts";
 import { rhatAndEssBulk } from "../diagnostics/rhat.ts";
-import { type Certificate, ENOUGH } from "./certificate.ts";
+import { AGREEMENT, type Certificate, ENOUGH } from "./certificate.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { SgldFit } from "./sgld-fit.ts";
 import type { Slice } from "./slicer.ts";
@@ -86,8 +86,8 @@ export async function certifySgld(
   }
   const nature =
     "The draws of SGLD are not corrected by a Metropolis test: they follow the posterior only as its steps become short.";
-  if (!(rhat < 1.01)) {
-    return { trusted: false, khat, reason: `the chains do not agree: R-hat of ${names[rhatAt]} is ${rhat.toFixed(3)} (below 1.01 is asked). Draw more. ${nature}` }; // biome-ignore format: one line
+  if (!(rhat < AGREEMENT)) {
+    return { trusted: false, khat, reason: `the chains do not agree: R-hat of ${names[rhatAt]} is ${rhat.toFixed(3)} (below ${AGREEMENT} is asked). Draw more. ${nature}` }; // biome-ignore format: one line
   }
   if (!(ess >= ENOUGH)) {
     return { trusted: false, khat, reason: `${names[essAt]} has only ${Math.round(ess)} effective draws (${ENOUGH} are asked). Draw more. ${nature}` }; // biome-ignore format: one line

@@ -20,6 +20,7 @@ import {
   type Tensor,
 } from "ansatz";
 import { describe, expect, test } from "vitest";
+import { abortAfter } from "./abort-after.ts";
 
 const variance = (x: readonly number[]): number => {
   const mean = x.reduce((a, b) => a + b, 0) / x.length;
@@ -218,18 +219,8 @@ describe("a signal", () => {
     ["importance", "weighted draws"],
   ] as const) {
     test(`ends ${method} between its ${piece}, and timers have their turn meanwhile`, async () => {
-      const control = new AbortController();
-      let turns = 0;
-      let abortedAt = Number.POSITIVE_INFINITY;
-      const timer = setInterval(() => {
-        if (++turns < 5) return;
-        abortedAt = Math.min(abortedAt, turns);
-        control.abort();
-      }, 1);
-      const fit = infer(slow, { x, y }, { method, signal: control.signal });
-      await expect(fit).rejects.toThrow(/abort/i);
-      clearInterval(timer);
-      expect(turns).toBeLessThan(abortedAt + 5);
+      const { signal, expectHeard } = abortAfter(5);
+      await expectHeard(infer(slow, { x, y }, { method, signal }), /abort/i);
     });
   }
 });

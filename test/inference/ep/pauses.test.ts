@@ -4,6 +4,7 @@ import { normal } from "../../../src/distributions/normal.ts";
 import { ep } from "../../../src/inference/ep/ep.ts";
 import { model } from "../../../src/model/model.ts";
 import type { Tensor } from "../../../src/tensor/tensor.ts";
+import { abortAfter } from "../abort-after.ts";
 
 const logistic = model(({ sample, observe }, { x, y }: { x: Tensor; y: Tensor }) => {
   const w = sample("w", normal(0, 1), [x.shape[1]!]);
@@ -15,18 +16,8 @@ const data = { x, y: x.map((row, i) => (row[0]! + Math.sin(3 * i) > 0 ? 1 : 0)) 
 for (const schedule of ["sequential", "parallel"] as const) {
   describe(`${schedule} expectation propagation`, () => {
     test("hears a signal within a sweep, and timers have their turn meanwhile", async () => {
-      const control = new AbortController();
-      let turns = 0;
-      let abortedAt = Number.POSITIVE_INFINITY;
-      const timer = setInterval(() => {
-        if (++turns < 5) return;
-        abortedAt = Math.min(abortedAt, turns);
-        control.abort();
-      }, 1);
-      const fit = ep(logistic, data, { schedule, tolerance: 1e-300, signal: control.signal });
-      await expect(fit).rejects.toThrow(/abort/i);
-      clearInterval(timer);
-      expect(turns).toBeLessThan(abortedAt + 5);
+      const { signal, expectHeard } = abortAfter(5);
+      await expectHeard(ep(logistic, data, { schedule, tolerance: 1e-300, signal }), /abort/i);
     });
 
     test("gives the same bits where timers come between its pieces", async () => {
