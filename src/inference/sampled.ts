@@ -46,7 +46,7 @@ type Asked = Pick<InferOptions, "draws" | "warmUp" | "targetAcceptance">;
 interface Bounds {
   /** See `sampled`. */
   readonly around?: boolean;
-  /** Draws of each chain that there may be. Default: as many as the user asked for. */
+  /** Draws of each chain that there may be. Default: as many as the user asked for, else MOST_DRAWS. */
   readonly mostDraws?: number;
 }
 
@@ -103,7 +103,7 @@ async function nextToAsk(fit: Fit, result: Result, asked: Asked, mostDraws: numb
 /** As many draws as the reported moments need; as many as there were where more are of no use. */
 async function enoughDraws(fit: Fit, { chains, reported }: Result, draws: number): Promise<number> {
   const times = fit.longer > 1 ? fit.longer : timesFor(reported ?? (await reportedOf(fit, chains!)));
-  return times > 1 ? Math.ceil(1.3 * times * draws) : draws;
+  return times > 1 && Number.isFinite(times) ? Math.ceil(1.3 * times * draws) : draws;
 }
 
 /** So many times the draws would do for what is reported of them; 1 where these do, or more are of no use. */

@@ -52,6 +52,16 @@ describe("NUTS by name", () => {
     expect(shown).toEqual(["nuts"]);
   });
 
+  test("draws no more where more are of no use", async () => {
+    const overflowing = model(({ sample, deterministic }) => {
+      const x = sample("x", normal(0, 1));
+      deterministic("power", x.mul(1000).exp());
+    });
+    const { posterior, shown } = await run(overflowing, {}, { method: "nuts" });
+    expect(posterior.reason).toBe("power is Infinity in some draws.");
+    expect(shown).toEqual(["nuts"]);
+  });
+
   test("takes shorter steps where transitions diverged, and says so", async () => {
     const { posterior, shown } = await run(funnel(1), {}, { method: "nuts", seed: 3, draws: 1000 });
     expect(shown).toEqual(["nuts", "nuts, 1000 draws each, shorter steps"]);
