@@ -9,7 +9,7 @@ import { inferenceData } from "../src/posterior/inference-data.ts";
 import { toParquet } from "../src/posterior/parquet.ts";
 import { savePosterior } from "../src/posterior/saved-posterior.ts";
 import { stanCsv } from "../src/posterior/stan-csv.ts";
-import { zipFiles } from "../src/posterior/zarr.ts";
+import { zipFiles } from "../src/posterior/zip.ts";
 import { writeFileTree } from "../src/record/file-tree.ts";
 
 const folder = process.argv[2];
@@ -48,7 +48,7 @@ const options = {
 };
 writeFileTree(join(folder, "plain.zarr"), inferenceData(content, options));
 writeFileTree(join(folder, "zlib.zarr"), inferenceData(content, { ...options, compress: true }));
-writeFileSync(join(folder, "store.zarr.zip"), zipFiles(inferenceData(content, options)));
+writeFileSync(join(folder, "store.zarr.zip"), await zipFiles(inferenceData(content, options)));
 writeFileTree(join(folder, "stan"), stanCsv(posterior, sampleStats, { seed: 7, model: "eight" }));
 writeFileTree(join(folder, "stan-without-stats"), stanCsv(posterior, {}, { model: "eight" }));
 writeFileSync(join(folder, "draws.parquet"), await toParquet(posterior, sampleStats));

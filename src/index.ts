@@ -138,7 +138,7 @@ export { rmsprop } from "./optimizers/rmsprop.ts";
 export { sgd } from "./optimizers/sgd.ts";
 export type { Draws, SiteDraws } from "./posterior/draws.ts";
 export type { SummaryRow } from "./posterior/summary.ts";
-export { zipFiles } from "./posterior/zarr.ts";
+export { zipFiles } from "./posterior/zip.ts";
 export {
   f32,
   f64,

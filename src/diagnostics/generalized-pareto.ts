@@ -43,11 +43,20 @@ export function fitGeneralizedPareto(sorted: ArrayLike<number>): GeneralizedPare
   return { k: (n * k + 5) / (n + 10), sigma: -k / b };
 }
 
-/** The mean of log(1 − b x). */
+/** The mean of log(1 − b x). Factors are multiplied as far as a double goes: most of a fit's time would be their logarithms. */
 function meanLog1p(values: ArrayLike<number>, b: number): number {
   let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += Math.log1p(-b * values[i]!);
-  return sum / values.length;
+  let product = 1;
+  for (let i = 0; i < values.length; i++) {
+    const factor = 1 - b * values[i]!;
+    const next = product * factor;
+    if (next > 1e-150 && next < 1e150) product = next;
+    else {
+      sum += Math.log(product);
+      product = factor;
+    }
+  }
+  return (sum + Math.log(product)) / values.length;
 }
 
 /** The quantile σ ((1 − p)^(−k) − 1) / k, exponential at k = 0. */
@@ -68,11 +77,21 @@ export const LEAST_TAIL = 5;
 export const tailIndex = (values: ArrayLike<number>, relativeEfficiency = 1): number =>
   indexOfTail(values, 1, relativeEfficiency);
 
-/** The tail indices of draws and of their negatives: those of both tails. */
-export const tailIndices = (values: ArrayLike<number>, relativeEfficiency = 1): [number, number] => [
-  indexOfTail(values, 1, relativeEfficiency),
-  indexOfTail(values, -1, relativeEfficiency),
-];
+/**
+ * The greater of the tail indices of draws and of their negatives. Draws that are all on one side of 0 have one tail: 0 bounds the other.
+ */
+export function greaterTailIndex(values: ArrayLike<number>, relativeEfficiency = 1): number {
+  let hasPositive = false;
+  let hasNegative = false;
+  for (let i = 0; i < values.length; i++) {
+    if (!(values[i]! <= 0)) hasPositive = true;
+    if (!(values[i]! >= 0)) hasNegative = true;
+  }
+  return Math.max(
+    hasPositive ? indexOfTail(values, 1, relativeEfficiency) : -Infinity,
+    hasNegative ? indexOfTail(values, -1, relativeEfficiency) : -Infinity,
+  );
+}
 
 function indexOfTail(values: ArrayLike<number>, sign: 1 | -1, relativeEfficiency: number): number {
   const size = tailSize(values.length, relativeEfficiency);

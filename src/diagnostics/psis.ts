@@ -2,9 +2,9 @@ import {
   fitGeneralizedPareto,
   generalizedParetoQuantile,
   greatest,
+  greaterTailIndex,
   LEAST_TAIL,
   tailIndex,
-  tailIndices,
   tailSize,
 } from "./generalized-pareto.ts";
 import { logSumExp } from "./moments.ts";
@@ -124,7 +124,7 @@ export function khatUnder(
   const ofWeights = tailIndex(weights, relativeEfficiency);
   const products = new Float64Array(weights.length);
   return (values) =>
-    multiply(weights, values, products) ? Math.max(ofWeights, ...tailIndices(products, relativeEfficiency)) : ofWeights;
+    multiply(weights, values, products) ? Math.max(ofWeights, greaterTailIndex(products, relativeEfficiency)) : ofWeights;
 }
 
 /** Products with the weights into `products`; whether the values vary. */

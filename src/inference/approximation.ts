@@ -18,6 +18,8 @@ export interface Approximation {
   readonly sd: Float64Array;
   /** [dim, dim], or null where it is not known in closed form. */
   readonly covariance: Float64Array | null;
+  /** q is the Gaussian of this mean and covariance. */
+  readonly isGaussian?: true;
   /** E_q[log q − log p] in nats, from fresh draws, and its standard error. */
   readonly negElbo: number;
   readonly negElboSe: number;
@@ -42,6 +44,7 @@ export interface HostGaussian {
   readonly mean: Float64Array;
   readonly sd: Float64Array;
   readonly covariance: Float64Array;
+  readonly isGaussian: true;
   draw(n: number, seed: number): Float64Array;
   logDensityOf(x: Float64Array): Float64Array;
 }
@@ -65,6 +68,7 @@ export function hostGaussian(mean: Float64Array, factor: Float64Array): HostGaus
   return {
     mean,
     covariance,
+    isGaussian: true,
     sd: Float64Array.from({ length: dim }, (_, i) => Math.sqrt(covariance[i * dim + i]!)),
     draw: (n, seed) =>
       drawGaussian(mean, factor, new Generator(seed, "approximation").normals(new Float64Array(n * dim))),

@@ -89,28 +89,21 @@ export async function weigh(
   seed: number,
   slice: Slice,
 ): Promise<WeightedDraws> {
-  const { dim } = q;
   const proposal = defended(q);
-  const screened = Math.min(SCREENED, count);
-  // In many coordinates a draw costs more than its weight does.
-  const points = proposal.draw(dim > FEW_COORDINATES ? screened : count, seed);
   const weights = async (rows: Float64Array) => {
     await slice();
     const logQ = proposal.logDensityOf(rows);
     await slice();
     return rawLogWeights(density, rows, logQ, slice);
   };
-  const head = points.subarray(0, screened * dim);
+  const head = proposal.draw(Math.min(SCREENED, count), seed);
   const first = await weights(head);
-  if (screened === count) return smoothed(points, first);
-  const judged = smoothed(head.slice(), first);
-  if (judged.khat > HOPELESS) return judged;
-  const all = dim > FEW_COORDINATES ? joined(head, proposal.draw(count - screened, seed + 1)) : points;
-  return smoothed(all, joined(first, await weights(all.subarray(screened * dim))));
+  const judged = smoothed(head, first);
+  if (judged.count === count || judged.khat > HOPELESS) return judged;
+  await slice();
+  const rest = proposal.draw(count - judged.count, seed + 1);
+  return smoothed(joined(head, rest), joined(first, await weights(rest)));
 }
-
-/** Coordinates up to which all draws are made at once. */
-const FEW_COORDINATES = 100;
 
 function joined(a: Float64Array, b: Float64Array): Float64Array {
   const out = new Float64Array(a.length + b.length);

@@ -2,7 +2,7 @@ import { OptionError } from "../base/errors.ts";
 import { mean, variance } from "../diagnostics/moments.ts";
 import { centralInterval, highestDensityInterval, type Interval, quantiles } from "../diagnostics/quantile.ts";
 import { type Draws, elementNames, type SiteDraws, siteOf } from "../posterior/draws.ts";
-import { type InferenceDataContent, type InferenceDataOptions, inferenceData } from "../posterior/inference-data.ts";
+import type { InferenceDataContent, InferenceDataOptions } from "../posterior/inference-data.ts";
 import { toParquet } from "../posterior/parquet.ts";
 import type { SamplerStats } from "../posterior/sampler-stats.ts";
 import { stanCsv } from "../posterior/stan-csv.ts";
@@ -139,6 +139,7 @@ export abstract class DrawnPosterior {
   }
   /** ArviZ's InferenceData as the files of a Zarr store, by path. */
   async toArviz(options: InferenceDataOptions = {}): Promise<FileTree> {
+    const { inferenceData } = await import("../posterior/inference-data.ts");
     return inferenceData(await this.arvizContent(), options);
   }
   /** CmdStan's CSV files, one a chain, by name. */

@@ -10,7 +10,7 @@ import { type LaplaceFit, laplace, type Mode } from "./laplace.ts";
 import { linearResponse } from "./linear-response.ts";
 import type { LogDensity } from "./log-density.ts";
 import type { ChainProgress, ChainsResult } from "./mcmc/chains.ts";
-import { bestOf, dispersedModes, isMaximum, modesBeside, otherModes } from "./modes.ts";
+import { bestOf, dispersedModes, endsAbove, isMaximum, modesBeside, otherModes } from "./modes.ts";
 import type { Problem, ProblemOptions } from "./problem.ts";
 import { compileReporter, type Reporter } from "./reported.ts";
 import type { SgldFitOptions } from "./sgld-fit.ts";
@@ -28,6 +28,7 @@ export const methods = [
   "svi",
   "ep",
   "pathfinder",
+  "nested",
   "meanfield",
   "importance",
   "advi",
@@ -120,6 +121,8 @@ interface Modes {
   readonly others: string | null;
   /** Other modes that have weight. */
   readonly beside: readonly Mode[];
+  /** Where the density is higher than at the best mode, though there is none. */
+  readonly above: readonly Mode[];
 }
 
 /** What the rungs of one fit share, each part made when first asked for. */
@@ -171,10 +174,10 @@ export class Fit {
   linearResponse(): Promise<Approximation> {
     this.response ??= (async () => {
       const compiled = await this.compiled();
-      const { fit } = await this.modes();
-      const start = fit.converged ? fit.mean : undefined;
+      const { fit, best } = await this.modes();
+      const mode = fit.converged ? best : undefined;
       const { signal } = this.options;
-      const found = await fixedDraws(this.problem, { compiled, seed: this.seed, start, signal });
+      const found = await fixedDraws(this.problem, { compiled, seed: this.seed, start: mode?.x, mode, signal });
       await this.slice();
       return found.hessianCholesky ? linearResponse(found, { seed: this.seed }) : found;
     })();
@@ -192,8 +195,8 @@ export class Fit {
       const found = await dispersedModes(compiled, this.seed, slice);
       const best = bestOf(found);
       await checkProper(compiled, best, slice);
-      const fit = await laplace(this.problem, { compiled, seed: this.seed, start: best.x, signal });
-      return { fit, best, others: otherModes(best, found), beside: modesBeside(best, found) };
+      const fit = await laplace(this.problem, { compiled, seed: this.seed, mode: best, signal });
+      return { fit, best, others: otherModes(best, found), beside: modesBeside(best, found), above: endsAbove(best, found) }; // biome-ignore format: one line
     })();
     return this.mode;
   }

@@ -59,7 +59,7 @@ export async function infer<D, R extends Returned>(
     await fit.slice();
     onEvent?.({ kind: "attempt", method: name });
     const since = performance.now();
-    let result: Result;
+    let result: Result | null;
     try {
       result = await run(fit);
     } catch (error) {
@@ -70,6 +70,7 @@ export async function infer<D, R extends Returned>(
       onEvent?.({ kind: "attempted", ...failed });
       continue;
     }
+    if (!result) continue;
     const attempt: Attempt = { method: name, ...result.certificate, seconds: (performance.now() - since) / 1000 };
     attempts.push(attempt);
     onEvent?.({ kind: "attempted", ...attempt });

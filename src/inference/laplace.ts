@@ -15,6 +15,8 @@ export interface LaplaceOptions {
   readonly evaluationDraws?: number;
   /** The target compiled before. */
   readonly compiled?: CompiledTarget;
+  /** The mode, where it is known already. */
+  readonly mode?: Mode;
   readonly signal?: AbortSignal;
 }
 
@@ -71,7 +73,7 @@ export async function laplace(target: Target, options: LaplaceOptions = {}): Pro
   const { seed = 0, evaluationDraws = 256, signal } = options;
   const slice = slicer(signal);
   const compiled = options.compiled ?? (await compileTarget(target));
-  const mode = await findMode(compiled, startingPoint(compiled, options.start, seed), slice);
+  const mode = options.mode ?? (await findMode(compiled, startingPoint(compiled, options.start, seed), slice));
   const { dim } = target;
   const identity = Float64Array.from({ length: dim * dim }, (_, i) => (i % (dim + 1) === 0 ? 1 : 0));
   await slice();

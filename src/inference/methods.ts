@@ -16,6 +16,7 @@ import { explainNonFinite } from "./diagnose.ts";
 import { epOf } from "./ep/ep.ts";
 import type { Fit, Method, Result } from "./fit.ts";
 import { isMaximum } from "./modes.ts";
+import { nestedLaplace } from "./nested-laplace.ts";
 import { pathfinder } from "./pathfinder.ts";
 import { reportDraws } from "./posterior.ts";
 import { SHORTER_STEPS, sampled, sampledEnough } from "./sampled.ts";
@@ -61,7 +62,8 @@ async function weighted(fit: Fit, approximation: Approximation, others: string |
   }
 }
 
-export type Rung = (fit: Fit) => Promise<Result>;
+/** Null where the method says that there is nothing in it for this posterior. */
+export type Rung = (fit: Fit) => Promise<Result | null>;
 
 const rungs: Record<Exclude<Method, "auto">, Rung> = {
   laplace: async (fit) => {
@@ -94,6 +96,7 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
       return { ...(await weighted(fit, approximation, null)), warnings: [warning] };
     }
   },
+  nested: async (fit) => (await nested(fit)) ?? rungs.laplace(fit),
   meanfield: async (fit) => {
     const { others } = await fit.modes();
     return weighted(fit, await fit.linearResponse(), others);
@@ -159,6 +162,15 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
   },
 };
 
+/** Null where the posterior does not bend along one or two coordinates, or has several modes. */
+async function nested(fit: Fit): Promise<Result | null> {
+  const { best, beside, above } = await fit.modes();
+  if (beside.length) return null;
+  const q = await nestedLaplace(fit.problem, await fit.compiled(), { best, above }, fit.seed, fit.slice);
+  // Where the density rises without end it has been seen that there is no mass.
+  return q && weighted(fit, q, null);
+}
+
 const explaining = (fit: Fit) => (unconstrained: Float64Array) => explainNonFinite(fit.problem, unconstrained);
 
 /** Gradient VI in a family, by Adam with its own step sizes and end. */
@@ -177,6 +189,7 @@ const names: Record<Exclude<Method, "auto">, string> = {
   cavi: "cavi",
   svi: "svi",
   ep: "ep",
+  nested: "nested laplace",
   meanfield: "meanfield+linear-response",
   importance: "adaptive importance sampling",
   pathfinder: "pathfinder",
@@ -216,6 +229,7 @@ const unlessFarOff =
 /** The ladder: cheap methods first. The last goes on with what NUTS said was missing: draws, or shorter steps. */
 export const ladder: readonly { readonly name: string; readonly run: Rung }[] = [
   { name: names.laplace, run: rungs.laplace },
+  { name: names.nested, run: nested },
   { name: names.meanfield, run: unlessFarOff(rungs.meanfield) },
   { name: names.importance, run: unlessFarOff(rungs.importance) },
   { name: names.nuts, run: (fit) => sampled(fit, "nuts", {}, true) },

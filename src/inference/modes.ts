@@ -182,9 +182,13 @@ export function modesBeside(best: Mode, found: readonly Found[]): Found[] {
   return beside;
 }
 
+/** Ends of searches that began near 0, where the density is higher than at the best mode, though they are none: mostly spikes, without mass. */
+export const endsAbove = (best: Mode, found: readonly Found[]): Found[] =>
+  found.filter((m) => m.near && !isMaximum(m) && m.logDensity > best.logDensity + 0.01);
+
 /** In words what speaks against there being one mode; null where nothing does. */
 export function otherModes(best: Mode, found: readonly Found[]): string | null {
-  if (found.some((m) => m.near && !isMaximum(m) && m.logDensity > best.logDensity + 0.01)) {
+  if (endsAbove(best, found).length) {
     return "a search from another start found a higher density than at the mode that was approximated.";
   }
   return modesBeside(best, found).length

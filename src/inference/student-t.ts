@@ -20,24 +20,35 @@ export function studentT(mean: Float64Array, factor: Float64Array, degrees = DEG
 function drawStudentT(mean: Float64Array, factor: Float64Array, degrees: number, n: number, generator: Generator) {
   const dim = mean.length;
   const out = multiplyLowerRows(factor, generator.normals(new Float64Array(n * dim)), dim);
-  for (let s = 0; s < n; s++) {
-    // χ² of an even number of degrees: −2 times the logarithm of a product of half as many uniforms.
-    let product = 1;
-    for (let k = 0; k < degrees; k += 2) product *= generator.uniform();
-    const stretch = Math.sqrt(degrees / (-2 * Math.log(product)));
-    for (let i = s * dim, j = 0; j < dim; i++, j++) out[i] = mean[j]! + stretch * out[i]!;
-  }
+  for (let s = 0; s < n; s++) moveRow(out, s * dim, mean, stretchOf(degrees, generator));
   return out;
 }
 
-/** The t's log density where the squared lengths are these. */
+/** mean + stretch · row, in place of the row that begins there. */
+function moveRow(rows: Float64Array, first: number, mean: Float64Array, stretch: number): void {
+  for (let j = 0; j < mean.length; j++) rows[first + j] = mean[j]! + stretch * rows[first + j]!;
+}
+
+/** √(ν / χ²), of which a Student t is the product with a normal. χ² of an even ν: −2 times the logarithm of a product of ν / 2 uniforms. */
+function stretchOf(degrees: number, generator: Generator): number {
+  let product = 1;
+  for (let k = 0; k < degrees; k += 2) product *= generator.uniform();
+  return Math.sqrt(degrees / (-2 * Math.log(product)));
+}
+
+/** The t's log density where the squared lengths are these; a Gaussian's for infinite degrees. */
 function ofSquares(squares: Float64Array, factor: Float64Array, degrees: number): Float64Array {
   const dim = Math.sqrt(factor.length);
   let logDeterminant = 0;
   for (let i = 0; i < dim; i++) logDeterminant += Math.log(factor[i * dim + i]!);
+  const out = new Float64Array(squares.length);
+  if (degrees === Infinity) {
+    const constant = -(dim / 2) * Math.log(2 * Math.PI) - logDeterminant;
+    for (let s = 0; s < out.length; s++) out[s] = constant - squares[s]! / 2;
+    return out;
+  }
   const constant =
     lgamma((degrees + dim) / 2) - lgamma(degrees / 2) - (dim / 2) * Math.log(degrees * Math.PI) - logDeterminant;
-  const out = new Float64Array(squares.length);
   for (let s = 0; s < out.length; s++) out[s] = constant - ((degrees + dim) / 2) * Math.log1p(squares[s]! / degrees);
   return out;
 }
@@ -50,11 +61,12 @@ export function factorOf({ dim, covariance, sd }: Approximation): Float64Array |
   return sd.every((s) => s > 0) ? diagonal : null;
 }
 
-/** Which part a draw is from, by turns: three of eight from q, three from a Student t around it, two from a wider one. */
-const TURNS = [0, 1, 2, 0, 1, 0, 1, 2] as const;
-const SHARES = [0, 1, 2].map((part) => TURNS.filter((turn) => turn === part).length / TURNS.length);
-/** Degrees of freedom of the wider one, which has no variance. */
+/** Degrees of freedom of the wider t, which has no variance. */
 const WIDE = 2;
+/** Degrees of the part that a draw is from, by turns: three of eight from q, three from a Student t around it, two from the wider one. */
+const TURNS = [Infinity, DEGREES, WIDE, Infinity, DEGREES, Infinity, DEGREES, WIDE] as const;
+const LOG_SHARES = [Infinity, DEGREES, WIDE].map((d) => Math.log(TURNS.filter((turn) => turn === d).length / TURNS.length)); // biome-ignore format: one line
+const OWN_TURNS = TURNS.filter((turn) => turn === Infinity).length;
 
 /**
  * Draws by turns from q and from two Student t's of its mean and covariance: with the weights p over the mixture, no draw weighs more
@@ -65,40 +77,35 @@ const WIDE = 2;
 export function defended(q: Approximation): Proposal {
   const factor = factorOf(q);
   if (!factor) return q;
-  const { dim } = q;
-  const parts: readonly Proposal[] = [q, studentT(q.mean, factor), studentT(q.mean, factor, WIDE)];
+  const { dim, mean } = q;
   return {
     draw(n, seed) {
-      const rounds = Math.ceil(n / TURNS.length);
-      return byTurns(
-        parts.map((part, k) => part.draw(rounds * SHARES[k]! * TURNS.length, seed + 7 * k)),
-        n,
-        dim,
-      );
+      const generator = new Generator(seed, "defended");
+      const out = multiplyLowerRows(factor, generator.normals(new Float64Array(n * dim)), dim);
+      const own = q.isGaussian ? null : q.draw(OWN_TURNS * Math.ceil(n / TURNS.length), seed);
+      let taken = 0;
+      for (let s = 0; s < n; s++) {
+        const degrees = TURNS[s % TURNS.length]!;
+        if (degrees !== Infinity) moveRow(out, s * dim, mean, stretchOf(degrees, generator));
+        else if (!own) moveRow(out, s * dim, mean, 1);
+        else {
+          out.set(own.subarray(taken, taken + dim), s * dim);
+          taken += dim;
+        }
+      }
+      return out;
     },
     logDensityOf(x) {
-      const squares = squaredLengths(x, q.mean, factor);
-      return mixed(q.logDensityOf(x), ofSquares(squares, factor, DEGREES), ofSquares(squares, factor, WIDE));
+      const squares = squaredLengths(x, mean, factor);
+      const own = q.isGaussian ? ofSquares(squares, factor, Infinity) : q.logDensityOf(x);
+      return mixed(own, ofSquares(squares, factor, DEGREES), ofSquares(squares, factor, WIDE));
     },
   };
 }
 
-/** n rows [n, dim], of each part's rows the next one when its turn comes. */
-function byTurns(parts: readonly Float64Array[], n: number, dim: number): Float64Array {
-  const out = new Float64Array(n * dim);
-  const taken = parts.map(() => 0);
-  for (let s = 0; s < n; s++) {
-    const part = TURNS[s % TURNS.length]!;
-    const from = taken[part]!++ * dim;
-    const rows = parts[part]!;
-    for (let i = 0; i < dim; i++) out[s * dim + i] = rows[from + i]!;
-  }
-  return out;
-}
-
 /** The mixture's log density from those of its parts, in place of the first. */
 function mixed(own: Float64Array, narrow: Float64Array, wide: Float64Array): Float64Array {
-  const [ownShare, narrowShare, wideShare] = SHARES.map(Math.log) as [number, number, number];
+  const [ownShare, narrowShare, wideShare] = LOG_SHARES as [number, number, number];
   for (let s = 0; s < own.length; s++) {
     const a = own[s]! + ownShare;
     const b = narrow[s]! + narrowShare;

@@ -1,4 +1,4 @@
-import { zipSync, zlibSync } from "fflate";
+import { zlibSync } from "fflate";
 import { InternalError } from "../base/errors.ts";
 import { showShape, sizeOf } from "../base/shape.ts";
 
@@ -116,6 +116,3 @@ function encodeValues({ values, type = "f64" }: ZarrArray): { code: string; byte
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
-
-/** The files as one zip archive, stored as they are: a Zarr store in one file. The same content gives the same bytes. */
-export const zipFiles = (files: FileTree): Uint8Array => zipSync(files, { level: 0, mtime: new Date(1980, 0, 1) });

@@ -63,7 +63,7 @@ describe("weights of a Gaussian at a Student t's mode", () => {
       for (const seed of [1, 4, 5]) {
         const problem = await problemOf(slab, {}, place());
         const fit = new Fit(problem as never, await compileLogDensity(problem as never), { seed });
-        expect((await ladder[0]!.run(fit)).certificate.trusted).toBe(false);
+        expect((await ladder[0]!.run(fit))!.certificate.trusted).toBe(false);
         const [first] = (await fit.starts(4))!;
         expect(Math.hypot(...first!)).toBeGreaterThan(10);
       }

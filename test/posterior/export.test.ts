@@ -7,7 +7,7 @@ import { drawsOf } from "../../src/posterior/draws.ts";
 import { inferenceData } from "../../src/posterior/inference-data.ts";
 import { toParquet } from "../../src/posterior/parquet.ts";
 import { stanCsv } from "../../src/posterior/stan-csv.ts";
-import { zipFiles } from "../../src/posterior/zarr.ts";
+import { zipFiles } from "../../src/posterior/zip.ts";
 
 /** Numbers that binary holds exactly: those of scripts/make-zarr-fixture.py. */
 const values = (count: number, start: number): Float64Array =>
@@ -68,12 +68,12 @@ describe("InferenceData in Zarr", () => {
     for (const path of described) expect(metadata[path]).toEqual(JSON.parse(text(files[path])));
   });
 
-  test("can be compressed, and zipped into one file that is always the same", () => {
+  test("can be compressed, and zipped into one file that is always the same", async () => {
     const compressed = inferenceData(content, { ...options, compress: true });
     expect(JSON.parse(text(compressed["posterior/a/.zarray"]))).toMatchObject({ compressor: { id: "zlib" } });
     expect(unzlibSync(compressed["posterior/a/1.0.0.0"]!)).toEqual(files["posterior/a/1.0.0.0"]);
-    const zip = zipFiles(files);
-    expect(zip).toEqual(zipFiles(inferenceData(content, options)));
+    const zip = await zipFiles(files);
+    expect(zip).toEqual(await zipFiles(inferenceData(content, options)));
     expect(text(unzipSync(zip)[".zmetadata"])).toBe(text(files[".zmetadata"]));
   });
 
