@@ -76,6 +76,13 @@ describe("NUTS by name", () => {
     expect(posterior.reason).toMatch(/^\d+ of the 4000 transitions diverged/);
   });
 
+  test("draws no more where transitions diverged with steps that stay as they are", async () => {
+    const options = { method: "nuts", seed: 3, targetAcceptance: 0.8 } as const;
+    const { posterior, shown } = await run(funnel(3), {}, options);
+    expect(posterior.reason).toMatch(/^\d+ of the 4000 transitions diverged/);
+    expect(shown).toEqual(["nuts"]);
+  });
+
   test("keeps the first draws where the second run is ended", async () => {
     const stop = new AbortController();
     const text = model(({ sample }) => ({ x: sample("x", exponential(1)) }));
