@@ -27,7 +27,13 @@ export { chiSquared } from "./distributions/chi-squared.ts";
 export { dirichlet } from "./distributions/dirichlet.ts";
 export { dirichletMultinomial } from "./distributions/dirichlet-multinomial.ts";
 export { discreteUniform } from "./distributions/discrete-uniform.ts";
-export { type Distribution, distribution, type Family, type ParamValue } from "./distributions/distribution.ts";
+export {
+  type Distribution,
+  distribution,
+  type Family,
+  logProb,
+  type ParamValue,
+} from "./distributions/distribution.ts";
 export { exponential } from "./distributions/exponential.ts";
 export { flat } from "./distributions/flat.ts";
 export { gamma } from "./distributions/gamma.ts";

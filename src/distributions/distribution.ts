@@ -285,3 +285,19 @@ export function batchShape(f: Family, params: Params): Shape {
   }
   return batch;
 }
+
+/**
+ * log p(x) of each event, for terms that are written by hand, such as sums over what is not known:
+ *
+ *     factor("y", stack([logProb(poisson(3), y), logProb(poisson(rate), y)]).logsumexp(0))
+ *
+ * @param x  [...batch, ...event]; it broadcasts with the parameters. −∞ comes back where x is outside the support
+ * @throws OptionError where x is no tensor
+ */
+export function logProb(d: Distribution, x: Tensor): Tensor {
+  if (!(x instanceof Tensor)) {
+    refuseOtherCopy(x);
+    throw new OptionError(`logProb of ${d.family.name} takes a tensor, as data and sites are, not ${String(x)}`);
+  }
+  return d.family.logProb(x, paramsOf(x.trace, d, x.dtype === "f32" ? "f32" : "f64"));
+}
