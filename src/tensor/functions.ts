@@ -223,10 +223,11 @@ export function concat<T extends Value>(parts: readonly T[], axis = 0): T {
   return first.of(first.trace.concat(nodes, normalizeAxis(axis, first.node.shape.length)));
 }
 
-/** Joins equal shapes along a new axis, the first if none is named. */
-export const stack = <T extends Value>(parts: readonly T[], axis = 0): T => {
-  const at = normalizeAxis(axis, (parts[0]?.node.shape.length ?? 0) + 1);
-  return concat(parts.map((p) => reshape(p, p.node.shape.toSpliced(at, 0, 1))), at); // biome-ignore format: short
+/** Joins tensors, and numbers among them, along a new axis, the first if none is named. */
+export const stack = <T extends Value>(parts: readonly (T | number)[], axis = 0): T => {
+  const { like, nodes } = aligned("stack", parts);
+  const at = normalizeAxis(axis, nodes[0]!.shape.length + 1);
+  return concat(nodes.map((n) => reshape(like.of(n), n.shape.toSpliced(at, 0, 1))), at); // biome-ignore format: short
 };
 
 /** Rows x[indices] along the first axis: shape indices.shape ++ x.shape[1:]. Indices are whole numbers in any dtype. */

@@ -85,6 +85,8 @@ describe("movement", () => {
     expect(read(f.pad(tensor([2], [1, 2]), [1], [2]))).toEqual([0, 1, 2, 0, 0]);
     expect(read(f.concat([matrix, matrix], -1))).toEqual([1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]);
     expect(f.stack([matrix, matrix, matrix]).shape).toEqual([3, 2, 3]);
+    expect(read(f.stack([0, tensor([2], [1, 2])], 1))).toEqual([0, 1, 0, 2]);
+    expect(() => f.stack([])).toThrow("stack of numbers alone");
     expect(() => f.concat([])).toThrow("concat of no tensors");
   });
   test("gather takes rows, scatterAdd puts them back", () => {
