@@ -230,9 +230,11 @@ export const stack = <T extends Value>(parts: readonly (T | number)[], axis = 0)
   return concat(nodes.map((n) => reshape(like.of(n), n.shape.toSpliced(at, 0, 1))), at); // biome-ignore format: short
 };
 
+/** Data are floating-point, indices among them too. */
+const whole = (indices: Value): Node => (indices.node.dtype[0] === "f" ? cast(indices, "i32") : indices).node;
+
 /** Rows x[indices] along the first axis: shape indices.shape ++ x.shape[1:]. Indices are whole numbers in any dtype. */
-export const gather = <T extends Value>(x: T, indices: T): T =>
-  x.of(x.trace.gather(x.node, (indices.node.dtype[0] === "f" ? cast(indices, "i32") : indices).node));
+export const gather = <T extends Value>(x: T, indices: T): T => x.of(x.trace.gather(x.node, whole(indices)));
 
 /**
  * x[i, j, …] along the first axes, by numbers or tensors of whole numbers in any dtype. Tensors go together and broadcast, as NumPy's:
@@ -261,9 +263,9 @@ export function at<T extends Value>(x: T, ...indices: readonly (T | number)[]): 
   return part;
 }
 
-/** zeros([rows, …]) with each update added at its index. */
+/** zeros([rows, …]) with each update added at its index, a whole number in any dtype. */
 export const scatterAdd = <T extends Value>(updates: T, indices: T, rows: number): T =>
-  updates.of(updates.trace.scatterAdd(updates.node, indices.node, rows));
+  updates.of(updates.trace.scatterAdd(updates.node, whole(indices), rows));
 
 /** Matrix product over the last two axes; leading axes broadcast. */
 export function matmul<T extends Value>(a: T, b: T): T {

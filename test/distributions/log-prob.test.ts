@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { bernoulli } from "../../src/distributions/bernoulli.ts";
-import { logProb } from "../../src/distributions/distribution.ts";
+import { logCdf, logProb, logSurvival } from "../../src/distributions/distribution.ts";
 import { multivariateNormal } from "../../src/distributions/multivariate-normal.ts";
 import { normal } from "../../src/distributions/normal.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
@@ -38,6 +38,26 @@ test("logProb has one number for each event, and broadcasts", async () => {
   const density = await logJoint(text, { y: [[1, 2], [3, 4], [5, 6]] }); // biome-ignore format: a table
   expect(density.value([0.3, -0.2])).toBeCloseTo(normalLog(0.3, 0, 1) + normalLog(-0.2, 0, 1), 10);
   expect(shapes.slice(0, 2)).toEqual([[3, 2], [3]]);
+});
+
+test("logCdf and logSurvival are exact in the tails, so that a skew normal can be written by hand", async () => {
+  // Azzalini 1985: 2 φ(x) Φ(α x). log Φ(−40) is that of SciPy's log_ndtr.
+  const skew = model(({ sample, factor }) => {
+    const x = sample("x", normal(0, 1));
+    factor("skew", logCdf(normal(0, 1), x.mul(20)));
+    factor("other", logSurvival(normal(0, 2), x.mul(-40)));
+  });
+  const density = await logJoint(skew, {});
+  const tail = -804.6084420137538;
+  expect(density.value([-2])).toBeCloseTo(normalLog(-2, 0, 1) + 2 * tail, 9);
+  expectGradient(density, [-2]);
+});
+
+test("logCdf says where there is none", () => {
+  const text = model(({ sample, factor }) => {
+    factor("y", logCdf(multivariateNormal([0, 0], [[1, 0], [0, 1]]), sample("x", normal(0, 1), [2]))); // biome-ignore format: a table
+  });
+  return expect(logJoint(text, {})).rejects.toThrow("logCdf: multivariateNormal does not offer it");
 });
 
 test("logProb refuses what is no tensor", () => {

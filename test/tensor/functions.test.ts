@@ -93,6 +93,7 @@ describe("movement", () => {
     const index = tensor([3], [1, 0, 1], "i32");
     expect(read(matrix.gather(index))).toEqual([4, 5, 6, 1, 2, 3, 4, 5, 6]);
     expect(read(f.scatterAdd(matrix.gather(index), index, 2))).toEqual([1, 2, 3, 8, 10, 12]);
+    expect(read(f.scatterAdd(tensor([2], [5, 6]), tensor([2], [2, 0]), 3))).toEqual([6, 0, 5]);
   });
 });
 
