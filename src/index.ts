@@ -27,13 +27,7 @@ export { chiSquared } from "./distributions/chi-squared.ts";
 export { dirichlet } from "./distributions/dirichlet.ts";
 export { dirichletMultinomial } from "./distributions/dirichlet-multinomial.ts";
 export { discreteUniform } from "./distributions/discrete-uniform.ts";
-export {
-  type Distribution,
-  distribution,
-  type Family,
-  logProb,
-  type ParamValue,
-} from "./distributions/distribution.ts";
+export { type Distribution, distribution, type Family, type ParamValue } from "./distributions/distribution.ts";
 export { exponential } from "./distributions/exponential.ts";
 export { flat } from "./distributions/flat.ts";
 export { gamma } from "./distributions/gamma.ts";
@@ -46,6 +40,7 @@ export { inverseWishart } from "./distributions/inverse-wishart.ts";
 export { laplace } from "./distributions/laplace.ts";
 export { lkjCholesky } from "./distributions/lkj-cholesky.ts";
 export { logNormal } from "./distributions/log-normal.ts";
+export { logCdf, logProb, logSurvival } from "./distributions/log-prob.ts";
 export { logistic } from "./distributions/logistic.ts";
 export { mixture } from "./distributions/mixture.ts";
 export { multinomial } from "./distributions/multinomial.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { bernoulli } from "../../src/distributions/bernoulli.ts";
-import { logCdf, logProb, logSurvival } from "../../src/distributions/distribution.ts";
+import { logCdf, logProb, logSurvival } from "../../src/distributions/log-prob.ts";
 import { multivariateNormal } from "../../src/distributions/multivariate-normal.ts";
 import { normal } from "../../src/distributions/normal.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
