@@ -40,6 +40,7 @@ export { inverseWishart } from "./distributions/inverse-wishart.ts";
 export { laplace } from "./distributions/laplace.ts";
 export { lkjCholesky } from "./distributions/lkj-cholesky.ts";
 export { logNormal } from "./distributions/log-normal.ts";
+export { logCdf, logProb, logSurvival } from "./distributions/log-prob.ts";
 export { logistic } from "./distributions/logistic.ts";
 export { mixture } from "./distributions/mixture.ts";
 export { multinomial } from "./distributions/multinomial.ts";

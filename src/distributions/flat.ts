@@ -8,13 +8,14 @@ import { eventRankOf } from "./event-rank.ts";
 /**
  * The improper uniform density over a support: log density 0 everywhere in it. It has no draws.
  *
- * @param shape  of one event, needed where the support is one of vectors or matrices: `flat(ordered, [3])`
+ * @param size  of one event, needed where the support is one of vectors or matrices: `flat(ordered, 3)`, `flat(ordered, [3])`
  * @throws OptionError for a discrete support, and for a shape that is no event of the support
  */
-export function flat(...given: readonly [support?: Support, shape?: Shape]): Distribution<never> {
+export function flat(...given: readonly [support?: Support, size?: number | Shape]): Distribution<never> {
   if (given.length > 0 && !given[0])
     throw new OptionError(`flat: support is ${given[0]}. Leave it out for the real line.`);
-  const [support = real, shape = []] = given;
+  const [support = real, size = []] = given;
+  const shape = typeof size === "number" ? [size] : size;
   const rank = eventRankOf(support);
   if (isDiscrete(support)) {
     throw new OptionError(

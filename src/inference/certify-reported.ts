@@ -23,6 +23,8 @@ export type ReportedDraws = Readonly<Record<string, { readonly shape: readonly n
 const LONGEST_TAIL = 0.6;
 /** A tail that is long among the greatest of few draws may end further out: so many times the draws are worth a try. */
 const LONG_TAIL_DRAWS = 3;
+/** Squares have no mean beyond an index of 1, and estimates scatter: from here on there is no sd that more draws could tell. */
+const ENDLESS_TAIL = 1.2;
 /** Relative error of an sd, times √draws, from which on the tail is worth a look: a normal has 0.71, an exponential 1.41. */
 const NOTABLE = 1.1;
 
@@ -49,7 +51,7 @@ function doubtOf({ name, draws, ofMean, ofSd, added = { ofMean: 0, ofSd: 0 }, ta
     const reason =
       `the tail of ${name} is so long (index ${index.toFixed(2)} of its squares, ${LONGEST_TAIL} at most is asked) that its sd, if it has one, ` +
       "cannot be told from draws. Its quantiles can.";
-    return { reason, more: LONG_TAIL_DRAWS };
+    return { reason, more: index > ENDLESS_TAIL ? Number.POSITIVE_INFINITY : LONG_TAIL_DRAWS };
   }
   if (error <= TOLERANCE) return null;
   const reason = `the moments of ${name} are uncertain by ${percent(error)} of its sd (${percent(TOLERANCE)} is asked). Draw more.`;

@@ -77,6 +77,8 @@ export async function infer<D, R extends Returned>(
     best = result;
     // What was drawn before the signal came is kept.
     if (result.certificate.trusted || result.chains?.aborted) break;
+    // Chains agree, but what is reported has moments that no draws could tell.
+    if (result.chains && fit.longer === Number.POSITIVE_INFINITY) break;
   }
   const warnings = [...narrowed, ...(best!.warnings ?? [])];
   const posterior = await report(problem, fit, { ...best!, warnings }, attempts);

@@ -15,6 +15,7 @@ import { f32, f64 } from "../program/program.ts";
 import { full } from "../tensor/functions.ts";
 import type { Key } from "../tensor/random.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { checkFactors } from "./check-factors.ts";
 import { checkIndices } from "./check-indices.ts";
 import { indexText } from "./index-text.ts";
 import { withoutMissing } from "./missing.ts";
@@ -101,6 +102,7 @@ export async function problemOf<D, R extends Returned>(
     throw fields.explained(error);
   }
   checkEscapes(layout);
+  checkFactors(layout);
   checkIndices(layout, fields.arrays);
   const coordinates = coordinatesOf(layout);
   const runtime = options.runtime ?? (await runtimeOf(layout));

@@ -94,7 +94,10 @@ function reasonAfter({ certificate: before, chains }: Result, { certificate: { t
 /** What to ask for next, of what was left open; null where nothing is left that would make the moments certain. */
 async function nextToAsk(fit: Fit, result: Result, asked: Asked, mostDraws: number): Promise<Asked | null> {
   const { draws = USUAL_DRAWS, targetAcceptance } = asked;
-  const shorter = targetAcceptance === undefined && divergencesOf(result.chains!) > 0;
+  const diverged = divergencesOf(result.chains!) > 0;
+  const shorter = diverged && targetAcceptance === undefined;
+  // More draws of the same chains have the same divergent transitions among them.
+  if (diverged && !shorter) return null;
   const enough = draws < mostDraws ? Math.min(await enoughDraws(fit, result, draws), mostDraws) : draws;
   if (!shorter && enough === draws) return null;
   return { ...asked, draws: enough, targetAcceptance: shorter ? SHORTER_STEPS : targetAcceptance };

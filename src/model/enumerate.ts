@@ -12,8 +12,8 @@ import { type ChainStates, type Copies, plateSizes, type RandomSite, type Traced
 import { dependents, substitute } from "./substitute.ts";
 import { counted, type Term } from "./terms.ts";
 
-/** Joint states of one site that are summed over: more would be unrolled into too large a graph. */
-const MOST_STATES = 256;
+/** States of one site that are summed over. They are an axis of the density: in a chain of so many, a million numbers for each step. */
+const MOST_STATES = 1024;
 /** So many states are written out, each folded to what it leaves of the density; more are one more axis of it. */
 const MOST_WRITTEN_OUT = 8;
 

@@ -14,7 +14,8 @@ export interface OdeFixedOptions {
 
 /**
  * Solves dy/dt = f(t, y), y(times[0]) = y0 by an explicit Runge-Kutta method with a given number of equal steps between two
- * times (Hairer, Nørsett & Wanner 1993, section II.1). Differentiable by y0, times and all that f uses; the gradient is that of
+ * times (Hairer, Nørsett & Wanner 1993, section II.1). Nothing bounds its error: the posterior is that of the discrete solution, so see
+ * whether twice the steps give the same, or take `odeAdaptive`, which has tolerances. Differentiable by y0, times and all that f uses; the gradient is that of
  * the discrete solution.
  *
  * @param f      the right-hand side: t [], y [k] → dy/dt [k]

@@ -49,7 +49,7 @@ const reshape: Op = {
     const shape = attrs.shape as Shape;
     if (!areSizes(shape) || sizeOf(shape) !== sizeOf(x!.shape)) {
       throw new ShapeError(
-        `reshape of ${showShape(x!.shape)} (${sizeOf(x!.shape)} elements) to ${showShape(shape)} (${sizeOf(shape)} elements)`,
+        `reshape of ${showShape(x!.shape)} to ${showShape(shape)}: ${sizeOf(x!.shape)} elements do not fill it`,
       );
     }
     return { shape, dtype: x!.dtype };

@@ -2,6 +2,7 @@ import type { DType } from "../base/dtype.ts";
 import { ShapeError } from "../base/errors.ts";
 import { broadcastShapes, normalizeAxis, type Shape, sameShape, showShape, sizeOf } from "../base/shape.ts";
 import type { Node } from "../ir/node.ts";
+import { offsetIndices } from "../ops/gather.ts";
 import type { BinaryName, CompareName, UnaryName } from "../ops/vocabulary.ts";
 import type { Value } from "./value.ts";
 
@@ -186,8 +187,11 @@ export function mean<T extends Value>(x: T, axes?: Axes): T {
 export const argmax = <T extends Value>(x: T, axis: number): T =>
   x.of(x.trace.argmax(x.node, normalizeAxis(axis, x.node.shape.length)));
 
-/** The same values, row-major, in another shape of as many. */
-export const reshape = <T extends Value>(x: T, shape: Shape): T => x.of(x.trace.reshape(x.node, shape));
+/** The same values, row-major, in another shape of as many. One size may be −1: what the others leave. */
+export const reshape = <T extends Value>(x: T, shape: Shape): T => {
+  const rest = sizeOf(x.node.shape) / -sizeOf(shape);
+  return x.of(x.trace.reshape(x.node, rest >= 0 && rest % 1 === 0 ? shape.map((d) => (d === -1 ? rest : d)) : shape));
+};
 
 /** Reorders the axes; without a permutation, exchanges the last two. */
 export function transpose<T extends Value>(x: T, permutation?: readonly number[]): T {
@@ -219,23 +223,49 @@ export function concat<T extends Value>(parts: readonly T[], axis = 0): T {
   return first.of(first.trace.concat(nodes, normalizeAxis(axis, first.node.shape.length)));
 }
 
-/** Joins equal shapes along a new axis, the first if none is named. */
-export const stack = <T extends Value>(parts: readonly T[], axis = 0): T => {
-  const at = normalizeAxis(axis, (parts[0]?.node.shape.length ?? 0) + 1);
-  return concat(parts.map((p) => reshape(p, p.node.shape.toSpliced(at, 0, 1))), at); // biome-ignore format: short
+/** Joins tensors, and numbers among them, along a new axis, the first if none is named. */
+export const stack = <T extends Value>(parts: readonly (T | number)[], axis = 0): T => {
+  const { like, nodes } = aligned("stack", parts);
+  const at = normalizeAxis(axis, nodes[0]!.shape.length + 1);
+  return concat(nodes.map((n) => reshape(like.of(n), n.shape.toSpliced(at, 0, 1))), at); // biome-ignore format: short
 };
 
+/** Data are floating-point, indices among them too. */
+const whole = (indices: Value): Node => (indices.node.dtype[0] === "f" ? cast(indices, "i32") : indices).node;
+
 /** Rows x[indices] along the first axis: shape indices.shape ++ x.shape[1:]. Indices are whole numbers in any dtype. */
-export const gather = <T extends Value>(x: T, indices: T): T =>
-  x.of(x.trace.gather(x.node, (indices.node.dtype[0] === "f" ? cast(indices, "i32") : indices).node));
+export const gather = <T extends Value>(x: T, indices: T): T => x.of(x.trace.gather(x.node, whole(indices)));
 
-/** x[index] along the first axis: a number, or a tensor of whole numbers in any dtype. */
-export const at = <T extends Value>(x: T, index: T | number): T =>
-  typeof index === "number" ? reshape(narrow(x, 0, index, 1), x.node.shape.slice(1)) : gather(x, cast(index, "u32"));
+/**
+ * x[i, j, …] along the first axes, by numbers or tensors of whole numbers in any dtype. Tensors go together and broadcast, as NumPy's:
+ * with i and j of shape [n] the result has n parts, x[i_1, j_1] and so on, and x[i, 0] has those of column 0.
+ */
+export function at<T extends Value>(x: T, ...indices: readonly (T | number)[]): T {
+  let part = x;
+  let lead: Shape = []; // the axes that the indices before have made
+  for (const index of indices) {
+    const axis = lead.length;
+    const after = part.node.shape.slice(axis + 1);
+    if (typeof index === "number") part = reshape(narrow(part, axis, index, 1), [...lead, ...after]);
+    else if (axis) {
+      // An element's own rows stand together among all of them.
+      const rows = part.node.shape[axis]!;
+      const [own, shared] = aligned("at", [index, full(index, lead, 0)]).nodes as [Node, Node];
+      lead = shared.shape;
+      part = reshape(broadcastTo(part, [...lead, rows, ...after]), [-1, ...after]);
+      const flat = cast(reshape(index.of(own), [-1]), "u32").node;
+      part = reshape(gather(part, x.of(offsetIndices(x.trace, flat, rows, sizeOf(lead), true))), [...lead, ...after]);
+    } else {
+      part = gather(part, cast(index, "u32"));
+      lead = index.node.shape;
+    }
+  }
+  return part;
+}
 
-/** zeros([rows, …]) with each update added at its index. */
+/** zeros([rows, …]) with each update added at its index, a whole number in any dtype. */
 export const scatterAdd = <T extends Value>(updates: T, indices: T, rows: number): T =>
-  updates.of(updates.trace.scatterAdd(updates.node, indices.node, rows));
+  updates.of(updates.trace.scatterAdd(updates.node, whole(indices), rows));
 
 /** Matrix product over the last two axes; leading axes broadcast. */
 export function matmul<T extends Value>(a: T, b: T): T {

@@ -213,9 +213,12 @@ export class Tensor implements Value {
   matmul(b: Tensor): Tensor {
     return f.matmul<Tensor>(this, b);
   }
-  /** The element or part at these indices of the first axes: `m.at(i, j)` is `m.at(i).at(j)`. */
+  /**
+   * The element or part at these indices of the first axes. Index tensors go together and broadcast, as NumPy's do: `m.at(i, j)` has
+   * an element for each pair, `m.at(i, 0)` those of the first column.
+   */
   at(...indices: readonly (Tensor | number)[]): Tensor {
-    return indices.reduce<Tensor>((x, i) => f.at<Tensor>(x, i), this);
+    return f.at<Tensor>(this, ...indices);
   }
   /** Rows by their indices, an integer tensor: shape [...indices, ...shape of a row]. */
   gather(indices: Tensor): Tensor {

@@ -177,7 +177,7 @@ describe("flat", () => {
   test("has log density 0 and no draws", async () => {
     const { a, b } = await evaluate({ x: given([3, 2], [1, 2, 3, 4, 5, 6]) }, ({ x }) => ({
       a: density(of(flat()), x),
-      b: density(of(flat(ordered, [2])), x),
+      b: density(of(flat(ordered, 2)), x),
     }));
     expect(a).toEqual([0, 0, 0, 0, 0, 0]);
     expect(b).toEqual([0, 0, 0]);

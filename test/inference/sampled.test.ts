@@ -4,6 +4,7 @@ import {
   type InferenceEvent,
   type InferOptions,
   infer,
+  inverseGamma,
   type Model,
   model,
   normal,
@@ -76,6 +77,13 @@ describe("NUTS by name", () => {
     expect(posterior.reason).toMatch(/^\d+ of the 4000 transitions diverged/);
   });
 
+  test("draws no more where transitions diverged with steps that stay as they are", async () => {
+    const options = { method: "nuts", seed: 3, targetAcceptance: 0.8 } as const;
+    const { posterior, shown } = await run(funnel(3), {}, options);
+    expect(posterior.reason).toMatch(/^\d+ of the 4000 transitions diverged/);
+    expect(shown).toEqual(["nuts"]);
+  });
+
   test("keeps the first draws where the second run is ended", async () => {
     const stop = new AbortController();
     const text = model(({ sample }) => ({ x: sample("x", exponential(1)) }));
@@ -93,4 +101,13 @@ describe("NUTS by name", () => {
     );
     expect(posterior.allDraws.draws).toBe(1000);
   });
+});
+
+test("the ladder ends where a tail is so long that there is no sd, which no number of draws could tell", async () => {
+  // An inverse gamma of shape 1 has no mean, its logarithm has all moments. Its squares have tail index 2; 0.6 at most is asked.
+  const text = model(({ sample }) => ({ variance: sample("variance", inverseGamma(1, 1)) }));
+  const { posterior, shown } = await run(text, {}, { seed: 1 });
+  expect(posterior.trusted).toBe(false);
+  expect(posterior.reason).toMatch(/^the tail of variance is so long/);
+  expect(shown.at(-1)).toBe("nuts");
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { bernoulli } from "../../src/distributions/bernoulli.ts";
 import { binomial } from "../../src/distributions/binomial.ts";
 import { categorical } from "../../src/distributions/categorical.ts";
+import { discreteUniform } from "../../src/distributions/discrete-uniform.ts";
 import { normal } from "../../src/distributions/normal.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
 import { model } from "../../src/model/model.ts";
@@ -33,6 +34,27 @@ describe("discrete sites are summed out exactly", () => {
       sum(y.map((v) => logSumExp(mean.map((m, k) => Math.log(weights[k]!) + normalLog(v, m, 0.7)))));
     expect(density.value(u)).toBeCloseTo(formula, 10);
     expectGradient(density, u);
+  });
+
+  test("of five hundred values: how many were asked, when so many of five surveys came back", async () => {
+    const back = [16, 18, 22, 25, 27];
+    const survey = model(({ sample, observe }, { back }: { back: Tensor }) => {
+      const logit = sample("logit", normal(0, 1));
+      const asked = sample("asked", discreteUniform(1, 500));
+      observe("back", binomial(asked, logit.sigmoid()), back);
+    });
+    const density = await logJoint(survey, { back });
+    const u = -1.2;
+    const choose = (n: number, k: number) => sum(Array.from({ length: k }, (_, i) => Math.log((n - i) / (i + 1))));
+    const each = (n: number) =>
+      sum(
+        back.map((k) =>
+          k > n ? -Infinity : choose(n, k) + k * Math.log(sigmoid(u)) + (n - k) * Math.log(sigmoid(-u)),
+        ),
+      );
+    const all = Array.from({ length: 500 }, (_, i) => each(i + 1) - Math.log(500));
+    expect(density.value([u])).toBeCloseTo(normalLog(u, 0, 1) + logSumExp(all), 10);
+    expectGradient(density, [u]);
   });
 
   test("two in one plate, the second depending on the first", async () => {

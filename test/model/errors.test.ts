@@ -4,7 +4,10 @@ import { bernoulli } from "../../src/distributions/bernoulli.ts";
 import { beta } from "../../src/distributions/beta.ts";
 import { categorical } from "../../src/distributions/categorical.ts";
 import { dirichlet } from "../../src/distributions/dirichlet.ts";
+import { halfNormal } from "../../src/distributions/half-normal.ts";
+import { lkjCholesky } from "../../src/distributions/lkj-cholesky.ts";
 import { mixture } from "../../src/distributions/mixture.ts";
+import { multivariateNormal } from "../../src/distributions/multivariate-normal.ts";
 import { normal } from "../../src/distributions/normal.ts";
 import { poisson } from "../../src/distributions/poisson.ts";
 import { infer } from "../../src/inference/infer.ts";
@@ -147,6 +150,18 @@ cases("what leaves its plate other than by the return value", [
       });
       return { last: last! };
     },
+  },
+]);
+
+cases("a Cholesky factor where a covariance is wanted", [
+  {
+    says: 'OptionError: observe("y"): covariance of its multivariateNormal is the Cholesky factor "L", or a product with it, element by element. Give it by name, as { cholesky: L }, or multiply it out: L.matmul(L.transpose()).',
+    body: ({ sample, observe }, { y }) => {
+      const L = sample("L", lkjCholesky(2, 2));
+      const sd = sample("sd", halfNormal(1), [2]);
+      observe("y", multivariateNormal([0, 0], sd.reshape([2, 1]).mul(L)), y!);
+    },
+    data: { y: [0.3, -0.2] },
   },
 ]);
 
@@ -325,8 +340,9 @@ cases("a discrete site that cannot be summed out", [
     body: ({ sample, observe }) => void observe("y", normal(sample("z", bernoulli(0.5), [3]), 1), [1, 2, 3]),
   },
   {
-    says: `OptionError: sample("z") has 300 states; at most 256 are summed out. ${ways}`,
-    body: ({ sample, observe }) => void observe("y", normal(sample("z", categorical(Array(300).fill(1 / 300))), 1), 2),
+    says: `OptionError: sample("z") has 2000 states; at most 1024 are summed out. ${ways}`,
+    body: ({ sample, observe }) =>
+      void observe("y", normal(sample("z", categorical(Array(2000).fill(1 / 2000))), 1), 2),
   },
   {
     says: 'OptionError: sample("z") is discrete, and "total" in the model\'s outer level, outside the plate of the site depends on it: it cannot be summed out one element at a time',

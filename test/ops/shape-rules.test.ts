@@ -40,7 +40,7 @@ const refusals: readonly (readonly [(b: Trace) => Node, string])[] = [
   [() => b.argmax(f(2, 0), 1), "argmax over axis 1 of a tensor of shape [2, 0]: there is nothing to choose from"],
   [() => b.logsumexp(i(3), [0]), "logsumexp takes f32 or f64, not i32"],
   [() => b.iota("u32", [3], 1), "iota of shape [3] along axis 1"],
-  [() => b.reshape(f(2, 3), [7]), "reshape of [2, 3] (6 elements) to [7] (7 elements)"],
+  [() => b.reshape(f(2, 3), [7]), "reshape of [2, 3] to [7]: 6 elements do not fill it"],
   [() => b.reshape(f(2, 3), [-2, -3]), "reshape of [2, 3]"],
   [() => b.broadcast(f(3), [3, 4], [1]), "broadcast of [3] to [3, 4] at axes [1]: sizes must agree there"],
   [() => b.broadcast(f(3, 3), [3, 3], [1, 0]), "broadcast of [3, 3] to [3, 3] at axes [1,0]"],

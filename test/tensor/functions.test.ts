@@ -85,12 +85,56 @@ describe("movement", () => {
     expect(read(f.pad(tensor([2], [1, 2]), [1], [2]))).toEqual([0, 1, 2, 0, 0]);
     expect(read(f.concat([matrix, matrix], -1))).toEqual([1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]);
     expect(f.stack([matrix, matrix, matrix]).shape).toEqual([3, 2, 3]);
+    expect(read(f.stack([0, tensor([2], [1, 2])], 1))).toEqual([0, 1, 0, 2]);
+    expect(() => f.stack([])).toThrow("stack of numbers alone");
     expect(() => f.concat([])).toThrow("concat of no tensors");
   });
   test("gather takes rows, scatterAdd puts them back", () => {
     const index = tensor([3], [1, 0, 1], "i32");
     expect(read(matrix.gather(index))).toEqual([4, 5, 6, 1, 2, 3, 4, 5, 6]);
     expect(read(f.scatterAdd(matrix.gather(index), index, 2))).toEqual([1, 2, 3, 8, 10, 12]);
+    expect(read(f.scatterAdd(tensor([2], [5, 6]), tensor([2], [2, 0]), 3))).toEqual([6, 0, 5]);
+  });
+});
+
+describe("at", () => {
+  const cube = tensor([2, 3, 2], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  const [i, j] = [tensor([4], [1, 0, 1, 1], "i32"), tensor([4], [2, 1, 0, 2])];
+
+  test("takes an element, a row, or rows", () => {
+    expect(read(matrix.at(1, 2))).toEqual([6]);
+    expect(read(matrix.at(1))).toEqual([4, 5, 6]);
+    expect(read(matrix.at(0, j))).toEqual([3, 2, 1, 3]);
+    expect(read(matrix.at(tensor([], [1]), tensor([], [2])))).toEqual([6]);
+  });
+  test("of several index tensors goes by pairs, as NumPy's does", () => {
+    expect(read(matrix.at(i, j))).toEqual([6, 2, 4, 6]);
+    expect(cube.at(i, j).shape).toEqual([4, 2]);
+    expect(read(cube.at(i, j))).toEqual([11, 12, 3, 4, 7, 8, 11, 12]);
+    expect(read(cube.at(i, j, i))).toEqual([12, 3, 8, 12]);
+    expect(read(matrix.at(i, tensor([], [1])))).toEqual([5, 2, 5, 5]);
+    expect(read(matrix.at(tensor([2, 1], [0, 1]), tensor([3], [2, 1, 0])))).toEqual([3, 2, 1, 6, 5, 4]);
+  });
+  test("by rows and a number takes a column of them", () => {
+    expect(read(matrix.at(i, 0))).toEqual([4, 1, 4, 4]);
+    expect(read(cube.at(i, 0, 1))).toEqual([8, 2, 8, 8]);
+  });
+  test("keeps a pair's index within its own row, and refuses shapes that do not go together", () => {
+    expect(read(matrix.at(tensor([2], [0, 1]), tensor([2], [9, 0])))).toEqual([3, 4]);
+    expect(() => matrix.at(i, tensor([3], [0, 1, 2]))).toThrow("at of shapes [3] and [4], which do not broadcast");
+  });
+});
+
+describe("reshape", () => {
+  test("works out one size that is given as −1", () => {
+    expect(matrix.reshape([-1]).shape).toEqual([6]);
+    expect(matrix.reshape([3, -1]).shape).toEqual([3, 2]);
+    expect(tensor([0, 2], []).reshape([-1, 2]).shape).toEqual([0, 2]);
+  });
+  test("refuses what leaves no whole size, and two that are left open", () => {
+    expect(() => matrix.reshape([4, -1])).toThrow("reshape of [2, 3] to [4, -1]: 6 elements do not fill it");
+    expect(() => matrix.reshape([-1, -1])).toThrow("reshape of [2, 3] to [-1, -1]");
+    expect(() => matrix.reshape([4, 2])).toThrow("reshape of [2, 3] to [4, 2]: 6 elements do not fill it");
   });
 });
 
