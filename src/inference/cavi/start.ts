@@ -67,8 +67,11 @@ type Kind = (typeof KINDS)[number];
 /** Probabilities of discrete states up to which a trial costs next to nothing; of larger ones the first start is taken. */
 const TRIED = 200_000;
 
-const manyElements = ({ family, state: { logProbs } }: Block): boolean =>
-  family === "categorical" && logProbs !== undefined && sizeOf(logProbs.slice(0, -1)) >= OF_EACH * logProbs.at(-1)!;
+const manyElements = ({ family, isCount, state: { logProbs } }: Block): boolean =>
+  family === "categorical" &&
+  !isCount &&
+  logProbs !== undefined &&
+  sizeOf(logProbs.slice(0, -1)) >= OF_EACH * logProbs.at(-1)!;
 
 /**
  * Starts that are worth a trial. Random states of many elements give all components nearly the same statistics, and where the noise
@@ -94,7 +97,7 @@ export function perturb(
 ): void {
   const view = (block: Block, name: string) => buffers[key(block, name)]!.view() as Float64Array;
   for (const block of blocks) {
-    if (block.state.logProbs) {
+    if (block.state.logProbs && !block.isCount) {
       const [own, states] = [view(block, "logProbs"), block.state.logProbs.at(-1)!];
       randomStates(own, states, generator);
       if (kind !== "all" && manyElements(block)) leaveSeeds(own, states, kind, generator);

@@ -21,6 +21,7 @@ import { matrixPoint, positivePoint, realPoint, simplexPoint, unitPoint } from "
 import { pointByGradient } from "./blocks/point-by-gradient.ts";
 import { inverseWishartBlock, wishartBlock } from "./blocks/wishart.ts";
 import type { Bounds } from "./densities.ts";
+import { isEndless } from "./endless.ts";
 import { type ExpectedTerm, expectedJoint, statesFor, wholeShape } from "./expected-joint.ts";
 import type { Gradients } from "./gradient-sites.ts";
 import { checkGroups, type Group, isGaussian, membersOf, refusedGroup } from "./groups.ts";
@@ -35,7 +36,7 @@ function blockFor(site: RandomSite, events: readonly number[], power: number): B
   const variable: Variable = { site: site.name, shape: wholeShape(site), events };
   if (site.kind === "param") return pointFor(site, variable, power);
   const states = statesFor(site);
-  if (states) return discreteBlock(variable, states);
+  if (states) return { ...discreteBlock(variable, states), isCount: isEndless(site) };
   switch (site.family?.name) {
     case "normal":
     case "multivariateNormal":
