@@ -127,11 +127,16 @@ export function perturb(
   }
 }
 
+/**
+ * Random probabilities; of a site of one element, such as a switch, never far from even, since what it turns off at the start is
+ * not learned of.
+ */
 function randomStates(logProbs: Float64Array, states: number, generator: Generator): void {
+  const isOne = logProbs.length === states;
   for (let at = 0; at < logProbs.length; at += states) {
     let total = 0;
     for (let k = 0; k < states; k++) {
-      const weight = generator.exponential() ** 2;
+      const weight = isOne ? 0.5 + generator.uniform() : generator.exponential() ** 2;
       logProbs[at + k] = weight;
       total += weight;
     }

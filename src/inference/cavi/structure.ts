@@ -261,7 +261,7 @@ export function structureOf(
   const factors = joined(like, units, terms, blocks);
   return {
     blocks: factors,
-    order: scalesAfterMeans(factors, terms),
+    order: afterMeans(factors, terms),
     chains: inChains,
     intertwined,
     gradients,
@@ -272,18 +272,20 @@ export function structureOf(
 }
 
 const SCALES = new Set(["gamma", "inverseGamma", "wishart", "inverseWishart"]);
+const STATES = new Set(["categorical", "markovChain"]);
 const MEANS = new Set(["gaussian", "gaussianChain"]);
 
 /**
- * The order of the text, but scales after the means that stand in a term with them: before the means are found all that is left of the
- * data looks like noise, and a scale that is found first makes it so for good.
+ * The order of the text, but scales and discrete states after the means that stand in a term with them. Before the means are found all
+ * that is left of the data looks like noise, and a scale that is found first makes it so for good; and a switch that is found first
+ * turns off what is not known yet (in y = x · s · w, a slab with mean 0 only adds variance), after which nothing is learned of it.
  */
-function scalesAfterMeans(blocks: readonly Block[], terms: readonly ExpectedTerm[]): Block[] {
+function afterMeans(blocks: readonly Block[], terms: readonly ExpectedTerm[]): Block[] {
   const order = [...blocks];
-  for (const scale of blocks.filter((b) => SCALES.has(b.family))) {
-    const touching = terms.filter((t) => t.sites.some((s) => scale.sites.includes(s)));
+  for (const later of [SCALES, STATES].flatMap((families) => blocks.filter((b) => families.has(b.family)))) {
+    const touching = terms.filter((t) => t.sites.some((s) => later.sites.includes(s)));
     const last = order.findLastIndex((b) => MEANS.has(b.family) && touching.some((t) => t.sites.some((s) => b.sites.includes(s)))); // biome-ignore format: one line
-    const at = order.indexOf(scale);
+    const at = order.indexOf(later);
     if (last > at) order.splice(last, 0, ...order.splice(at, 1));
   }
   return order;
