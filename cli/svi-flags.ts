@@ -30,6 +30,11 @@ const flags: Readonly<Record<keyof SviFlags, Flag>> = {
     help: "its elements in a step (default: a 32nd of it, within 32 and 1024)",
     parse: wholeNumber(1),
   },
+  restarts: {
+    value: "n",
+    help: "starts, of which the best goes on after its first steps (default: 4)",
+    parse: wholeNumber(1),
+  },
   delay: {
     value: "d",
     help: "step t moves by (t + d)^-f of the way (default: 1)",

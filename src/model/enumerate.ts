@@ -32,7 +32,8 @@ export function statesOf({ name, support, shape, family }: RandomSite): number[]
   if (!states) {
     throw new OptionError(
       `${call}: a ${family!.name} takes values without end (or a number of them that depends on other sites), so that it ` +
-        `cannot be summed out where gradients are needed. ${ways}`,
+        `cannot be summed out where gradients are needed. Say up to where, as in truncated(poisson(rate), { high: 40 }), sum it out by ` +
+        "hand, observe it, or fit from a program by cavi(model, data), which keeps discrete sites.",
     );
   }
   if (shape.length) {

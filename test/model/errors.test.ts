@@ -332,7 +332,7 @@ cases("data that a model cannot read", [
 const ways = "Sum it out by hand, observe it, or use a method that keeps discrete sites.";
 cases("a discrete site that cannot be summed out", [
   {
-    says: `OptionError: sample("n"): a poisson takes values without end (or a number of them that depends on other sites), so that it cannot be summed out where gradients are needed. ${ways}`,
+    says: `OptionError: sample("n"): a poisson takes values without end (or a number of them that depends on other sites), so that it cannot be summed out where gradients are needed. Say up to where, as in truncated(poisson(rate), { high: 40 }), sum it out by hand, observe it, or fit from a program by cavi(model, data), which keeps discrete sites.`,
     body: ({ sample, observe }) => void observe("y", normal(sample("n", poisson(3)), 1), 2),
   },
   {

@@ -14,6 +14,7 @@ import { possibleSubsampling, type Subsampling, subsamplingOf } from "../subsamp
 import { ascentOf } from "./ascent.ts";
 import { blameFall, firstNonFinite } from "./blame.ts";
 import type { Block } from "./blocks/block.ts";
+import { withCounts } from "./counts.ts";
 import type { Bounds } from "./densities.ts";
 import { drawFactors } from "./draws.ts";
 import { carriedFrom } from "./earlier.ts";
@@ -138,10 +139,13 @@ export async function fitCavi<R extends Returned>(problem: Problem<R>, options: 
 }
 
 /** A fit, and what it was made with: the state of q stays in its buffers. */
-export async function fitWithSetting<R extends Returned>(
+export const fitWithSetting = <R extends Returned>(
   problem: Problem<R>,
   options: CaviOptions = {},
-): Promise<{ fit: CaviFit; setting: Setting }> {
+): Promise<{ fit: CaviFit; setting: Setting }> =>
+  withCounts(problem as unknown as Problem, (limited) => fitOnce(limited, options));
+
+async function fitOnce(problem: Problem, options: CaviOptions): Promise<{ fit: CaviFit; setting: Setting }> {
   const started = performance.now();
   const { seed = 0, restarts = 1, tolerance = 1e-10, maxSweeps = 1000, signal } = options;
   for (const [name, value] of Object.entries({ restarts, maxSweeps })) {

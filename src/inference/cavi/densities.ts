@@ -1,13 +1,13 @@
 import type { Family, Params } from "../../distributions/distribution.ts";
 import { LOG_2PI, logNormalCdf } from "../../distributions/normal-cdf.ts";
-import { iota, transpose } from "../../tensor/functions.ts";
+import { iota, transpose, where } from "../../tensor/functions.ts";
 import * as linalg from "../../tensor/linalg.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { allocated } from "./allocation.ts";
 import { distances } from "./distances.ts";
 import type { Expectations } from "./expectations.ts";
 import { add, collapse, type Form, isKnown, known, type Leaf, leavesText, negate, power, type Term } from "./form.ts";
-import { covariance, logOf, logOfKnown, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
+import { covariance, LOG_OF_ZERO, logOf, logOfKnown, logsOfProbability, meanOf, type Product, productsOf, type Relative, type Statistics } from "./moments.ts"; // biome-ignore format: one import
 import {
   type Axis,
   aligned,
@@ -437,8 +437,11 @@ export const expectedLogDensities: Readonly<Record<string, (c: TermContext) => A
     const x = fixed(c, valueAt(c), "value");
     const total = fixed(c, at(c, "total"), "total");
     const { yes, no } = chosenLogs(c);
-    const choose = join(total, x, (n, k) => n.add(1).lgamma().sub(k.add(1).lgamma()).sub(n.sub(k).add(1).lgamma())); // biome-ignore format: the formula
-    return [[x, yes], [join(total, x, (n, k) => n.sub(k)), no], [choose]];
+    // Of a total that is not known some values are fewer than came up: these are impossible, and count for nothing else.
+    const possible = (f: (n: Tensor, k: Tensor) => Tensor, otherwise: number) =>
+      join(total, x, (n, k) => where(n.ge(k), f(n.maximum(k), k), otherwise));
+    const choose = possible((n, k) => n.add(1).lgamma().sub(k.add(1).lgamma()).sub(n.sub(k).add(1).lgamma()), LOG_OF_ZERO); // biome-ignore format: the formula
+    return [[possible((_, k) => k, 0), yes], [possible((n, k) => n.sub(k), 0), no], [choose]];
   },
   categorical: (c) => {
     const label = c.reader.index(c.value.node, c.labels);

@@ -11,6 +11,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { vmap } from "../../transforms/vmap.ts";
 import { presence } from "../missing.ts";
 import { type Addend, type Bounds, elementwiseLogDensity } from "./densities.ts";
+import { MOST_COUNTS } from "./endless.ts";
 import { Expectations, type Noise } from "./expectations.ts";
 import { familiesWithExpectations, rowOf } from "./families.ts";
 import { type Gradients, NO_GRADIENTS } from "./gradient-sites.ts";
@@ -48,10 +49,14 @@ export function statesFor(site: RandomSite): number[] | null {
   if (!isDiscrete(support)) return null;
   if (support.kind === "counts" && support.high === null) {
     throw new OptionError(
-      `${kind}("${name}") is a ${family?.name ?? "count"}, which takes values without end: coordinate ascent has factors for discrete sites ` +
-        "of finitely many values. Sum it out by hand (binomial counts of a poisson are a poisson of rate · probs), observe it, or write it " +
-        "as a categorical over the values that it can have.",
+      `${kind}("${name}") is a ${family?.name ?? "count"}, which takes values without end: cavi finds by itself how many of them its factor must ` +
+        "hold; elsewhere say it, as in truncated(poisson(rate), { high: 40 }), or sum it out by hand (binomial counts of a poisson are a poisson " +
+        "of rate · probs).",
     );
+  }
+  if (support.kind === "counts" && typeof support.high === "number" && support.high - support.low < MOST_COUNTS) {
+    const { low, high } = support;
+    return Array.from({ length: high - low + 1 }, (_, i) => low + i);
   }
   return statesOf({ ...site, shape: [] });
 }

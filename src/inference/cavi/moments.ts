@@ -326,7 +326,7 @@ export function logOf(q: Statistics, form: Form): Named | null {
 }
 
 /** In place of −∞, so that what has no probability, times how often it happened, which is never, is 0 and not NaN. */
-const LOG_OF_ZERO = -1e300;
+export const LOG_OF_ZERO = -1e300;
 /** log of numbers that are known. */
 export const logOfKnown = (x: Tensor): Tensor => x.log().maximum(LOG_OF_ZERO);
 /** Whether a bound is one: not where it is NaN or infinite, nor where something happened that has no probability. */

@@ -30,6 +30,8 @@ const INSTEAD: Readonly<Record<string, string>> = {
   studentT: "a normal whose precision is mixed: sample l from gamma(df / 2, df / 2) for each element, and normal(location, scale · l ** −½)", // biome-ignore format: one line
   cauchy: "a normal whose precision is mixed: sample l from gamma(½, ½) for each element, and normal(location, scale · l ** −½)", // biome-ignore format: one line
   negativeBinomial: "a poisson whose rate has a gamma prior for each element",
+  "truncated poisson": "under cavi, poisson itself: as many of its values as count are found by themselves",
+  "zeroInflated poisson": "sample on from bernoulli(1 − zero) for each element, and poisson(rate · on)",
   betaBinomial: "a binomial whose probability has a beta prior for each element",
   mixture: "a categorical site for each element, and the components' parameters looked up by it",
   halfCauchy: "for a scale: a precision tau with a gamma prior, and tau.pow(-0.5) as the sd",

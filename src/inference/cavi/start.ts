@@ -67,8 +67,11 @@ type Kind = (typeof KINDS)[number];
 /** Probabilities of discrete states up to which a trial costs next to nothing; of larger ones the first start is taken. */
 const TRIED = 200_000;
 
-const manyElements = ({ family, state: { logProbs } }: Block): boolean =>
-  family === "categorical" && logProbs !== undefined && sizeOf(logProbs.slice(0, -1)) >= OF_EACH * logProbs.at(-1)!;
+const manyElements = ({ family, isCount, state: { logProbs } }: Block): boolean =>
+  family === "categorical" &&
+  !isCount &&
+  logProbs !== undefined &&
+  sizeOf(logProbs.slice(0, -1)) >= OF_EACH * logProbs.at(-1)!;
 
 /**
  * Starts that are worth a trial. Random states of many elements give all components nearly the same statistics, and where the noise
@@ -94,7 +97,7 @@ export function perturb(
 ): void {
   const view = (block: Block, name: string) => buffers[key(block, name)]!.view() as Float64Array;
   for (const block of blocks) {
-    if (block.state.logProbs) {
+    if (block.state.logProbs && !block.isCount) {
       const [own, states] = [view(block, "logProbs"), block.state.logProbs.at(-1)!];
       randomStates(own, states, generator);
       if (kind !== "all" && manyElements(block)) leaveSeeds(own, states, kind, generator);
@@ -124,11 +127,16 @@ export function perturb(
   }
 }
 
+/**
+ * Random probabilities; of a site of one element, such as a switch, never far from even, since what it turns off at the start is
+ * not learned of.
+ */
 function randomStates(logProbs: Float64Array, states: number, generator: Generator): void {
+  const isOne = logProbs.length === states;
   for (let at = 0; at < logProbs.length; at += states) {
     let total = 0;
     for (let k = 0; k < states; k++) {
-      const weight = generator.exponential() ** 2;
+      const weight = isOne ? 0.5 + generator.uniform() : generator.exponential() ** 2;
       logProbs[at + k] = weight;
       total += weight;
     }

@@ -21,6 +21,8 @@ export interface SviProgress {
   readonly sizes: readonly number[];
   /** Whether sums over looked-up logarithms go by tables. */
   readonly tables: boolean;
+  /** The bound on all data where it was last computed, to tell what the steps since then have changed. */
+  readonly checked?: { readonly steps: number; readonly elbo: number } | null;
 }
 
 /** A fit by coordinate ascent or by stochastic steps, as far as it can be stored. */

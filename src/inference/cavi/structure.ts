@@ -21,6 +21,7 @@ import { matrixPoint, positivePoint, realPoint, simplexPoint, unitPoint } from "
 import { pointByGradient } from "./blocks/point-by-gradient.ts";
 import { inverseWishartBlock, wishartBlock } from "./blocks/wishart.ts";
 import type { Bounds } from "./densities.ts";
+import { isEndless } from "./endless.ts";
 import { type ExpectedTerm, expectedJoint, statesFor, wholeShape } from "./expected-joint.ts";
 import type { Gradients } from "./gradient-sites.ts";
 import { checkGroups, type Group, isGaussian, membersOf, refusedGroup } from "./groups.ts";
@@ -35,7 +36,7 @@ function blockFor(site: RandomSite, events: readonly number[], power: number): B
   const variable: Variable = { site: site.name, shape: wholeShape(site), events };
   if (site.kind === "param") return pointFor(site, variable, power);
   const states = statesFor(site);
-  if (states) return discreteBlock(variable, states);
+  if (states) return { ...discreteBlock(variable, states), isCount: isEndless(site) };
   switch (site.family?.name) {
     case "normal":
     case "multivariateNormal":
@@ -260,7 +261,7 @@ export function structureOf(
   const factors = joined(like, units, terms, blocks);
   return {
     blocks: factors,
-    order: scalesAfterMeans(factors, terms),
+    order: afterMeans(factors, terms),
     chains: inChains,
     intertwined,
     gradients,
@@ -271,18 +272,20 @@ export function structureOf(
 }
 
 const SCALES = new Set(["gamma", "inverseGamma", "wishart", "inverseWishart"]);
+const STATES = new Set(["categorical", "markovChain"]);
 const MEANS = new Set(["gaussian", "gaussianChain"]);
 
 /**
- * The order of the text, but scales after the means that stand in a term with them: before the means are found all that is left of the
- * data looks like noise, and a scale that is found first makes it so for good.
+ * The order of the text, but scales and discrete states after the means that stand in a term with them. Before the means are found all
+ * that is left of the data looks like noise, and a scale that is found first makes it so for good; and a switch that is found first
+ * turns off what is not known yet (in y = x · s · w, a slab with mean 0 only adds variance), after which nothing is learned of it.
  */
-function scalesAfterMeans(blocks: readonly Block[], terms: readonly ExpectedTerm[]): Block[] {
+function afterMeans(blocks: readonly Block[], terms: readonly ExpectedTerm[]): Block[] {
   const order = [...blocks];
-  for (const scale of blocks.filter((b) => SCALES.has(b.family))) {
-    const touching = terms.filter((t) => t.sites.some((s) => scale.sites.includes(s)));
+  for (const later of [SCALES, STATES].flatMap((families) => blocks.filter((b) => families.has(b.family)))) {
+    const touching = terms.filter((t) => t.sites.some((s) => later.sites.includes(s)));
     const last = order.findLastIndex((b) => MEANS.has(b.family) && touching.some((t) => t.sites.some((s) => b.sites.includes(s)))); // biome-ignore format: one line
-    const at = order.indexOf(scale);
+    const at = order.indexOf(later);
     if (last > at) order.splice(last, 0, ...order.splice(at, 1));
   }
   return order;

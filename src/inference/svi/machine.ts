@@ -6,7 +6,7 @@ import { anyTensor } from "../cavi/cavi.ts";
 import { carriedFrom } from "../cavi/earlier.ts";
 import { type Division, dividedBy } from "../cavi/local-sweeps.ts";
 import { isBound } from "../cavi/moments.ts";
-import { kindsOf, startsOf } from "../cavi/start.ts";
+import { kindsOf, type Starts, startsOf } from "../cavi/start.ts";
 import type { StoredFit } from "../cavi/stored-fit.ts";
 import { structureOf } from "../cavi/structure.ts";
 import { type Setting, stateKey, stateShapes } from "../cavi/sweep.ts";
@@ -34,6 +34,7 @@ export class Machine {
   /** The global factors and what parameters remember: they stay where they are. */
   private readonly lasting: Record<string, Buffer> = {};
   private averages: Record<string, Buffer> = {};
+  private starts: { readonly of: Setting; readonly made: Starts } | null = null;
   private readonly whole: Problem;
   private readonly sub: Subsampling;
   private readonly options: SviOptions;
@@ -94,24 +95,26 @@ export class Machine {
    * Global factors at their priors, moved off them as cavi does. Components of a mixture begin where the first batch suits them best, by
    * the starts that cavi tries; what each element of a plate shares out by itself, as a document its topics, is not settled by one batch.
    */
-  async begin(seed: number, batches: Batches, slice: Slice): Promise<void> {
+  async begin(restart: number, seed: number, batches: Batches, slice: Slice): Promise<void> {
     const { global, local } = this.division;
+    for (const buffer of Object.values(this.averages)) buffer.view().fill(0);
     const isFirst = !this.setting.earlier.size;
     const isShared = local.some((b) => b.family === "dirichlet");
     const kinds = isFirst && !isShared ? kindsOf(this.setting.structure.blocks) : [];
     if (kinds.length <= 1) {
       const fresh = isFirst ? global : [];
-      (await startsOf(this.setting, fresh, { seed, kinds: ["all"], chosen: global })).begin(0, 0);
+      const starts = await this.startsBy(() => startsOf(this.setting, fresh, { seed, kinds: ["all"], chosen: global }));
+      starts.begin(restart, 0);
       return;
     }
     const rows = batches.rowsOf(0, 0);
     await this.makeRoom(rows);
     const { setting, steps } = this;
     this.problem.choose(batches.held(rows, this.sizes, batches.plates[0]!.size / rows[0]!.length));
-    const starts = await startsOf(setting, setting.structure.blocks, { seed, kinds });
+    const starts = await this.startsBy(() => startsOf(setting, setting.structure.blocks, { seed, kinds }));
     let best: { readonly bound: number; readonly state: [string, Float64Array][] } | null = null;
     for (let attempt = 0; attempt < starts.tries; attempt++) {
-      starts.begin(0, attempt);
+      starts.begin(restart, attempt);
       let bound = -Infinity;
       for (let n = 0; n < TRIAL; n++) {
         steps.moveGlobal(1);
@@ -121,9 +124,15 @@ export class Machine {
       }
       if (isBound(bound) && !(best && best.bound >= bound)) best = { bound, state: this.kept() };
     }
-    if (!best) starts.begin(0, 0);
+    if (!best) starts.begin(restart, 0);
     for (const [key, values] of best?.state ?? []) this.lasting[key]?.write(values);
     for (const buffer of Object.values(this.averages)) buffer.view().fill(0);
+  }
+
+  /** Compiled once, until a batch needs more room. */
+  private async startsBy(make: () => Promise<Starts>): Promise<Starts> {
+    if (this.starts?.of !== this.setting) this.starts = { of: this.setting, made: await make() };
+    return this.starts.made;
   }
 
   /** @throws OptionError where the fit is of another model */

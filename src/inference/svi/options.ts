@@ -12,6 +12,11 @@ export interface SviOptions extends ProblemOptions {
   /** Default 0. */
   readonly seed?: number;
   /**
+   * Starts, of which the one goes on whose bound is the greatest after its first 60 steps, on the same batches. Default 4; starts that
+   * are one and the same are not tried again.
+   */
+  readonly restarts?: number;
+  /**
    * The outermost plate whose elements are drawn; plates that look at its elements by an index array go with it, as tokens with their
    * documents. By default the plate for which the text says `batch`, or the one that makes most of what is unknown local.
    */
@@ -29,7 +34,8 @@ export interface SviOptions extends ProblemOptions {
   /** Passes over the data at most. Default 100. */
   readonly maxEpochs?: number;
   /**
-   * It stops when the bound, averaged over each epoch, surely (95 %) changes by less than this of itself in an epoch. Default 1e-5.
+   * It stops when the bound, averaged over each epoch, surely (95 %) changes by less than this of itself in an epoch, and the bound on all
+   * data does so, too, in steps that together make a whole one (Σ ρ = 1): small steps alone are no convergence. Default 1e-5.
    */
   readonly tolerance?: number;
   /** How logistic likelihoods are bounded; by default they are refused, since they are conjugate to nothing. */
@@ -48,6 +54,7 @@ export interface SviOptions extends ProblemOptions {
 export const optionNames: OptionNames<SviOptions> = {
   ...problemOptionNames,
   seed: true,
+  restarts: true,
   plate: true,
   batch: true,
   delay: true,

@@ -15,6 +15,7 @@ import { type Problem, problemOf } from "../problem.ts";
 import { slicer } from "../slicer.ts";
 import { chooseSubsampling, type Subsampling, subsamplingOf } from "../subsampling.ts";
 import { Batches, type BatchRows } from "./batches.ts";
+import { chooseStart } from "./choose-start.ts";
 import { Machine } from "./machine.ts";
 import { boundsOf, optionNames, type SviOptions, structureOptions } from "./options.ts";
 import { subsampledProblem } from "./subsampled-problem.ts";
@@ -23,6 +24,8 @@ import { mostChange, trendOf } from "./trend.ts";
 /** q, fitted by stochastic steps. `elbo` is the bound on all data at the end, `elbos` the mean of each epoch's noisy ones. */
 export interface SviFit extends CaviFit {
   readonly progress: SviProgress;
+  /** The bounds by which starts were compared, as batches had them; of one start the bound at the end. */
+  readonly starts: readonly number[];
 }
 
 /**
@@ -51,9 +54,10 @@ export async function sviWithSetting<R extends Returned>(
   const started = performance.now();
   const problem = given as unknown as Problem;
   const { from, signal } = options;
-  const { delay = 1, forgetting = 0.7, localSweeps = 50, localTolerance = 1e-5, maxEpochs = 100, tolerance = 1e-5 } = options; // biome-ignore format: one line
+  const { delay = 1, forgetting = 0.7, localSweeps = 50, localTolerance = 1e-5, maxEpochs = 100, tolerance = 1e-5, restarts = 4 } = options; // biome-ignore format: one line
   checkRates(delay, forgetting);
-  for (const [name, value] of Object.entries({ localSweeps, maxEpochs })) {
+  const rate = (step: number): number => (step + delay) ** -forgetting;
+  for (const [name, value] of Object.entries({ localSweeps, maxEpochs, restarts })) {
     if (!(Number.isInteger(value) && value >= 1))
       throw new OptionError(`svi: ${name} is ${value}: an integer of at least 1`);
   }
@@ -74,8 +78,6 @@ export async function sviWithSetting<R extends Returned>(
   const machine = new Machine(problem, sub, options);
   machine.tables = before?.tables ?? true;
   await machine.build(before?.sizes ?? batches.sizesFor(0));
-  if (from) machine.restore(from);
-  else await machine.begin(seed, batches, slice);
 
   /** The bound with the local factors of a batch at their optima. */
   const boundOf = async (rows: readonly BatchRows[]): Promise<{ local: number; all: number }> => {
@@ -90,53 +92,92 @@ export async function sviWithSetting<R extends Returned>(
     await machine.build(machine.sizes);
     return boundOf(rows);
   };
+  /** Moves the global factors by the batch of one step; returns the bound as it was before, scaled to all data. */
+  const stepOn = async (index: number): Promise<number> => {
+    const rows = batches.rowsOf(Math.floor(index / batches.steps), index % batches.steps);
+    await machine.makeRoom(rows);
+    const { all } = await boundOf(batches.held(rows, machine.sizes, size / rows[0]!.length));
+    if (isBound(all)) machine.steps.moveGlobal(rate(index + 1));
+    await slice();
+    return all;
+  };
+  /** The bound on all data, in their order; `seen` hears of each batch with its local factors at their optima. */
+  const boundOnAll = async (seen: (rows: readonly Uint32Array[]) => void = () => {}): Promise<number> => {
+    let elbo = 0;
+    for (let s = 0; s < batches.steps; s++) {
+      const rows = batches.inOrder(s);
+      await machine.makeRoom(rows);
+      elbo += (await boundOf(batches.held(rows, machine.sizes, 1))).local;
+      seen(rows);
+      await slice();
+    }
+    return elbo + machine.steps.local.globalPart();
+  };
+
+  let starts: readonly number[] = [];
+  if (from) machine.restore(from);
+  else {
+    const step = async (index: number) => {
+      const bound = await stepOn(index);
+      return isBound(bound) ? bound : -Infinity;
+    };
+    const begin = (restart: number) => machine.begin(restart, seed, batches, slice);
+    starts = await chooseStart({ begin, kept: () => machine.kept(), step }, restarts);
+  }
 
   const bounds = [...(before?.bounds ?? [])];
   let step = before?.steps ?? 0;
+  let checked = before?.checked ?? null;
   let converged = false;
-  let reason = `it made its ${maxEpochs} epochs, and the bound still changed`;
-  while (bounds.length < maxEpochs) {
+  let reason = `it had made its ${maxEpochs} epochs before`;
+  while (bounds.length < maxEpochs && !converged) {
+    reason = `it made its ${maxEpochs} epochs, and the bound still changed`;
     const epoch = bounds.length;
     let total = 0;
     for (let s = 0; s < batches.steps; s++) {
-      const rows = batches.rowsOf(epoch, s);
-      await machine.makeRoom(rows);
-      const { all: noisyElbo } = await boundOf(batches.held(rows, machine.sizes, size / rows[0]!.length));
+      const noisyElbo = await stepOn(step);
       if (!isBound(noisyElbo)) throw new NonFiniteError(notFinite(noisyElbo, step));
       total += noisyElbo;
       step++;
-      machine.steps.moveGlobal((step + delay) ** -forgetting);
       options.onStep?.({ epoch, step, steps: batches.steps, noisyElbo, elbo: total / (s + 1) });
-      await slice();
     }
     bounds.push(total / batches.steps);
     const trend = trendOf(bounds);
-    if (trend && mostChange(trend) <= tolerance * Math.abs(trend.level)) {
-      converged = true;
-      const rest = mostChange(trend);
-      reason = `over the last ${trend.count} epochs the bound changed by ${short(trend.slope)} an epoch, and surely by less than ${short(rest)}`;
-      break;
+    if (!trend) continue;
+    const asked = tolerance * Math.abs(trend.level);
+    const ended = bounds.length >= maxEpochs;
+    if (mostChange(trend) > asked) {
+      if (ended)
+        reason += `: by ${short(trend.slope)} ± ${short(trend.se)} an epoch, where ${short(asked)} was asked for`;
+      continue;
     }
-    if (trend && bounds.length >= maxEpochs) {
-      reason += `: by ${short(trend.slope)} ± ${short(trend.se)} an epoch, where ${short(tolerance * Math.abs(trend.level))} was asked for`;
+    // Short steps change little wherever they are: it has converged when as many of them as make a whole one do.
+    let moved = 0;
+    for (let t = checked?.steps ?? step; t < step; t++) moved += rate(t + 1);
+    if (checked && moved < 1) {
+      if (ended)
+        reason = `it made its ${maxEpochs} epochs, the last ones in steps too short to tell whether the bound has settled`;
+      continue;
     }
+    const elbo = await boundOnAll();
+    if (checked) {
+      const change = (elbo - checked.elbo) / moved;
+      converged = Math.abs(change) <= asked;
+      const whole = `by ${short(change)} in steps that together make a whole one`;
+      reason = converged
+        ? `over the last ${trend.count} epochs the bound changed by ${short(trend.slope)} an epoch, and surely by less than ${short(mostChange(trend))}, and ${whole}`
+        : `${reason}: ${whole}, where ${short(asked)} was asked for`;
+    }
+    checked = { steps: step, elbo };
   }
 
-  // Once more through all data, in order: the bound, and the factors inside the plates.
+  // Once more through all data: the bound, and the factors inside the plates.
   const whole = await wholeSetting(problem, sub, options);
   const state = new Map(machine.kept());
   for (const [key, shape] of Object.entries(stateShapes(whole.structure.blocks))) {
     if (!state.has(key)) state.set(key, new Float64Array(sizeOf(shape)));
   }
-  let elbo = 0;
-  for (let s = 0; s < batches.steps; s++) {
-    const rows = batches.inOrder(s);
-    await machine.makeRoom(rows);
-    elbo += (await boundOf(batches.held(rows, machine.sizes, 1))).local;
-    machine.collect(rows, state);
-    await slice();
-  }
-  elbo += machine.steps.local.globalPart();
+  const elbo = await boundOnAll((rows) => machine.collect(rows, state));
   const { blocks } = whole.structure;
   const progress: SviProgress = {
     plate: name,
@@ -146,6 +187,7 @@ export async function sviWithSetting<R extends Returned>(
     bounds,
     sizes: machine.sizes,
     tables: machine.tables,
+    checked,
   };
   const stored = { elbo, elbos: bounds, sweeps: bounds.length, converged, reason, state, progress };
   for (const [key, buffer] of Object.entries(whole.buffers)) buffer.write(state.get(key)!);
@@ -153,7 +195,7 @@ export async function sviWithSetting<R extends Returned>(
     ...stored,
     factors: factorsOf(blocks, (block, array) => state.get(stateKey(block, array))!),
     exact: false,
-    starts: [elbo],
+    starts: starts.length ? starts : [elbo],
     seconds: (performance.now() - started) / 1000,
     sample: (count, draws = seed) => drawFactors(whole, state, count, draws),
     save: () => saveFit(stored, blocks),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { digamma } from "../../../src/base/special.ts";
-import { bernoulli, beta, binomial, categorical, cauchy, cumsum, dirichlet, erf, exponential, gamma, halfCauchy, infer, model, multinomial, multivariateNormal, normal, poisson, problemOf, stack, svi, type Tensor, where, wishart } from "../../../src/index.ts"; // biome-ignore format: one import
+import { bernoulli, beta, binomial, categorical, cauchy, cumsum, dirichlet, erf, exponential, gamma, halfCauchy, infer, model, multinomial, multivariateNormal, normal, poisson, problemOf, stack, svi, type Tensor, truncated, where, wishart, zeroInflated } from "../../../src/index.ts"; // biome-ignore format: one import
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { fixedDraws } from "../../../src/inference/fixed-draws.ts";
 import { integrate } from "../../quadrature.ts";
@@ -197,10 +197,18 @@ describe("what is not conjugate is refused, by name and with the ways out", () =
       const lambda = sample("lambda", wishart(3, [[1, 0], [0, 1]])); // biome-ignore format: short
       observe("y", multivariateNormal([0, 0], lambda), [1, 2]);
     }, /"y".*the inverse of "lambda".*inverseWishart/s));
-  test("counts without end", () =>
+  test("counts of more values than a factor holds, and of a truncation whose normaliser depends on a site", async () => {
+    await refused(({ sample, observe }) => {
+      observe("y", normal(sample("count", poisson(9000)), 1), 9000);
+    }, /"count".*more than 4096 values/s);
+    await refused(({ sample, observe }) => {
+      observe("y", normal(sample("count", truncated(poisson(sample("rate", gamma(1, 1))), { high: 9 })), 1), 1);
+    }, /"count".*its rate depends on "rate".*Instead: under cavi, poisson itself/s);
+  });
+  test("zeros in excess, with the switch that has a factor", () =>
     refused(({ sample, observe }) => {
-      observe("y", normal(sample("count", poisson(sample("rate", gamma(1, 1)))), 1), 1);
-    }, /"count".*poisson.*values without end.*categorical/s));
+      observe("y", zeroInflated(poisson(sample("rate", gamma(1, 1))), sample("zero", beta(1, 1))), 1);
+    }, /"y" is a zeroInflated poisson.*Instead: sample on from bernoulli\(1 − zero\)/s));
   test("a prior that no factor belongs to", () =>
     refused(({ sample, observe }) => {
       observe("y", normal(sample("w", cauchy(0, 1)), 1), 1);

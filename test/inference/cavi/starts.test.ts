@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { categorical, dirichlet, gamma, model, normal, type Tensor } from "../../../src/index.ts";
+import { bernoulli, beta, categorical, dirichlet, gamma, model, normal, type Tensor } from "../../../src/index.ts";
 import { cavi } from "../../../src/inference/cavi/cavi.ts";
 import { generator } from "./monte-carlo-bound.ts";
 
@@ -113,5 +113,33 @@ test("a small mixture parts into its components from any seed, whatever the orde
     const { shape, rate } = first.factors.noise!.parameters;
     // One component for all has a precision of 0.05.
     expect(shape!.values[0]! / rate!.values[0]!).toBeGreaterThan(1);
+  }
+});
+
+// A switch that is found before its slope is turned off, since a slope of mean 0 only adds variance: all of them were, at any start.
+test("spikes and slabs: of four slopes those that are in the data are switched on, whatever the order of the text", async () => {
+  const rows = Array.from({ length: 40 }, () => Array.from({ length: 4 }, () => g.normal()));
+  const values = rows.map((x) => 2 * x[0]! - x[2]! + 0.3 * g.normal());
+  for (const switchFirst of [true, false]) {
+    const spikes = model(({ sample, observe, plate }, { rows, values }: { rows: Tensor; values: Tensor }) => {
+      const share = sample("share", beta(1, 1));
+      const tau = sample("tau", gamma(1, 1));
+      const weights = [0, 1, 2, 3].map((d) => {
+        const before = switchFirst ? sample(`on${d}`, bernoulli(share)) : null;
+        const slope = sample(`slope${d}`, normal(0, 2));
+        return slope.mul(before ?? sample(`on${d}`, bernoulli(share)));
+      });
+      plate("n", 40, (i) => {
+        const mean = weights.map((w, d) => w.mul(rows.at(i).at(d))).reduce((a, b) => a.add(b));
+        observe("y", normal(mean, tau.pow(-0.5)), values.at(i));
+      });
+    });
+    for (let seed = 0; seed < 3; seed++) {
+      const { factors } = await cavi(spikes, { rows, values }, { seed });
+      for (const [d, slope] of [[0, 2], [2, -1]] as const) {
+        expect(factors[`on${d}`]!.parameters.probs!.values[1]).toBeGreaterThan(0.99);
+        expect(Math.abs(factors[`slope${d}`]!.parameters.mean!.values[0]! - slope)).toBeLessThan(0.25);
+      } // biome-ignore format: short
+    }
   }
 });

@@ -224,3 +224,60 @@ test("components of a mixture begin where a batch suits them: from nearly each s
   }
   expect(ended).toBeGreaterThanOrEqual(8);
 });
+
+describe("topics, which depend on where a fit begins", () => {
+  const [K, D, V] = [6, 48, 30];
+  const tokens = Array.from({ length: D }, (_, d) => {
+    const own = [g.integer(K), g.integer(K)];
+    return Array.from({ length: 25 }, (): [number, number] => [d, (5 * own[g.integer(2)]! + g.integer(8)) % V]);
+  }).flat();
+  const data = { documents: tokens.map(([d]) => d), words: tokens.map(([, w]) => w) };
+  const topics = model(({ sample, observe, plate }, { documents, words }: { documents: Tensor; words: Tensor }) => {
+    const phi = plate("topic", K, () => sample("phi", dirichlet(Array(V).fill(0.5))));
+    const theta = plate("document", D, () => sample("theta", dirichlet(Array(K).fill(0.5))));
+    plate("token", tokens.length, (i) => {
+      observe("w", categorical(theta.at(documents.at(i)).reshape([1, K]).matmul(phi).reshape([V])), words.at(i));
+    });
+  });
+  const options = { plate: "document", batch: 8, tolerance: 1e-4 };
+
+  test("several starts end higher on average than single ones, and the choice is the one with the best bound", async () => {
+    let gained = 0;
+    for (let seed = 0; seed < 6; seed++) {
+      const [one, best] = [await svi(topics, data, { ...options, seed, restarts: 1 }), await svi(topics, data, { ...options, seed })]; // biome-ignore format: one line
+      expect(one.starts).toEqual([one.elbo]);
+      expect(best.starts).toHaveLength(4);
+      if (best.starts.indexOf(Math.max(...best.starts)) === 0) expect(best.elbo).toBe(one.elbo);
+      gained += best.elbo - one.elbo;
+    }
+    expect(gained / 6).toBeGreaterThan(5);
+  });
+
+  // At forgetting 1 the steps of 40 epochs are so short that the bound seems to stand.
+  test("what says that it has converged has: a whole sweep changes the bound by no more than was asked for", async () => {
+    for (const forgetting of [0.7, 1]) {
+      for (let seed = 0; seed < 4; seed++) {
+        const fit = await svi(topics, data, { ...options, seed, forgetting, restarts: 1, maxEpochs: 60 });
+        const { state } = fit;
+        const swept = await svi(topics, data, { plate: "document", batch: D, delay: 0, maxEpochs: 1, from: { state, progress: null } }); // biome-ignore format: one line
+        if (fit.converged) expect(swept.elbo - fit.elbo).toBeLessThan(2e-4 * Math.abs(fit.elbo));
+        if (!fit.converged) expect(fit.reason).toMatch(/made its 60 epochs/);
+      }
+    }
+  });
+
+  test("a fit that stops between two looks at all data goes on with the bits of one that did not", async () => {
+    const whole = await svi(topics, data, { ...options, maxEpochs: 60 });
+    expect(whole.converged).toBe(true);
+    const first = await svi(topics, data, { ...options, maxEpochs: whole.sweeps - 3 });
+    const second = await svi(topics, data, { ...options, from: loadFit(first.save()), maxEpochs: 60 });
+    expect([second.sweeps, second.elbo, second.reason]).toEqual([whole.sweeps, whole.elbo, whole.reason]);
+    expect(second.progress).toEqual(whole.progress);
+  });
+});
+
+test("where all starts are the same one, none is tried", async () => {
+  const fit = await svi(meanAt(0), { y }, { batch: 40, maxEpochs: 3 });
+  expect(fit.starts).toEqual([fit.elbo]);
+  await expect(svi(meanAt(0), { y }, { restarts: 0 })).rejects.toThrow("svi: restarts is 0: an integer of at least 1");
+});

@@ -41,6 +41,8 @@ export interface Block {
   readonly averaged: Readonly<Record<string, Shape>> | null;
   /** log q in nats at values of its continuous sites; null for a factor of discrete ones. */
   readonly logDensity: ((state: State, values: State) => Tensor) | null;
+  /** Whether its states are counts without end: no labels, which a start would have to tell apart. */
+  readonly isCount?: boolean;
   /** Whether it is found by gradients: then only shares of an update are sure to raise the bound. */
   readonly byGradient?: boolean;
   /** A share of an update, from 0 to 1, in natural parameters. */
