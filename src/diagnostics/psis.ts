@@ -1,8 +1,8 @@
 import {
   fitGeneralizedPareto,
   generalizedParetoQuantile,
-  greatest,
   greaterTailIndex,
+  greatest,
   LEAST_TAIL,
   tailIndex,
   tailSize,
@@ -124,7 +124,9 @@ export function khatUnder(
   const ofWeights = tailIndex(weights, relativeEfficiency);
   const products = new Float64Array(weights.length);
   return (values) =>
-    multiply(weights, values, products) ? Math.max(ofWeights, greaterTailIndex(products, relativeEfficiency)) : ofWeights;
+    multiply(weights, values, products)
+      ? Math.max(ofWeights, greaterTailIndex(products, relativeEfficiency))
+      : ofWeights;
 }
 
 /** Products with the weights into `products`; whether the values vary. */
