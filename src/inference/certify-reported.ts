@@ -119,17 +119,20 @@ function worstOf(
 /** Log weights below which nothing that a double can hold, squared, counts: far out a quantity may be infinite and its density 0. */
 const WEIGHTLESS = -1500;
 
-/** The draws with 0 in place of what is not finite where the weight is none. */
+/** The draws with the weightiest one's values in place of those that have no weight, whose squares may overflow. */
 function weighing(reported: ReportedDraws, logWeights: Float64Array): ReportedDraws {
   const weightless: number[] = [];
-  for (let s = 0; s < logWeights.length; s++) if (!(logWeights[s]! > WEIGHTLESS)) weightless.push(s);
+  let most = 0;
+  for (let s = 0; s < logWeights.length; s++) {
+    if (!(logWeights[s]! > WEIGHTLESS)) weightless.push(s);
+    else if (!(logWeights[s]! <= logWeights[most]!)) most = s;
+  }
   if (weightless.length === 0) return reported;
   return Object.fromEntries(
     Object.entries(reported).map(([name, { shape, values }]) => {
       const width = values.length / logWeights.length;
       const own = values.slice();
-      for (const s of weightless)
-        for (let i = s * width; i < (s + 1) * width; i++) if (!Number.isFinite(own[i]!)) own[i] = 0;
+      for (const s of weightless) own.copyWithin(s * width, most * width, (most + 1) * width);
       return [name, { shape, values: own }];
     }),
   );
