@@ -81,7 +81,7 @@ export interface InferOptions extends ProblemOptions {
   readonly chains?: number;
   /** Of the samplers: transitions of each chain that adapt and are not kept. Default 1000. */
   readonly warmUp?: number;
-  /** Of the samplers: nearer to 1 means shorter steps. Default 0.8, and 0.99 where NUTS or HMC had divergent transitions with that. */
+  /** Of the samplers: nearer to 1 means shorter steps. Default 0.8, without a method 0.9, and 0.99 where NUTS or HMC had divergent transitions with that. */
   readonly targetAcceptance?: number;
   /** Of the stochastic methods (advi, fullrank, lowrank, mixture, flow): another family, objective, estimator, tolerance and so on. */
   readonly stochastic?: Omit<StochasticViOptions, "seed" | "signal" | "onEvent" | "compiled" | "explain">;

@@ -6,7 +6,7 @@ import { choleskyOf, inverseFromCholesky } from "./symmetric-solve.ts";
 /** More points than that no lattice has. */
 const MOST_POINTS = 250;
 /** Nats below its greatest at which the marginal density ends. */
-const RANGE = 9;
+const RANGE = 8;
 /** Looks for mass on the way to where the density is higher: so many, each further by this factor, the first half a unit away. */
 const LOOKS = 24;
 const FURTHER = 1.25;

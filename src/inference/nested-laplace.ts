@@ -12,8 +12,8 @@ import { choleskyOf, diagonalOf, inverseFromCholesky, solveLowerRows, symmetrise
 
 /** At most so many coordinates are held. */
 const MOST_HELD = 2;
-/** The lattice's spacing in the held coordinates' sds, by their number; the sd of each point's part, in spacings. */
-const SPACING = [0.4, 0.7];
+/** The lattice's spacing in the held coordinates' sds, and the sd of each point's part, in spacings. */
+const SPACING = 0.7;
 const WIDTH = 0.8;
 /** Share of the draws that go to all points alike: far out little is known of the mass. */
 const EVEN = 0.15;
@@ -135,7 +135,7 @@ export async function nestedLaplace(
   const values = Float64Array.from(held, (j) => (covariance ? mode.x[j]! : 0));
   const first = await marginal.at(values, Float64Array.from(rest, (j) => mode.x[j]!)); // biome-ignore format: one line
   const top = first && (await marginal.climb(first, unit));
-  const axes = top && (await marginal.axes(top, unit))?.map((a) => a * SPACING[held.length - 1]!);
+  const axes = top && (await marginal.axes(top, unit))?.map((a) => a * SPACING);
   const points = axes && (await marginal.lattice(top, axes));
   if (!points || points.length * dim ** 2 > MOST_WORK) return null;
   for (const { x } of above) {
