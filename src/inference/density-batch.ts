@@ -153,3 +153,24 @@ export async function hessianAt(batch: DensityBatch, at: Float64Array, slice: Sl
   }
   return hessian;
 }
+
+/** The Hessian at each row of x times that row of `directions`, both [count, dim]. */
+export async function hessianProducts(
+  batch: DensityBatch,
+  x: Float64Array,
+  directions: Float64Array,
+  slice: Slice,
+): Promise<Float64Array> {
+  const { points, dim } = batch;
+  const out = new Float64Array(x.length);
+  const heading = new Float64Array(points * dim);
+  const products = new Float64Array(points * dim);
+  const fill = (row: number, into: Float64Array) => into.set(x.subarray(row * dim, (row + 1) * dim));
+  for (const { first, rows, x: at } of inGroups(batch, x.length / dim, fill)) {
+    if (first) await slice();
+    heading.set(directions.subarray(first * dim, (first + rows) * dim));
+    batch.hessianProduct!(at, heading, products);
+    out.set(products.subarray(0, rows * dim), first * dim);
+  }
+  return out;
+}

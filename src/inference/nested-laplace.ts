@@ -1,14 +1,22 @@
+import { Generator } from "../base/generator.ts";
 import { type Approximation, hostGaussian, negElboOf } from "./approximation.ts";
 import { type CompiledTarget, negLogDensity } from "./compiled-target.ts";
 import { block, type ConditionalMode, type Held } from "./conditional-modes.ts";
-import { hessianAt, slicedLogDensities } from "./density-batch.ts";
+import { type DensityBatch, hessianProducts, slicedLogDensities } from "./density-batch.ts";
 import type { Mode } from "./laplace.ts";
 import { LaplaceMarginal } from "./laplace-marginal.ts";
 import { isMaximum } from "./modes.ts";
 import type { Problem } from "./problem.ts";
 import { mixtureOf } from "./proposal-mixture.ts";
 import type { Slice } from "./slicer.ts";
-import { choleskyOf, diagonalOf, inverseFromCholesky, solveLowerRows, symmetrised } from "./symmetric-solve.ts";
+import {
+  choleskyOf,
+  diagonalOf,
+  inverseFromCholesky,
+  solveLower,
+  solveLowerTransposed,
+  symmetrised,
+} from "./symmetric-solve.ts";
 
 /** At most so many coordinates are held. */
 const MOST_HELD = 2;
@@ -19,8 +27,10 @@ const WIDTH = 0.8;
 const EVEN = 0.15;
 /** Change of the curvature over one sd of a coordinate, as the norm of the whitened matrix, from which on a Gaussian is far from the truth. */
 const BENDS = 1.5;
-/** Coordinates up to which it is tried: two Hessians for each are made to begin with. */
-const MOST_COORDINATES = 70;
+/** Coordinates up to which it is tried, and up to which the change of the curvature is found exactly; beyond from so many random vectors. */
+const MOST_COORDINATES = 100;
+const FEW_COORDINATES = 12;
+const PROBES = 8;
 /** Points times squared coordinates, which is what the density of one draw takes. */
 const MOST_WORK = 2e5;
 
@@ -42,20 +52,7 @@ async function bends(
     const n = rest.length;
     const lower = choleskyOf(block(precision, dim, rest, rest), n);
     if (!lower) return null;
-    const covariance = inverseFromCholesky(lower, n);
-    const sizes: number[] = [];
-    for (let j = 0; j < n; j++) {
-      await slice();
-      const moved = (side: number): Float64Array => {
-        const there = x.slice();
-        for (const [i, at] of rest.entries()) there[at]! += (side * covariance[i * n + j]!) / Math.sqrt(covariance[j * n + j]!); // biome-ignore format: one line
-        return there;
-      };
-      const up = await hessianAt(compiled.batch, moved(1), slice);
-      const down = await hessianAt(compiled.batch, moved(-1), slice);
-      const change = symmetrised(up.map((h, i) => (h - down[i]!) / 2), dim); // biome-ignore format: one line
-      sizes.push(whitenedNorm(block(change, dim, rest, rest), lower));
-    }
+    const sizes = await changesOfCurvature(compiled.batch, x, lower, rest, slice);
     const most = Math.max(...sizes);
     if (!(most > BENDS)) return held.length ? { held, rest } : null;
     if (held.length === MOST_HELD || n === 1) return null;
@@ -73,12 +70,53 @@ function scales({ coordinates, dim }: Problem): Held | null {
   return { held, rest: Array.from({ length: dim }, (_, j) => j).filter((j) => !held.includes(j)) };
 }
 
-/** ‖L⁻¹ C L⁻ᵀ‖, where C is symmetric. */
-function whitenedNorm(change: Float64Array, lower: Float64Array): number {
-  const n = Math.sqrt(change.length);
-  const half = solveLowerRows(lower, change, n);
-  const turned = Float64Array.from(half, (_, at) => half[(at % n) * n + Math.floor(at / n)]!);
-  return Math.hypot(...solveLowerRows(lower, turned, n));
+/**
+ * Of each coordinate of the rest ‖L⁻¹ C L⁻ᵀ‖, where C is how the rest's Hessian changes over one sd of it, the others going along as their
+ * regression on it says. From products with all units, or with a few random vectors: E |A v|² = ‖A‖².
+ *
+ * @param lower  L, the Cholesky factor of the rest's precision at x
+ */
+async function changesOfCurvature(
+  batch: DensityBatch,
+  x: Float64Array,
+  lower: Float64Array,
+  rest: readonly number[],
+  slice: Slice,
+): Promise<number[]> {
+  const n = rest.length;
+  const dim = x.length;
+  const covariance = inverseFromCholesky(lower, n);
+  const isFew = n <= FEW_COORDINATES;
+  const count = isFew ? n : PROBES;
+  const noise = new Generator(0, "curvature");
+  const probes = Array.from({ length: count }, (_, p) => Float64Array.from(rest, (_, i) => (isFew ? Number(i === p) : noise.normal()))); // biome-ignore format: one line
+  /** The probes in the rest's own units. */
+  const headings = probes.map((v) => solveLowerTransposed(lower, v));
+  const rows = 2 * n * count;
+  const [places, directions] = [new Float64Array(rows * dim), new Float64Array(rows * dim)];
+  for (let j = 0, row = 0; j < n; j++) {
+    const sd = Math.sqrt(covariance[j * n + j]!);
+    for (const heading of headings) {
+      for (const side of [1, -1]) {
+        const first = row++ * dim;
+        places.set(x, first);
+        for (const [i, at] of rest.entries()) {
+          places[first + at]! += (side * covariance[i * n + j]!) / sd;
+          directions[first + at] = heading[i]!;
+        }
+      }
+    }
+  }
+  const products = await hessianProducts(batch, places, directions, slice);
+  return rest.map((_, j) => {
+    let sum = 0;
+    for (let p = 0; p < count; p++) {
+      const first = 2 * (j * count + p) * dim;
+      const change = Float64Array.from(rest, (at) => (products[first + at]! - products[first + dim + at]!) / 2);
+      for (const v of solveLower(lower, change)) sum += v * v;
+    }
+    return Math.sqrt(isFew ? sum : sum / count);
+  });
 }
 
 /** The parts' places in the approximation, the held coordinates first. */
