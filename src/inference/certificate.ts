@@ -180,9 +180,10 @@ export function certifyWeighted(
       `uncertain by ${percent(worst)} of its sd.`;
     return { trusted: false, khat, reason };
   }
+  const found = ["no mode, but no mass beyond what it covers", "one mode"][modes] ?? `${modes} modes, all of which it covers`; // biome-ignore format: one line
   const reason =
     `${about}, so that weighting corrects the draws; the ${Math.round(ess)} effective ones leave errors below ` +
-    `${percent(worst)} of each sd, and searches from dispersed starts found ${modes === 1 ? "one mode" : `${modes} modes, all of which it covers`}.`;
+    `${percent(worst)} of each sd, and searches from dispersed starts found ${found}.`;
   return { trusted: true, khat, reason };
 }
 

@@ -168,7 +168,7 @@ async function nested(fit: Fit): Promise<Result | null> {
   if (beside.length) return null;
   const q = await nestedLaplace(fit.problem, await fit.compiled(), { best, above }, fit.seed, fit.slice);
   // Where the density rises without end it has been seen that there is no mass.
-  return q && weighted(fit, q, null);
+  return q && weighted(fit, q, null, isMaximum(best) ? 1 : 0);
 }
 
 const explaining = (fit: Fit) => (unconstrained: Float64Array) => explainNonFinite(fit.problem, unconstrained);

@@ -21,8 +21,8 @@ import {
 /** At most so many coordinates are held. */
 const MOST_HELD = 2;
 /** The lattice's spacing in the held coordinates' sds, and the sd of each point's part, in spacings. */
-const SPACING = 0.7;
-const WIDTH = 0.8;
+const SPACING = 0.5;
+const WIDTH = 0.7;
 /** Share of the draws that go to all points alike: far out little is known of the mass. */
 const EVEN = 0.15;
 /** Change of the curvature over one sd of a coordinate, as the norm of the whitened matrix, from which on a Gaussian is far from the truth. */
