@@ -139,6 +139,8 @@ export class Fit {
   private compiledReporter: Promise<Reporter> | null = null;
   /** So many times the draws would have been enough for the sampler that ran last; 1 where it was not for want of draws. */
   longer = 1;
+  /** The chains that a sampler made last. */
+  chains: ChainsResult | null = null;
   /** k-hat of the weighted draws that were judged first; null where there were none. */
   khat: number | null = null;
   /** The draw with the greatest weight: where the approximation that was judged last misses most. */

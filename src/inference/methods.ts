@@ -246,7 +246,8 @@ export const ladder: readonly { readonly name: string; readonly run: Rung }[] = 
       const times = Math.min(Math.max(Math.ceil(1.3 * fit.longer), 2), LONGEST);
       // For want of draws alone the same chains go on.
       const changes = fit.longer > 1 ? { warmUp, targetAcceptance: stepsOf(fit) } : { warmUp: 2 * warmUp, targetAcceptance: SHORTER_STEPS }; // biome-ignore format: one line
-      const bounds = { around: true, mostDraws: LONGEST * draws };
+      const from = fit.longer > 1 ? fit.chains?.chains : undefined;
+      const bounds = { around: true, mostDraws: LONGEST * draws, from };
       return sampledEnough(fit, "nuts", { ...changes, draws: times * draws }, bounds);
     },
   },

@@ -9,21 +9,28 @@ import { pointsOf, reportDraws } from "./posterior.ts";
 
 type Sampler = "nuts" | "hmc";
 
-/** Chains of a sampler, judged. `around`: they start dispersed about the modes that searches found. */
+/**
+ * Chains of a sampler, judged.
+ *
+ * @param around  they start dispersed about the modes that searches found
+ * @param from    chains of the same options with fewer draws, which go on
+ */
 export async function sampled(
   fit: Fit,
   name: Sampler,
   changes: Partial<InferOptions> = {},
   around = false,
+  from?: ChainsResult["chains"],
 ): Promise<Result> {
   const { chains, draws, warmUp, targetAcceptance, signal, onEvent } = { ...fit.options, ...changes };
   const { problem, seed } = fit;
   const initial = around ? await fit.starts(chains ?? 4) : undefined;
   const result = await sampleChains(
     fit.density,
-    { seed, initial, chains, draws, warmUp, targetAcceptance, names: problem.names, algorithm: { name } },
+    { seed, initial, chains, draws, warmUp, targetAcceptance, names: problem.names, algorithm: { name }, from },
     { signal, onProgress: onEvent },
   );
+  fit.chains = result;
   const [certificate, reported] = await certifySampled(fit, result);
   const met = result.chains.find((c) => c.nonFinite);
   if (!met?.nonFinite) return { certificate, approximation: null, weighted: null, chains: result, reported };
@@ -48,6 +55,8 @@ interface Bounds {
   readonly around?: boolean;
   /** Draws of each chain that there may be. Default: as many as the user asked for, else MOST_DRAWS. */
   readonly mostDraws?: number;
+  /** See `sampled`. */
+  readonly from?: ChainsResult["chains"];
 }
 
 /**
@@ -58,10 +67,10 @@ export async function sampledEnough(
   fit: Fit,
   name: Sampler,
   first: Asked = fit.options,
-  { around = false, mostDraws = fit.options.draws ?? MOST_DRAWS }: Bounds = {},
+  { around = false, mostDraws = fit.options.draws ?? MOST_DRAWS, from }: Bounds = {},
 ): Promise<Result> {
   const { signal, onEvent } = fit.options;
-  let result = await sampled(fit, name, first, around);
+  let result = await sampled(fit, name, first, around, from);
   let asked = first;
   let diverged: Result | null = null;
   for (let run = 1; run < MOST_RUNS; run++) {
@@ -71,12 +80,13 @@ export async function sampledEnough(
     if (!next) break;
     onEvent?.({ kind: "attempt", method: textOf(name, next) });
     // Of a run that is ended early nothing is kept: there are complete draws.
-    const again = await sampled(fit, name, next, around).catch((error) => {
+    const goesOn = next.targetAcceptance === asked.targetAcceptance;
+    const again = await sampled(fit, name, next, around, goesOn ? chains : undefined).catch((error) => {
       if (signal?.aborted) return null;
       throw error;
     });
     if (!again || again.chains!.aborted) break;
-    if (next.targetAcceptance !== asked.targetAcceptance) diverged = result;
+    if (!goesOn) diverged = result;
     [result, asked] = [again, next];
   }
   if (diverged === null || divergencesOf(result.chains!) > 0) return result;

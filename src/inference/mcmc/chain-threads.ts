@@ -2,7 +2,7 @@ import { AnsatzError } from "../../base/errors.ts";
 import type { PortableDensity } from "../log-density.ts";
 import { type ChainOptions, type ChainProgress, type ChainResult, firstDraws } from "./chain.ts";
 import type { ChainMessage, ChainWork, PostedChain } from "./chain-worker.ts";
-import { denseMetric, diagonalMetric } from "./metric.ts";
+import { metricFrom } from "./metric.ts";
 
 export interface ThreadOptions {
   readonly signal?: AbortSignal;
@@ -69,8 +69,5 @@ export async function chainsOnThreads(
   }
 }
 
-function revived(posted: PostedChain): ChainResult {
-  const { kind, inverseMass } = posted.metric;
-  const metric = kind === "dense" ? denseMetric(inverseMass, posted.dim)! : diagonalMetric(inverseMass);
-  return firstDraws({ ...posted, metric }, posted.count);
-}
+const revived = (posted: PostedChain): ChainResult =>
+  firstDraws({ ...posted, metric: metricFrom(posted.metric, posted.dim) }, posted.count);

@@ -1,6 +1,6 @@
 import type { LogDensity, PortableDensity } from "../log-density.ts";
 import { type ChainOptions, type ChainProgress, type ChainResult, progressOf, startChain } from "./chain.ts";
-import type { Metric } from "./metric.ts";
+import type { StoredMetric } from "./metric.ts";
 import { linkMotion } from "./native-motion.ts";
 
 /** What a thread is given: a density, and the chains that it runs. */
@@ -12,7 +12,7 @@ export interface ChainWork {
 }
 
 /** A chain's result as data: a metric without its functions. */
-export type PostedChain = Omit<ChainResult, "metric"> & { readonly metric: Pick<Metric, "kind" | "inverseMass"> };
+export type PostedChain = Omit<ChainResult, "metric"> & { readonly metric: StoredMetric };
 
 export type ChainMessage =
   | { readonly kind: "progress"; readonly event: ChainProgress }

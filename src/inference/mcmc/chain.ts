@@ -1,10 +1,10 @@
-import { OptionError } from "../../base/errors.ts";
-import { Generator } from "../../base/generator.ts";
+import { InternalError, OptionError } from "../../base/errors.ts";
+import { Generator, type GeneratorState } from "../../base/generator.ts";
 import type { LogDensity } from "../log-density.ts";
 import { type HmcOptions, hmc } from "./hmc.ts";
 import { initialPoint } from "./initial-point.ts";
 import { type HamiltonianKernel, type HamiltonianState, MOST_ROWS, type TransitionRows } from "./kernel.ts";
-import type { Metric } from "./metric.ts";
+import { type Metric, metricFrom, type StoredMetric } from "./metric.ts";
 import { type NutsOptions, nuts } from "./nuts.ts";
 import { WarmUp } from "./warm-up.ts";
 
@@ -28,6 +28,16 @@ export interface ChainOptions {
   readonly initial?: ArrayLike<number>;
   /** Names of the coordinates, for messages. */
   readonly names?: readonly string[];
+  /** This chain with fewer draws, made with the same options: it goes on where that one ended, with the bits of one that never stopped. */
+  readonly from?: ChainSoFar;
+}
+
+/** Where a chain ended: what it needs to go on. Plain data. */
+export interface ChainEnd {
+  readonly u: Float64Array;
+  readonly stepSize: number;
+  readonly metric: StoredMetric;
+  readonly generator: GeneratorState;
 }
 
 /** Per draw, [draws]. */
@@ -58,7 +68,12 @@ export interface ChainResult {
   readonly warmUpDivergences: number;
   /** The first place, after the warm-up, where the log density was not finite, and in making which draw; null where there was none. */
   readonly nonFinite: { readonly draw: number; readonly at: Float64Array } | null;
+  /** Null where later draws were left out. */
+  readonly end: ChainEnd | null;
 }
+
+/** A chain as data. */
+export type ChainSoFar = Omit<ChainResult, "metric">;
 
 /** A chain on its way: synchronous, in slices. */
 export interface ChainRun {
@@ -128,7 +143,7 @@ class Chain implements ChainRun {
 
   constructor(logDensity: LogDensity, options: ChainOptions) {
     const { seed = 0, chain = 0, warmUp: length = 1000, draws: wanted = 1000 } = options;
-    const { targetAcceptance = 0.8, metric = "auto", algorithm = { name: "nuts" }, initial, names } = options;
+    const { targetAcceptance = 0.8, metric = "auto", algorithm = { name: "nuts" }, initial, names, from } = options;
     const { dim } = logDensity;
     this.chain = chain;
     this.dim = dim;
@@ -138,7 +153,6 @@ class Chain implements ChainRun {
     this.kernel = algorithm.name === "nuts" ? nuts(logDensity, algorithm) : hmc(logDensity, algorithm);
     this.warmUp = new WarmUp(logDensity, { length, targetAcceptance, metric }, new Generator(seed, "stepSize", chain));
     this.generator = new Generator(seed, "chain", chain);
-    this.state = this.warmUp.begin(this.kernel.init(initialPoint(logDensity, { seed, chain, initial, names })));
     this.draws = new Float64Array(wanted * dim);
     this.stats = {
       logDensity: new Float64Array(wanted),
@@ -149,6 +163,27 @@ class Chain implements ChainRun {
       leapfrogs: new Uint32Array(wanted),
       divergent: new Uint8Array(wanted),
     };
+    this.state = from ? this.goOn(from) : this.warmUp.begin(this.kernel.init(initialPoint(logDensity, { seed, chain, initial, names }))); // biome-ignore format: one line
+  }
+
+  /** Takes over what was drawn, and stands where that ended. */
+  private goOn({
+    count,
+    draws,
+    stats,
+    end,
+    warmUpLeapfrogs,
+    warmUpDivergences,
+    nonFinite,
+  }: ChainSoFar): HamiltonianState {
+    if (!end || count > this.wanted) throw new InternalError("a chain goes on from its end, to more draws");
+    this.draws.set(draws);
+    for (const name of STATS) this.stats[name].set(stats[name]);
+    this.done = this.warmUpLength + count;
+    [this.warmUpLeapfrogs, this.warmUpDivergences, this.nonFinite] = [warmUpLeapfrogs, warmUpDivergences, nonFinite];
+    this.divergences = warmUpDivergences + sum(stats.divergent);
+    this.generator.state = { ...end.generator, words: end.generator.words.slice() };
+    return { ...this.kernel.init(end.u), stepSize: end.stepSize, metric: metricFrom(end.metric, this.dim) };
   }
 
   get count(): number {
@@ -199,8 +234,11 @@ class Chain implements ChainRun {
 
   result(count = this.count): ChainResult {
     const { chain, dim, draws, stats, warmUpLeapfrogs, warmUpDivergences, nonFinite } = this;
-    const { metric, stepSize } = this.state;
-    const all = { chain, dim, count, draws, stats, metric, stepSize, warmUpLeapfrogs, warmUpDivergences, nonFinite };
+    const { u, metric, stepSize } = this.state;
+    const generator = { ...this.generator.state, words: this.generator.state.words.slice() };
+    const end = { u, stepSize, metric: { kind: metric.kind, inverseMass: metric.inverseMass }, generator };
+    const made = this.count;
+    const all = { chain, dim, count: made, draws, stats, metric, stepSize, warmUpLeapfrogs, warmUpDivergences, nonFinite, end }; // biome-ignore format: one line
     return firstDraws(all, count);
   }
 }
@@ -215,10 +253,11 @@ function sum(values: ArrayLike<number>): number {
 
 /** The result with its first `count` draws alone, copied. */
 export function firstDraws(result: ChainResult, count: number): ChainResult {
-  const { draws, dim, stats } = result;
+  const { draws, dim, stats, end } = result;
   return {
     ...result,
     count,
+    end: count === result.count ? end : null,
     draws: draws.slice(0, count * dim),
     stats: {
       logDensity: stats.logDensity.slice(0, count),

@@ -6,6 +6,7 @@ import {
   type ChainProgress,
   type ChainResult,
   type ChainRun,
+  type ChainSoFar,
   firstDraws,
   progressOf,
   startChain,
@@ -25,11 +26,13 @@ export interface DriverOptions {
   readonly threads?: number;
 }
 
-export interface SampleChainsOptions extends Omit<ChainOptions, "chain" | "initial"> {
+export interface SampleChainsOptions extends Omit<ChainOptions, "chain" | "initial" | "from"> {
   /** Default 4. */
   readonly chains?: number;
   /** Unconstrained initial values of each chain, [chains][dim]; or of all of them, [dim]. */
   readonly initial?: ArrayLike<number> | readonly ArrayLike<number>[];
+  /** These chains with fewer draws, made with the same options: they go on where those ended. */
+  readonly from?: readonly ChainResult[];
 }
 
 export interface ChainsResult {
@@ -94,9 +97,11 @@ export async function sampleChain(
 const isNested = (initial: ArrayLike<number> | readonly ArrayLike<number>[]): initial is readonly ArrayLike<number>[] =>
   initial.length > 0 && typeof initial[0] !== "number";
 
+const withoutMetric = ({ metric: _, ...rest }: ChainResult): ChainSoFar => rest;
+
 /** The options of each chain. Chain i's draws do not depend on how many chains there are. */
 export function chainOptions(options: SampleChainsOptions): ChainOptions[] {
-  const { chains = 4, initial, ...rest } = options;
+  const { chains = 4, initial, from, ...rest } = options;
   if (!Number.isInteger(chains) || chains < 1)
     throw new OptionError(`chains is a whole number, 1 or more, not ${chains}`);
   if (initial && isNested(initial) && initial.length !== chains)
@@ -105,6 +110,7 @@ export function chainOptions(options: SampleChainsOptions): ChainOptions[] {
     ...rest,
     chain,
     initial: initial && isNested(initial) ? initial[chain] : initial,
+    from: from?.[chain] && withoutMetric(from[chain]),
   }));
 }
 

@@ -37,6 +37,12 @@ export function diagonalMetric(variances: Float64Array): Metric {
   };
 }
 
+/** A metric as data, without its functions: for another thread, or a chain that goes on later. */
+export type StoredMetric = Pick<Metric, "kind" | "inverseMass">;
+
+export const metricFrom = ({ kind, inverseMass }: StoredMetric, dim: number): Metric =>
+  kind === "dense" ? denseMetric(inverseMass, dim)! : diagonalMetric(inverseMass);
+
 export const unitMetric = (dim: number): Metric => diagonalMetric(new Float64Array(dim).fill(1));
 
 /** M⁻¹ = covariance [dim, dim]; null where it is not positive definite in f64. */

@@ -57,6 +57,14 @@ test.each([
 /** Long enough that it does not end in its first slice. */
 const long = { seed: 22, warmUp: 500, draws: 40_000, chains: 2 };
 
+test("chains go on upon threads with the bits of chains that never stopped", async () => {
+  const density = await compiled(new Runtime({ blas: null }));
+  const { chains: from } = await sampleChains(density, { ...options, draws: 20 }, { threads: 1 });
+  const there = await chainsOnThreads(density.portable!()!, chainOptions({ ...options, from }), { threads: 2 });
+  const here = await sampleChains(density, options, { threads: 1 });
+  expect(there.map(({ draws }) => draws)).toEqual(here.chains.map(({ draws }) => draws));
+});
+
 test("a long run is handed over to threads, which tell of their progress and give the same bits", async () => {
   const density = await compiled(new Runtime({ blas: null }), 500);
   let asked = 0;

@@ -3,7 +3,7 @@ import { NonFiniteError, OptionError } from "../../../src/base/errors.ts";
 import { essMean, essSd } from "../../../src/diagnostics/ess.ts";
 import type { LogDensity } from "../../../src/inference/log-density.ts";
 import type { ChainOptions } from "../../../src/inference/mcmc/chain.ts";
-import { startChain } from "../../../src/inference/mcmc/chain.ts";
+import { firstDraws, startChain } from "../../../src/inference/mcmc/chain.ts";
 import {
   type ChainProgress,
   type ChainsResult,
@@ -100,7 +100,7 @@ test("the centred funnel has divergences, and says so", async () => {
 });
 
 describe("bits", () => {
-  const options: ChainOptions = { seed: 18, warmUp: 200, draws: 100 };
+  const options = { seed: 18, warmUp: 200, draws: 100 } satisfies ChainOptions;
   test("are the same for the same seed, other for another", async () => {
     const [a, b, c] = await Promise.all([
       sampleChain(eightSchools, options),
@@ -117,6 +117,21 @@ describe("bits", () => {
     expect(two.chains.map((c) => c.draws)).toEqual(five.chains.slice(0, 2).map((c) => c.draws));
     expect(alone.draws).toEqual(two.chains[1]!.draws);
     expect(new Set(five.chains.map((c) => c.draws[0])).size).toBe(5);
+  });
+  test("of chains that go on are those of chains that never stopped", async () => {
+    for (const target of [eightSchools, equicorrelated(3, 0.999)]) {
+      for (const name of ["nuts", "hmc"] as const) {
+        const asked = { ...options, chains: 2, algorithm: { name } };
+        const { chains: from } = await sampleChains(target, asked);
+        const further = await sampleChains(target, { ...asked, draws: 170, from });
+        const whole = await sampleChains(target, { ...asked, draws: 170 });
+        for (const [i, chain] of whole.chains.entries()) {
+          expect({ ...further.chains[i], metric: null }).toEqual({ ...chain, metric: null });
+        }
+        expect(from[0]!.end).not.toBeNull();
+        expect(firstDraws(whole.chains[0]!, 90).end).toBeNull();
+      }
+    }
   });
   test("of two chains differ from the beginning", async () => {
     const begin = [0, 1].map((chain) => initialPoint(eightSchools, { seed: 18, chain }));
