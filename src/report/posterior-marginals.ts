@@ -33,32 +33,36 @@ function between(points: readonly Point[], low: number, high: number): Point[] {
 
 /** The marginal density of one element: all draws as an area with the middle 90 % darker, each chain as a line. */
 function marginal(element: Element, id: string): string {
-  const { row, chains } = element;
+  const { row } = element;
   const all = pooledDraws(element).filter(Number.isFinite).sort();
   const title = `<p class="name">${escapeHtml(row.name)}</p>`;
   const text = `mean ${formatSignificant(row.mean, 3)}, 90 % from ${formatSignificant(row.q5, 3)} to ${formatSignificant(row.q95, 3)}`;
   const [mean, low, high] = [row.mean, row.q5, row.q95].map((v) => formatSignificant(v, 3));
   const note = `<p>${escapeHtml(`${mean} (${low} to ${high})`)}</p>`;
   const range = all.length ? shownRange(row, all) : { low: 0, high: 1 };
-  const inRange = (values: Float64Array) => values.filter((v) => v >= range.low && v <= range.high);
-  const shown = inRange(all);
+  const above = all.findIndex((v) => v > range.high);
+  const shown = all.subarray(
+    all.findIndex((v) => v >= range.low),
+    above < 0 ? all.length : above,
+  );
   const density = shown.length ? densityOf(shown) : null;
   if (!density) {
     const what = all.length ? `always ${formatSignificant(all[0]!)}` : "no finite draws";
     return `<figure>${title}<p class="none">${escapeHtml(what)}</p></figure>`;
   }
   const about = { id, title: `Density of ${row.name}`, description: `Posterior of ${row.name}: ${text}.` };
-  const body = density.isDiscrete ? bars(density, row) : area(density, row, chains.map(inRange), bandwidthOf(shown));
+  const body = density.isDiscrete ? bars(density, row) : area(density, element, range, bandwidthOf(shown));
   return `<figure>${title}${chart(about, width, 134, body, "chart small")}${note}</figure>`;
 }
 
-function area(density: Density, row: Element["row"], chains: readonly Float64Array[], bandwidth: number): string {
+function area(density: Density, { row, chains }: Element, shown: Range, bandwidth: number): string {
   const { points } = density;
+  const inRange = (values: Float64Array) => values.filter((v) => v >= shown.low && v <= shown.high);
   const range = padRange({ low: points[0]!.x, high: points.at(-1)!.x }, 0.02);
   const x = linearScale(range, frame.left, frame.left + frame.width);
   const curves =
     chains.length > 1 && chains.length <= mostChainCurves
-      ? chains.map((values) => densityOf(values, 80, bandwidth * chains.length ** 0.2)?.points ?? [])
+      ? chains.map((values) => densityOf(inRange(values), 80, bandwidth * chains.length ** 0.2)?.points ?? [])
       : [];
   const top = Math.max(...points.map((p) => p.y), ...curves.flat().map((p) => p.y));
   const bottom = frame.top + frame.height;
