@@ -119,7 +119,7 @@ function worstOf(
 /** Log weights below which nothing that a double can hold, squared, counts: far out a quantity may be infinite and its density 0. */
 const WEIGHTLESS = -1500;
 
-/** The draws with 0 in place of what is not finite where the weight is none. */
+/** The draws with 0 in place of what is not finite, or whose fourth power is not, where the weight is none. */
 function weighing(reported: ReportedDraws, logWeights: Float64Array): ReportedDraws {
   const weightless: number[] = [];
   for (let s = 0; s < logWeights.length; s++) if (!(logWeights[s]! > WEIGHTLESS)) weightless.push(s);
@@ -129,7 +129,7 @@ function weighing(reported: ReportedDraws, logWeights: Float64Array): ReportedDr
       const width = values.length / logWeights.length;
       const own = values.slice();
       for (const s of weightless)
-        for (let i = s * width; i < (s + 1) * width; i++) if (!Number.isFinite(own[i]!)) own[i] = 0;
+        for (let i = s * width; i < (s + 1) * width; i++) if (!Number.isFinite(own[i]! ** 4)) own[i] = 0;
       return [name, { shape, values: own }];
     }),
   );
