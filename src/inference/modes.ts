@@ -23,7 +23,7 @@ const POINTS = 1000;
 const CLOUD = [1.5, 25] as const;
 const HIGHEST = 20;
 /** Where there are several modes there may be more: so many are searched about, each in turn. */
-const SEARCHED_ABOUT = 8;
+export const SEARCHED_ABOUT = 8;
 /** Nats below the best density at which a search from far away is given up. */
 const HOPELESS = 40;
 

@@ -6,6 +6,7 @@ import {
   categorical,
   dirichlet,
   halfNormal,
+  infer,
   mixture,
   model,
   normal,
@@ -109,6 +110,22 @@ describe("searches for the modes of a mixture", () => {
         expect(Math.max(...[best, ...beside].map((m) => m.logDensity))).toBeGreaterThan(logDensity - 0.1);
       }
     });
+  }
+});
+
+test("some of 24 mirror images of one mode are not certified as all", async () => {
+  const free = model(({ sample, observe }: Context, { y }: { y: Tensor }) => {
+    const mu = sample("mu", normal(0, 10), [4]);
+    observe("y", mixture([0.25, 0.25, 0.25, 0.25], normal(mu, 1)), y);
+  });
+  const y = drawn(120, (k) => [-8, -2, 3, 10][k % 4]!);
+  for (let seed = 0; seed < 2; seed++) {
+    const posterior = await infer(free, { y }, { method: "importance", seed, ...place() });
+    const [mean, sd] = [posterior.mean("mu"), posterior.sd("mu")];
+    const exact = (mean[0]! + mean[1]! + mean[2]! + mean[3]!) / 4;
+    const off = Math.max(...[0, 1, 2, 3].map((k) => Math.abs(mean[k]! - exact) / sd[k]!));
+    if (posterior.trusted) expect(off).toBeLessThan(0.1);
+    expect(posterior.trusted).toBe(false);
   }
 });
 
