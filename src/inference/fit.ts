@@ -1,3 +1,4 @@
+import { discreteSites } from "../model/enumerate.ts";
 import type { Draws } from "../posterior/draws.ts";
 import type { Approximation } from "./approximation.ts";
 import type { CaviOptions } from "./cavi/cavi.ts";
@@ -125,6 +126,11 @@ interface Modes {
   readonly above: readonly Mode[];
 }
 
+/** Whether parts of the posterior are likely to be alike, as a mixture's: then searches for modes end in many places. */
+const isMixed = ({ layout, coordinates }: Problem): boolean =>
+  discreteSites(layout).length > 0 ||
+  coordinates.some(({ support: { kind } }) => kind === "simplex" || kind === "ordered");
+
 /** What the rungs of one fit share, each part made when first asked for. */
 export class Fit {
   readonly problem: Problem;
@@ -194,7 +200,7 @@ export class Fit {
       const { signal: given } = this.options;
       const signal = given?.aborted ? undefined : given;
       const slice = slicer(signal);
-      const found = await dispersedModes(compiled, this.seed, slice);
+      const found = await dispersedModes(compiled, this.seed, slice, this.problem.coordinates, isMixed(this.problem));
       const best = bestOf(found);
       await checkProper(compiled, best, slice);
       const fit = await laplace(this.problem, { compiled, seed: this.seed, mode: best, signal });

@@ -15,7 +15,7 @@ import { doubtOfChains } from "./certify-reported.ts";
 import { explainNonFinite } from "./diagnose.ts";
 import { epOf } from "./ep/ep.ts";
 import type { Fit, Method, Result } from "./fit.ts";
-import { isMaximum } from "./modes.ts";
+import { isMaximum, SEARCHED_ABOUT } from "./modes.ts";
 import { nestedLaplace } from "./nested-laplace.ts";
 import { pathfinder } from "./pathfinder.ts";
 import { reportDraws } from "./posterior.ts";
@@ -104,7 +104,9 @@ const rungs: Record<Exclude<Method, "auto">, Rung> = {
   importance: async (fit) => {
     const { others, best, beside } = await fit.modes();
     const all = [best, ...beside];
-    if (beside.length && all.every(isMaximum)) return weighted(fit, severalModes(all, fit.seed), null, all.length);
+    // Beyond so many nobody has looked whether each leads to more: of 24 mirror images 17 would be certified.
+    const more = all.length > SEARCHED_ABOUT ? `searches ended in ${all.length} modes, and there may be more.` : null;
+    if (beside.length && all.every(isMaximum)) return weighted(fit, severalModes(all, fit.seed), more, all.length);
     const start = await fit.linearResponse();
     return weighted(fit, await adaptiveImportance(start, fit.density, fit.seed, fit.slice), others);
   },

@@ -1,9 +1,11 @@
 import { Generator } from "../base/generator.ts";
 import { essMean } from "../diagnostics/ess.ts";
 import { type CompiledTarget, negLogDensity, startingPoint } from "./compiled-target.ts";
+import { Components } from "./components.ts";
 import { findMode, type Mode } from "./laplace.ts";
 import { dot, lbfgsSliced } from "./lbfgs.ts";
 import type { ChainsResult } from "./mcmc/chains.ts";
+import type { Coordinates } from "./problem.ts";
 import type { Slice } from "./slicer.ts";
 import { diagonalOf, inverseDiagonal } from "./symmetric-solve.ts";
 
@@ -21,9 +23,19 @@ const POINTS = 1000;
 const CLOUD = [1.5, 25] as const;
 const HIGHEST = 20;
 /** Where there are several modes there may be more: so many are searched about, each in turn. */
-const SEARCHED_ABOUT = 8;
+export const SEARCHED_ABOUT = 8;
 /** Nats below the best density at which a search from far away is given up. */
 const HOPELESS = 40;
+
+/**
+ * Where searches ended in different maxima, or parts of the posterior are alike, more go out: until the best has been found so many times by starts
+ * that do not know of it, and so many of any kind, for each component, have bettered nothing; at most so many in all.
+ */
+const HITS = 4;
+const IDLE = 4;
+const MOST_MORE = 100;
+/** Nats by which two ends of searches differ that are not the same mode, nor mirror images. */
+const SAME = 0.01;
 
 /** A search's end, and whether it began near 0, where a model's parameters are expected. */
 export interface Found extends Mode {
@@ -60,7 +72,13 @@ const distance = (x: Float64Array, y: Float64Array, sd: ArrayLike<number>): numb
  * places far from the first mode on both sides. Searches from far away are cut short where they lead to nothing. Between searches the
  * host has its turn.
  */
-export async function dispersedModes(compiled: CompiledTarget, seed: number, slice: Slice): Promise<Found[]> {
+export async function dispersedModes(
+  compiled: CompiledTarget,
+  seed: number,
+  slice: Slice,
+  coordinates: readonly Coordinates[] = [],
+  mixed = false,
+): Promise<Found[]> {
   const { dim } = compiled.target;
   const generator = new Generator(seed, "dispersed starts");
   const gradient = new Float64Array(dim);
@@ -76,7 +94,9 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
     if (found.some((m) => isMaximum(m) && distance(rough, m.x, sdsOf(m)) < 0.1)) return;
     found.push({ ...(await findMode(compiled, rough, slice)), near });
   };
-  const search = async (starts: readonly Float64Array[], around: Mode, near = false): Promise<void> => {
+  /** Log densities at the ends of searches whose starts do not depend on modes. */
+  const ends: number[] = [];
+  const search = async (starts: readonly Float64Array[], around: Mode, near = false, apart = near): Promise<void> => {
     for (const start of starts) {
       await slice();
       if (!usable(start)) continue;
@@ -84,6 +104,7 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
       const valueTolerance = Math.min(1e-6, 1e-4 / Math.abs(bestOf(found).logDensity));
       const limits = { scale: sdsOf(around), maxIterations: Math.max(100, 2 * dim), valueTolerance };
       const rough = await lbfgsSliced(fn, start, limits, slice);
+      if (apart) ends.push(-rough.value);
       if (near || -rough.value > bestOf(found).logDensity - HOPELESS) await refine(rough.x, near);
     }
   };
@@ -97,8 +118,27 @@ export async function dispersedModes(compiled: CompiledTarget, seed: number, sli
       [1, -1].map((side) => mode.x.map((m, j) => m + side * FAR[k]! * sdsOf(mode)[j]! * direction[j]!)),
     );
   const first = bestOf(found);
-  await search([...Array.from({ length: WIDE }, () => uniform(10)), ...about(first)], first);
+  await search(
+    Array.from({ length: WIDE }, () => uniform(10)),
+    first,
+    false,
+    true,
+  );
+  await search(about(first), first);
   if (dim <= FEW) await search(await turnedAway(compiled, first, sdsOf(first), seed, slice), first);
+  const maxima = found.filter(isMaximum);
+  if (mixed || maxima.some((m) => Math.abs(m.logDensity - bestOf(found).logDensity) > SAME)) {
+    const parts = new Components(coordinates);
+    for (let more = 0, idle = 0; more < MOST_MORE; more++) {
+      const best = bestOf(found);
+      const hits = ends.filter((value) => value > best.logDensity - SAME).length;
+      if (hits >= HITS && idle >= IDLE * Math.max(2, parts.most)) break;
+      const apart = more % 2 === 0;
+      const ofParts = apart ? parts.redrawn : parts.moved;
+      await search([parts.any ? ofParts.call(parts, best.x, generator) : uniform(3)], best, false, apart);
+      idle = bestOf(found).logDensity > best.logDensity + SAME ? 0 : idle + 1;
+    }
+  }
   const searched: Mode[] = [first];
   while (searched.length < SEARCHED_ABOUT) {
     const best = bestOf(found);

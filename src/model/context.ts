@@ -45,5 +45,5 @@ export interface Context {
   /** A named function of the others, to be reported. */
   deterministic(name: string, value: Tensor): Tensor;
   /** Adds to the log joint density. */
-  factor(name: string, logWeight: Tensor): void;
+  factor(name: string, logWeight: Tensor | number): void;
 }

@@ -237,7 +237,7 @@ const whole = (indices: Value): Node => (indices.node.dtype[0] === "f" ? cast(in
 export const gather = <T extends Value>(x: T, indices: T): T => x.of(x.trace.gather(x.node, whole(indices)));
 
 /**
- * x[i, j, …] along the first axes, by numbers or tensors of whole numbers in any dtype. Tensors go together and broadcast, as NumPy's:
+ * x[i, j, …] along the first axes, by numbers, negative ones from the end, or tensors of whole numbers in any dtype. Tensors go together and broadcast, as NumPy's:
  * with i and j of shape [n] the result has n parts, x[i_1, j_1] and so on, and x[i, 0] has those of column 0.
  */
 export function at<T extends Value>(x: T, ...indices: readonly (T | number)[]): T {
@@ -245,11 +245,12 @@ export function at<T extends Value>(x: T, ...indices: readonly (T | number)[]): 
   let lead: Shape = []; // the axes that the indices before have made
   for (const index of indices) {
     const axis = lead.length;
+    const rows = part.node.shape[axis]!;
     const after = part.node.shape.slice(axis + 1);
-    if (typeof index === "number") part = reshape(narrow(part, axis, index, 1), [...lead, ...after]);
+    if (typeof index === "number")
+      part = reshape(narrow(part, axis, index < 0 ? index + rows : index, 1), [...lead, ...after]);
     else if (axis) {
       // An element's own rows stand together among all of them.
-      const rows = part.node.shape[axis]!;
       const [own, shared] = aligned("at", [index, full(index, lead, 0)]).nodes as [Node, Node];
       lead = shared.shape;
       part = reshape(broadcastTo(part, [...lead, rows, ...after]), [-1, ...after]);

@@ -215,7 +215,7 @@ export class Tensor implements Value {
   }
   /**
    * The element or part at these indices of the first axes. Index tensors go together and broadcast, as NumPy's do: `m.at(i, j)` has
-   * an element for each pair, `m.at(i, 0)` those of the first column.
+   * an element for each pair, `m.at(i, 0)` those of the first column. Negative numbers count from the end: `y.at(-1)` is the last.
    */
   at(...indices: readonly (Tensor | number)[]): Tensor {
     return f.at<Tensor>(this, ...indices);

@@ -106,8 +106,13 @@ cases("a site that is written wrongly", [
     body: ({ deterministic }) => deterministic("double", 2 as never),
   },
   {
-    says: 'OptionError: factor("weight") takes a tensor, not 2',
-    body: ({ factor }) => factor("weight", 2 as never),
+    says: 'OptionError: factor("weight") takes a tensor or a number, not NaN',
+    body: ({ factor }) => factor("weight", Number.NaN),
+  },
+  {
+    says: 'ShapeError: sample("z") takes a shape, an array of sizes such as [3] or [y.shape[0]], not [null]',
+    body: ({ sample }, { y }) => void sample("z", normal(0, 1), [(y as never as number[]).length]),
+    data: { y: [1, 2, 3] },
   },
   {
     says: 'ShapeError: param("weights") is a single number, but its support (simplex) is one of vectors: give it a shape',

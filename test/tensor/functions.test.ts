@@ -107,6 +107,12 @@ describe("at", () => {
     expect(read(matrix.at(0, j))).toEqual([3, 2, 1, 3]);
     expect(read(matrix.at(tensor([], [1]), tensor([], [2])))).toEqual([6]);
   });
+  test("takes negative numbers from the end", () => {
+    expect(read(matrix.at(-1))).toEqual([4, 5, 6]);
+    expect(read(matrix.at(-2, -1))).toEqual([3]);
+    expect(read(matrix.at(i, -1))).toEqual([6, 3, 6, 6]);
+    expect(() => matrix.at(-3)).toThrow("reaches outside");
+  });
   test("of several index tensors goes by pairs, as NumPy's does", () => {
     expect(read(matrix.at(i, j))).toEqual([6, 2, 4, 6]);
     expect(cube.at(i, j).shape).toEqual([4, 2]);

@@ -62,7 +62,9 @@ export const randomWords: Words = (recording) => {
   const { dtype, claim, ofTrace, placeholder, top, b } = recording;
   const latent = (call: string, name: string, shape: Shape | undefined) => (own: Shape, event: Shape) => {
     if (shape && !(Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n >= 0))) {
-      throw new ShapeError(`${call} takes a shape, an array of sizes such as [3], not ${describe(shape)}`);
+      throw new ShapeError(
+        `${call} takes a shape, an array of sizes such as [3] or [y.shape[0]], not ${describe(shape)}`,
+      );
     }
     const batch = shape ?? own;
     const fits = broadcastShapes(own, batch);

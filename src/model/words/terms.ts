@@ -3,7 +3,7 @@ import { Tensor } from "../../tensor/tensor.ts";
 import { describe, type Words } from "../recording.ts";
 
 /** The words for named functions of the others, and for terms of the log joint that are no distributions. */
-export const termWords: Words = ({ claim, ofTrace, top }) => ({
+export const termWords: Words = ({ b, claim, ofTrace, top }) => ({
   deterministic(name, value) {
     claim("deterministic", name);
     if (!(value instanceof Tensor))
@@ -14,9 +14,12 @@ export const termWords: Words = ({ claim, ofTrace, top }) => ({
   },
   factor(name, logWeight) {
     claim("factor", name);
-    if (!(logWeight instanceof Tensor))
-      throw new OptionError(`factor("${name}") takes a tensor, not ${describe(logWeight)}`);
-    const value = ofTrace(`factor("${name}")`, logWeight);
+    if (!(logWeight instanceof Tensor) && !Number.isFinite(logWeight))
+      throw new OptionError(`factor("${name}") takes a tensor or a number, not ${describe(logWeight)}`);
+    const value =
+      logWeight instanceof Tensor
+        ? ofTrace(`factor("${name}")`, logWeight)
+        : new Tensor(b, b.constant(logWeight, "f64", []));
     top().sites.push({
       kind: "factor",
       name,
