@@ -4,7 +4,7 @@ import type { Slice } from "./slicer.ts";
 import { choleskyOf, inverseFromCholesky } from "./symmetric-solve.ts";
 
 /** More points than that no lattice has. */
-const MOST_POINTS = 250;
+const MOST_POINTS = 800;
 /** Nats below its greatest at which the marginal density ends. */
 const RANGE = 8;
 /** Looks for mass on the way to where the density is higher: so many, each further by this factor, the first half a unit away. */
