@@ -3,7 +3,14 @@ import { Generator } from "../base/generator.ts";
 import { type CompiledTarget, negLogDensity } from "./compiled-target.ts";
 import type { Mode } from "./laplace.ts";
 import type { Slice } from "./slicer.ts";
-import { choleskyOf, diagonalOf, inverseFromCholesky, solveCholesky, symmetrised } from "./symmetric-solve.ts";
+import {
+  choleskyOf,
+  diagonalOf,
+  inverseDiagonal,
+  inverseFromCholesky,
+  solveCholesky,
+  symmetrised,
+} from "./symmetric-solve.ts";
 
 /** Coordinates up to which directions are looked into. */
 const MOST_COORDINATES = 100;
@@ -67,6 +74,30 @@ function unused(compiled: CompiledTarget): number[] {
   );
 }
 
+/** Distances, in sds but at least as many units, over which a density that can be normalised falls; the last two where they are finite. */
+const LEDGE = [30, 60, 120, 1e4, 1e8];
+/** So few nats below the mode what goes on for ever is not hidden from chains. */
+const WITHIN_REACH = 20;
+
+/** A coordinate along which the density, having fallen somewhat, falls no further: the mean of a component that may have no data. */
+function endlessLedge(compiled: CompiledTarget, { x, logDensity, cholesky }: Mode): number | null {
+  const sds = cholesky ? inverseDiagonal(cholesky, x.length).map(Math.sqrt) : x.map(() => 1);
+  const gradient = new Float64Array(x.length);
+  for (const [j, sd] of sds.entries()) {
+    for (const side of [1, -1]) {
+      let last = logDensity - WITHIN_REACH;
+      const level = LEDGE.every((t, i) => {
+        const value = compiled.one.evaluate(x.with(j, x[j]! + side * t * Math.max(1, sd)), gradient);
+        const held = value >= last - 1e-6 || (i > 2 && !Number.isFinite(value));
+        if (Number.isFinite(value)) last = value;
+        return held;
+      });
+      if (level) return j;
+    }
+  }
+  return null;
+}
+
 /**
  * Looks for a direction in which the density does not fall off, at the end of a search for a mode: the posterior cannot be normalised
  * then, as where a coefficient without a prior separates the data, or where data see the sum of two parameters alone.
@@ -82,6 +113,13 @@ export async function checkProper(compiled: CompiledTarget, mode: Mode, slice: S
     throw new NonFiniteError(
       `neither data nor a proper prior say anything of ${shown.join(", ")}: the posterior cannot be normalised. Give ` +
         `${idle.length > 1 ? "them proper priors" : "it a proper prior"}, or leave ${idle.length > 1 ? "them" : "it"} out.`,
+    );
+  }
+  const ledge = endlessLedge(compiled, mode);
+  if (ledge !== null) {
+    throw new NonFiniteError(
+      `the log density falls no further however far one goes along ${names[ledge]}, as that of a component's mean does where the component may have no ` +
+        "data: the posterior cannot be normalised. Give it a proper prior.",
     );
   }
   const gradient = new Float64Array(dim);

@@ -1,8 +1,10 @@
 import {
   bernoulli,
+  type Context,
   categorical,
   censored,
   condition,
+  dirichlet,
   exponential,
   flat,
   gamma,
@@ -16,7 +18,9 @@ import {
   mcseMean,
   model,
   normal,
+  ordered,
   positive,
+  restricted,
   type Tensor,
 } from "ansatz";
 import { describe, expect, test } from "vitest";
@@ -405,4 +409,30 @@ test("a posterior that cannot be normalised is not certified", async () => {
     (error: Error) => error.message,
   );
   expect(outcome === false || /normalis|prior|mode|converge/.test(String(outcome))).toBe(true);
+});
+
+describe("a mixture whose components may have no data", () => {
+  const y = [1.9, 0.4, 2.2, -0.3, 1.1, 0.8, 2.6, -0.9, 1.4, 0.1, 1.7, -0.4, 2.0, 0.6, 1.2, -0.1, 2.4, 0.3, 1.6, -0.7];
+  const mixture = (prior: () => Parameters<Context["sample"]>[1]) =>
+    model(({ sample, observe, plate }, { y }: { y: Tensor }) => {
+      const weights = sample("weights", dirichlet([2, 2, 2]));
+      const centre = sample("centre", prior()) as Tensor;
+      plate("point", y.shape[0]!, (i) => {
+        observe("y", normal(centre.at(sample("kind", categorical(weights))), 0.8), y.at(i));
+      });
+    });
+
+  test("is refused where nothing else keeps a centre from going to infinity", async () => {
+    const fit = infer(
+      mixture(() => flat(ordered, 3)),
+      { y },
+      { method: "laplace" },
+    );
+    await expect(fit).rejects.toThrow(/the log density falls no further however far one goes along centre\[[23]\], as that of a component's mean does/); // biome-ignore format: one line
+  });
+
+  test("is fitted where a vague prior does", async () => {
+    const vague = mixture(() => restricted(normal(0, 1e4), ordered, 3));
+    await expect(infer(vague, { y }, { method: "laplace" })).resolves.toBeDefined();
+  });
 });
