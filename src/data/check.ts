@@ -112,9 +112,8 @@ function expectation(support: DataSupport, data: Dataset, context: SupportContex
 }
 
 function remedy(support: DataSupport, value: number, data: Dataset, context: SupportContext): string {
-  if (!Number.isFinite(value)) return "Remove or fill in such rows before training.";
   const isGray = value >= 0 && value <= data.scale;
-  switch (support.kind) {
+  switch (Number.isFinite(value) ? support.kind : "real") {
     case "binary":
       return isGray
         ? "For gray values use --binarize dynamic (drawn anew at each step) or --binarize threshold, " +

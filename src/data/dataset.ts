@@ -66,16 +66,13 @@ export interface DatasetParts {
 export function datasetOf(array: RawArray, parts: DatasetParts): Dataset {
   const [count, ...axes] = array.shape;
   if (count === undefined) {
-    throw new DataError(
-      `${parts.source} holds a single number (an array of rank 0). Data need at least one axis of rows.`,
-    );
+    throw new DataError(`${parts.source} holds a single number. Data need at least one axis of rows.`);
   }
   const eventShape = axes.length === 0 ? [1] : axes;
   const width = sizeOf(eventShape);
   if (count === 0 || width === 0) {
     throw new DataError(
-      `${parts.source} holds no data: its shape is [${array.shape.join(", ")}]. At least one row and one column ` +
-        "are needed.",
+      `${parts.source} holds no data: its shape is [${array.shape.join(", ")}]. At least one row and column are needed.`,
     );
   }
   const dataset: Dataset = {
@@ -173,15 +170,14 @@ export function requireSameRows(train: Dataset, test: Dataset): void {
     throw new DataError(
       `${test.source} has rows of shape [${test.eventShape.join(", ")}] (${test.width} values), but ` +
         `${train.source} has ` +
-        `[${train.eventShape.join(", ")}] (${train.width} values). Training and test data must have the same width: ` +
-        "check that both files belong to the same data set.",
+        `[${train.eventShape.join(", ")}] (${train.width} values): training and test data must have the same width.`,
     );
   }
   const differing = train.columns?.findIndex((column, i) => test.columns && test.columns[i] !== column) ?? -1;
   if (differing >= 0) {
     throw new DataError(
       `Column ${differing} (counted from 0) is "${test.columns![differing]}" in ${test.source} but ` +
-        `"${train.columns![differing]}" in ${train.source}. Put the columns of both files in the same order.`,
+        `"${train.columns![differing]}" in ${train.source}. Put both in the same order.`,
     );
   }
 }
@@ -191,7 +187,7 @@ export function requireLabelPerRow(source: string, count: number, labelSource: s
   if (count === labelCount) return;
   throw new DataError(
     `${source} holds ${count} rows but ${labelSource} holds ${labelCount} labels. There must be one label per row: ` +
-      "check that both files belong to the same data set, or move the labels away to train without them.",
+      "check that both belong together, or train without the labels.",
   );
 }
 

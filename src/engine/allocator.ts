@@ -59,7 +59,7 @@ export class Allocator {
     } catch {
       throw new AnsatzError(
         `out of memory: ${(need / 2 ** 20).toFixed(0)} MiB more were needed on top of ${(this.top / 2 ** 20).toFixed(0)} MiB ` +
-          "(WebAssembly addresses at most 4 GiB); use a smaller batch, fewer draws at a time or less data",
+          "(WebAssembly addresses 4 GiB); use a smaller batch, fewer draws at a time or less data",
       );
     }
     const start = this.top;

@@ -75,7 +75,7 @@ function refuseWhole(site: Site, { name, size }: Plate, index: Node): void {
   if (!batch.includes(size) || dependents([node], new Set([index])).has(node)) return;
   throw new ShapeError(
     `observe("${site.name}") in plate("${name}", ${size}): its value is the same in all ${size} elements of the plate and has ${size} elements itself, ` +
-      `so that each would count ${size} times. Observe one of them with the index that the plate's body is given: y.at(i).`,
+      `so that each would count ${size} times. Observe one of them, by the plate's index: y.at(i).`,
   );
 }
 

@@ -77,7 +77,7 @@ const cases: Case[] = [
   ["a field that is missing", ["normal.ts", "--data", "other.json"], 2, "normal.ts:3: the model reads data.y, but the data hold x, N. Give it, or rename it in the model."],
   ["ragged rows", ["normal.ts", "--data", "ragged.json"], 1, "normal.ts:3: data.y[1] has 1 element, but the rows before it have 2. Ragged data go into one flat array with an index array beside it that names each element's group."],
   ["a missing value", ["normal.ts", "--data", "hole.json"], 1, 'observe("y"): element [2] is NaN. Data must be finite numbers: leave out or impute what is missing, or fit by coordinate ascent (method: "cavi"), for which it counts for nothing.'],
-  ["a field that is null", ["normal.ts", "--data", "none.json"], 2, 'normal.ts:5: observe("y") needs a value as its third argument: it was given null'],
+  ["a field that is null", ["normal.ts", "--data", "none.json"], 2, 'normal.ts:5: observe("y") takes numbers or a tensor as its third argument, not null'],
   ["a field that is text", ["normal.ts", "--data", "text.json"], 2, 'normal.ts:5: observe("y") takes numbers or a tensor as its third argument, not "1, 2, 3"'],
   ["a count that is not whole", ["poisson.ts", "--data", "half.json"], 1, 'observe("y"): element [2] is 1.5, which a poisson (rate 1) gives probability zero. It takes whole numbers from 0 on. Correct the data, or choose a distribution that has them in its support.'],
   ["a count below zero", ["poisson.ts", "--data", "debt.json"], 1, 'observe("y"): element [3] is -2, which a poisson (rate 1) gives probability zero. It takes whole numbers from 0 on. Correct the data, or choose a distribution that has them in its support.'],

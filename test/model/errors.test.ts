@@ -76,7 +76,7 @@ cases("a site that is written wrongly", [
     body: ({ sample }) => sample("beta", normal([0, 1, 2], [1, 2])),
   },
   {
-    says: 'OptionError: observe("y") needs a value as its third argument: it was given undefined',
+    says: 'OptionError: observe("y") takes numbers or a tensor as its third argument, not undefined',
     body: ({ observe }) => (observe as (...given: unknown[]) => void)("y", normal(0, 1)),
   },
   {
@@ -90,7 +90,7 @@ cases("a site that is written wrongly", [
     data: { y: [1, 2, 3], column: [[1], [2]] },
   },
   {
-    says: 'ShapeError: observe("y") in plate("n", 3): its value is the same in all 3 elements of the plate and has 3 elements itself, so that each would count 3 times. Observe one of them with the index that the plate\'s body is given: y.at(i).',
+    says: 'ShapeError: observe("y") in plate("n", 3): its value is the same in all 3 elements of the plate and has 3 elements itself, so that each would count 3 times. Observe one of them, by the plate\'s index: y.at(i).',
     body: ({ sample, observe, plate }, { y }) => {
       const mu = sample("mu", normal(0, 1));
       plate("n", 3, () => void observe("y", normal(mu, 1), y!));
@@ -110,7 +110,7 @@ cases("a site that is written wrongly", [
     body: ({ factor }) => factor("weight", Number.NaN),
   },
   {
-    says: 'ShapeError: sample("z") takes a shape, an array of sizes such as [3] or [y.shape[0]], not [null]',
+    says: 'ShapeError: sample("z") takes a shape, such as [3] or [y.shape[0]], not [null]',
     body: ({ sample }, { y }) => void sample("z", normal(0, 1), [(y as never as number[]).length]),
     data: { y: [1, 2, 3] },
   },

@@ -62,9 +62,7 @@ export const randomWords: Words = (recording) => {
   const { dtype, claim, ofTrace, placeholder, top, b } = recording;
   const latent = (call: string, name: string, shape: Shape | undefined) => (own: Shape, event: Shape) => {
     if (shape && !(Array.isArray(shape) && shape.every((n) => Number.isInteger(n) && n >= 0))) {
-      throw new ShapeError(
-        `${call} takes a shape, an array of sizes such as [3] or [y.shape[0]], not ${describe(shape)}`,
-      );
+      throw new ShapeError(`${call} takes a shape, such as [3] or [y.shape[0]], not ${describe(shape)}`);
     }
     const batch = shape ?? own;
     const fits = broadcastShapes(own, batch);
@@ -86,10 +84,7 @@ export const randomWords: Words = (recording) => {
     observe(name, d, given) {
       claim("observe", name);
       const call = `observe("${name}")`;
-      if (given === undefined || given === null) {
-        throw new OptionError(`${call} needs a value as its third argument: it was given ${describe(given)}`);
-      }
-      if (typeof given === "string" || (typeof given === "object" && !isNumbers(given))) {
+      if (given === undefined || typeof given === "string" || (typeof given === "object" && !isNumbers(given))) {
         throw new OptionError(`${call} takes numbers or a tensor as its third argument, not ${describe(given)}`);
       }
       const value = asTensor(b, given instanceof Tensor ? ofTrace(call, given) : given, dtype);
