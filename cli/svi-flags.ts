@@ -32,7 +32,7 @@ const flags: Readonly<Record<keyof SviFlags, Flag>> = {
   },
   restarts: {
     value: "n",
-    help: "starts, of which the best goes on after its first steps (default: 4)",
+    help: "starts, each tried for 60 steps, of which the best goes on (default: 4)",
     parse: wholeNumber(1),
   },
   delay: {

@@ -62,6 +62,7 @@ if (only.includes("svi")) {
     forgetting: Number(values.forgetting),
     delay: Number(values.delay),
     localTolerance: 1e-4,
+    restarts: 1,
     onStep: ({ epoch, step, elbo }) =>
       process.stderr.write(`\repoch ${epoch + 1}, step ${step}, bound ${elbo.toFixed(1)} `),
   });

@@ -247,19 +247,19 @@ export function at<T extends Value>(x: T, ...indices: readonly (T | number)[]): 
     const axis = lead.length;
     const rows = part.node.shape[axis]!;
     const after = part.node.shape.slice(axis + 1);
-    if (typeof index === "number") part = narrow(part, axis, index < 0 ? index + rows : index, 1);
+    if (typeof index === "number")
+      part = reshape(narrow(part, axis, index < 0 ? index + rows : index, 1), [...lead, ...after]);
     else if (axis) {
       // An element's own rows stand together among all of them.
       const [own, shared] = aligned("at", [index, full(index, lead, 0)]).nodes as [Node, Node];
       lead = shared.shape;
       part = reshape(broadcastTo(part, [...lead, rows, ...after]), [-1, ...after]);
       const flat = cast(reshape(index.of(own), [-1]), "u32").node;
-      part = gather(part, x.of(offsetIndices(x.trace, flat, rows, sizeOf(lead), true)));
+      part = reshape(gather(part, x.of(offsetIndices(x.trace, flat, rows, sizeOf(lead), true))), [...lead, ...after]);
     } else {
       part = gather(part, cast(index, "u32"));
       lead = index.node.shape;
     }
-    part = reshape(part, [...lead, ...after]);
   }
   return part;
 }

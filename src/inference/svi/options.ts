@@ -13,7 +13,7 @@ export interface SviOptions extends ProblemOptions {
   readonly seed?: number;
   /**
    * Starts, of which the one goes on whose bound is the greatest after its first 60 steps, on the same batches. Default 4; starts that
-   * are one and the same are not tried again.
+   * are one and the same are not tried again. These steps are besides `maxEpochs`: where an epoch has few, 1 leaves them out.
    */
   readonly restarts?: number;
   /**
