@@ -1,4 +1,5 @@
 import type { Generator } from "../base/generator.ts";
+import { constrain } from "../posterior/host-transforms.ts";
 import type { Coordinates } from "./problem.ts";
 
 /** Axes of more elements than that are not those of components. */
@@ -83,13 +84,14 @@ export class Components {
   }
 
   private loosened(x: Float64Array): Float64Array {
-    return Float64Array.from(this.sites.flatMap(({ site }) => {
-      const u = x.subarray(site.offset, site.offset + site.size);
-      const n = site.shape.at(-1)!;
-      if (site.support.kind === "simplex") return rows(u, n - 1).flatMap(logRatios);
-      if (site.support.kind === "ordered") return rows(u, n).flatMap(increasing);
-      return [...u];
-    })); // biome-ignore format: one record
+    const loose = new Float64Array(this.sites.reduce((n, { size }) => n + size, 0));
+    for (const { site, size, from } of this.sites) {
+      const { kind } = site.support;
+      if (kind === "simplex" || kind === "ordered") constrain({ kind }, site.shape, x, site.offset, loose, from);
+      else loose.set(x.subarray(site.offset, site.offset + site.size), from);
+      if (kind === "simplex") for (let i = from; i < from + size; i++) loose[i] = Math.log(loose[i]!);
+    }
+    return loose;
   }
 
   private tightened(loose: Float64Array): Float64Array {
@@ -151,31 +153,15 @@ const below = (n: number, generator: Generator): number => Math.floor(n * genera
 const rows = (values: Float64Array, n: number): Float64Array[] =>
   Array.from({ length: values.length / n }, (_, r) => values.subarray(r * n, (r + 1) * n));
 
-// The maps of constraints/vector-bijectors.ts, on the host.
+// Inverses of the maps of posterior/host-transforms.ts.
 
-/** V u with the columns of Helmert's matrix: logarithms of a simplex up to a constant. */
-function logRatios(u: Float64Array): number[] {
-  const scaled = Array.from(u, (v, i) => v / Math.sqrt((i + 1) * (i + 2)));
-  let sum = 0;
-  const out = new Array<number>(u.length + 1).fill(0);
-  for (let i = u.length; i >= 0; i--) {
-    out[i] = sum - (i > 0 ? i * scaled[i - 1]! : 0);
-    if (i > 0) sum += scaled[i - 1]!;
-  }
-  return out;
-}
-
+/** The free numbers of a simplex, from the logarithms of its elements up to a constant. */
 function helmert(logs: Float64Array): number[] {
   let sum = 0;
   return Array.from(logs.subarray(1), (l, i) => {
     sum += logs[i]!;
     return (sum - (i + 1) * l) / Math.sqrt((i + 1) * (i + 2));
   });
-}
-
-function increasing(u: Float64Array): number[] {
-  let x = 0;
-  return Array.from(u, (v, i) => (x = i === 0 ? v : x + Math.exp(v))); // biome-ignore format: one line
 }
 
 /** Values that come too near one another for the logarithm of what lies between are moved apart. */

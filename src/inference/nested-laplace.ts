@@ -7,7 +7,7 @@ import type { Mode } from "./laplace.ts";
 import { LaplaceMarginal } from "./laplace-marginal.ts";
 import { isMaximum } from "./modes.ts";
 import type { Problem } from "./problem.ts";
-import { mixtureOf } from "./proposal-mixture.ts";
+import { mixtureMoments, mixtureOf } from "./proposal-mixture.ts";
 import type { Slice } from "./slicer.ts";
 import {
   choleskyOf,
@@ -191,14 +191,17 @@ export async function nestedLaplace(
   const back = order.map((_, j) => order.indexOf(j));
   const draw = (n: number, from: number) => reordered(mixture.draw(n, from), back);
   const logDensityOf = (x: Float64Array) => mixture.logDensityOf(reordered(x, order));
-  const moments = momentsOf(parts, shares, back);
+  const moments = mixtureMoments(parts, shares);
+  const covarianceOfAll = block(moments.covariance, dim, back, back);
   await slice();
   const fresh = draw(256, seed);
   return {
     family: "nested laplace",
     dim,
     params: Float64Array.from(parts.flatMap((part, k) => [shares[k]!, ...part.mean, ...part.covariance])),
-    ...moments,
+    mean: reordered(moments.mean, back),
+    covariance: covarianceOfAll,
+    sd: diagonalOf(covarianceOfAll, dim).map(Math.sqrt),
     ...negElboOf(logDensityOf(fresh), await slicedLogDensities(compiled.batch, fresh, slice)),
     converged: true,
     reason: `${points.length} points along ${held.map((j) => names[j]).join(" and ")}`,
@@ -207,26 +210,4 @@ export async function nestedLaplace(
     draw,
     logDensityOf,
   };
-}
-
-/** Mean and covariance of the mixture, its coordinates put back in their places. */
-function momentsOf(
-  parts: readonly ReturnType<typeof gaussianOf>[],
-  shares: readonly number[],
-  back: readonly number[],
-) {
-  const dim = back.length;
-  const mean = new Float64Array(dim);
-  for (const [k, part] of parts.entries()) for (let i = 0; i < dim; i++) mean[i]! += shares[k]! * part.mean[back[i]!]!;
-  const covariance = new Float64Array(dim * dim);
-  for (const [k, part] of parts.entries()) {
-    for (let i = 0; i < dim; i++) {
-      const [a, off] = [back[i]!, part.mean[back[i]!]! - mean[i]!];
-      for (let j = 0; j < dim; j++) {
-        const b = back[j]!;
-        covariance[i * dim + j]! += shares[k]! * (part.covariance[a * dim + b]! + off * (part.mean[b]! - mean[j]!));
-      }
-    }
-  }
-  return { mean, covariance, sd: diagonalOf(covariance, dim).map(Math.sqrt) };
 }

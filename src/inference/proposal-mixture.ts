@@ -40,3 +40,23 @@ export function mixtureOf(parts: readonly Proposal[], shares: ArrayLike<number>,
     },
   };
 }
+
+/** Mean and covariance of a mixture whose parts have these, in shares of sum 1. */
+export function mixtureMoments(
+  parts: readonly { readonly mean: Float64Array; readonly covariance: Float64Array }[],
+  shares: ArrayLike<number>,
+): { readonly mean: Float64Array; readonly covariance: Float64Array } {
+  const dim = parts[0]!.mean.length;
+  const mean = new Float64Array(dim);
+  for (const [k, part] of parts.entries()) for (let i = 0; i < dim; i++) mean[i]! += shares[k]! * part.mean[i]!;
+  const covariance = new Float64Array(dim * dim);
+  for (const [k, part] of parts.entries()) {
+    for (let i = 0; i < dim; i++) {
+      const apart = part.mean[i]! - mean[i]!;
+      for (let j = 0; j < dim; j++) {
+        covariance[i * dim + j]! += shares[k]! * (part.covariance[i * dim + j]! + apart * (part.mean[j]! - mean[j]!));
+      }
+    }
+  }
+  return { mean, covariance };
+}

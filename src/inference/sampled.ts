@@ -79,8 +79,8 @@ export async function sampledEnough(
     const next = await nextToAsk(fit, result, asked, mostDraws);
     if (!next) break;
     onEvent?.({ kind: "attempt", method: textOf(name, next) });
-    // Of a run that is ended early nothing is kept: there are complete draws.
     const goesOn = next.targetAcceptance === asked.targetAcceptance;
+    // Of a run that is ended early nothing is kept: there are complete draws.
     const again = await sampled(fit, name, next, around, goesOn ? chains : undefined).catch((error) => {
       if (signal?.aborted) return null;
       throw error;

@@ -1,7 +1,7 @@
 import { logSumExp } from "../diagnostics/moments.ts";
 import type { Approximation } from "./approximation.ts";
 import type { Mode } from "./laplace.ts";
-import { mixtureOf } from "./proposal-mixture.ts";
+import { mixtureMoments, mixtureOf } from "./proposal-mixture.ts";
 import { studentT } from "./student-t.ts";
 import { choleskyOf, diagonalOf, inverseFromCholesky } from "./symmetric-solve.ts";
 
@@ -27,16 +27,8 @@ export function severalModes(
     shares,
     dim,
   );
-  const mean = new Float64Array(dim);
-  for (const [k, { x }] of modes.entries()) for (let i = 0; i < dim; i++) mean[i]! += shares[k]! * x[i]!;
-  const covariance = new Float64Array(dim * dim);
-  for (const [k, { x }] of modes.entries()) {
-    for (let i = 0; i < dim; i++) {
-      for (let j = 0; j < dim; j++) {
-        covariance[i * dim + j]! += shares[k]! * (covariances[k]![i * dim + j]! + (x[i]! - mean[i]!) * (x[j]! - mean[j]!)); // biome-ignore format: the formula
-      }
-    }
-  }
+  const parts = modes.map(({ x }, k) => ({ mean: x, covariance: covariances[k]! }));
+  const { mean, covariance } = mixtureMoments(parts, shares);
   return {
     family: "modes",
     dim,
